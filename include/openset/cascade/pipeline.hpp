@@ -1,0 +1,96 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "openset/io/row.hpp"
+#include "openset/model/model_info.hpp"
+
+/// The chain gate -> species -> classifier as rules over score vectors: no files, no networks, no threads.
+/// Label ids are indices of a network's outputs; probabilities and thresholds lie in 0..1.
+namespace openset::cascade {
+
+using io::Stage;
+
+/// The part of a stage's network that its rule needs to know.
+struct StageLabels {
+    std::vector<std::string> names;
+    model::Activation activation = model::Activation::softmax;
+};
+
+enum class GateRule {
+    top_k, ///< passes when one of the k likeliest labels is accepted (methods: any-of-top-k)
+    mass,  ///< passes when the accepted labels' probabilities sum to min_mass or more
+};         // the config's `top-1` is top_k with k = 1
+
+struct Gate {
+    StageLabels labels;
+    std::vector<int> accept; ///< ascending, no doubles, not empty
+    GateRule rule = GateRule::top_k;
+    int k = 5;
+    double min_mass = 0.5;
+};
+
+struct Species {
+    StageLabels labels;
+    std::vector<int> accept; ///< ascending, no doubles, not empty
+    /// By label id: the accepted labels' summed probability must reach the entry of the likeliest accepted label.
+    /// None: an accepted label must be the likeliest of all.
+    std::optional<std::vector<double>> min_probability;
+};
+
+struct Classifier {
+    StageLabels labels;
+    std::vector<double> min_probability; ///< by label id
+    bool rejects = true;                 ///< false: names every picture, whatever its probability (closed set)
+};
+
+struct Pipeline {
+    std::string name;
+    std::optional<Gate> gate;
+    std::optional<Species> species;
+    Classifier classifier;
+};
+
+/// The stages that the pipeline has, in order.
+std::vector<Stage> stages(const Pipeline& pipeline);
+
+/// The classifier alone, rejecting nothing.
+Pipeline closed_set(Pipeline pipeline);
+
+/// What one network says of one picture.
+struct StageScores {
+    std::vector<float> logits;         ///< [labels]
+    std::vector<double> probabilities; ///< [labels], computed in double from the logits
+};
+
+/// Softmax (log-sum-exp form) or sigmoid in double, by the activation. A single logit over two labels is taken as the
+/// log odds of the second: its logits become (0, z).
+/// logits  [labels], or [1] for two labels; finite
+StageScores score(const StageLabels& labels, std::span<const float> logits);
+
+struct StageDecision {
+    std::variant<io::GateFigures, io::SpeciesFigures, io::ClassifierFigures> figures;
+    std::optional<io::Verdict> verdict; ///< none: the picture goes on to the next stage
+};
+
+/// The rule of one stage, applied to one picture. Pure; ties go to the lower id.
+/// top  how many labels the classifier's figures list
+/// The pipeline must have the stage, and the scores as many entries as the stage has labels.
+StageDecision decide(const Pipeline& pipeline, Stage stage, const StageScores& scores, int top = 5);
+
+/// How likely the gate's rule lets a picture pass that it knows nothing about (methods.md 1.4).
+struct ChanceLevel {
+    double top_k = 0;        ///< probability that k labels drawn without replacement hit an accepted one
+    double uniform_mass = 0; ///< accepted share of all labels: the mass under a uniform softmax
+};
+ChanceLevel chance_level(const Gate& gate);
+
+/// The sentence to warn with where the gate's rule passes by chance (top-k: more often than not; mass: min_mass is not
+/// above the uniform mass); none where the rule is tighter.
+std::optional<std::string> loose_gate_warning(const Gate& gate);
+
+} // namespace openset::cascade

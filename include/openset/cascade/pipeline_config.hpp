@@ -1,0 +1,84 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "openset/cascade/pipeline.hpp"
+
+/// The pipeline config file: what is written in it, before its label names meet the networks' labels.
+namespace openset::cascade {
+
+/// One entry of `accept`: "tabby" or "281-284" (string), 281 (id).
+using LabelReference = std::variant<std::string, int>;
+
+/// `min_probability`: one number, or one by label name with "*" for the rest.
+struct ThresholdConfig {
+    std::optional<double> any; ///< the single number, or "*"
+    std::map<std::string, double> by_label;
+};
+
+struct NetworkConfig {
+    std::filesystem::path model; ///< absolute, or relative to the working directory
+    std::optional<image::PreprocessSpec> preprocess; ///< instead of the network's own
+};
+
+struct GateConfig {
+    NetworkConfig network;
+    std::vector<LabelReference> accept;
+    std::string rule = "top-k"; ///< top-k, mass or top-1
+    int k = 5;
+    double min_mass = 0.5;
+};
+
+struct SpeciesConfig {
+    NetworkConfig network;
+    std::vector<LabelReference> accept;
+    std::optional<ThresholdConfig> min_probability;
+};
+
+struct ClassifierConfig {
+    NetworkConfig network;
+    std::optional<ThresholdConfig> min_probability; ///< default 0 (softmax) or 0.95 (sigmoid)
+};
+
+struct PipelineConfig {
+    std::string name; ///< default: the file's name without its ending
+    std::optional<GateConfig> gate;
+    std::optional<SpeciesConfig> species;
+    ClassifierConfig classifier;
+};
+
+/// Values given by flags instead of the file. Each stands for one key of the config and is checked like it.
+struct ConfigOverride {
+    std::string pointer;    ///< JSON pointer of the key, e.g. "/gate/k"
+    std::string json_value; ///< e.g. "3" or "\"mass\""
+    std::string flag;       ///< for messages, e.g. "--gate-top-k"
+};
+
+/// Parses the JSON text of a pipeline config (comments allowed); paths are taken relative to `folder`.
+/// file  names the config in messages
+/// Throws Error(usage) with every problem of the file at once, one a line:
+/// `cats.json: /gate/acept: unknown key; did you mean "accept"?`
+PipelineConfig parse_pipeline_config(std::string_view json_text, const std::string& file, const std::filesystem::path& folder,
+                                     const std::vector<ConfigOverride>& overrides = {});
+
+/// The networks' labels, as far as the pipeline has the stages.
+struct PipelineLabels {
+    std::optional<StageLabels> gate, species;
+    StageLabels classifier;
+};
+
+/// Resolves label references and thresholds against the networks' labels.
+/// Throws Error(usage) with every problem at once (no such label, with a did-you-mean; a name that occurs twice, with its
+/// ids; an id out of range; a sigmoid network as gate or species; k above the number of labels is not one).
+Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file);
+
+/// The config in full, defaults filled in, as JSON text that parse_pipeline_config reads back to the same.
+std::string to_json(const PipelineConfig& config);
+
+} // namespace openset::cascade

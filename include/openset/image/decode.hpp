@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "openset/image/picture.hpp"
+
+namespace openset::image {
+
+enum class ExifOrientation {
+    ignore, ///< as Pillow's Image.open: what most networks were trained on
+    apply,  ///< turn the picture as tag 274 says (JPEG and PNG)
+};
+
+struct DecodeOptions {
+    std::int64_t max_pixels = 178'956'970; ///< width * height, checked before any allocation (Pillow's own limit)
+    ExifOrientation exif_orientation = ExifOrientation::ignore;
+};
+
+struct DecodedPicture {
+    Picture picture;
+    std::vector<std::string> warnings; ///< for the log: the picture is right by the rules, but perhaps not what was meant
+};
+
+/// Decodes a whole file to the pixels of Pillow's `Image.open(f).convert("RGB")`, the kind of file being told by its
+/// content alone. JPEG and PNG are read; other known formats are named in the error.
+///
+/// Throws Error of kind empty, not_an_image, unsupported_format, truncated, corrupt or too_large.
+DecodedPicture decode(std::span<const std::uint8_t> bytes, const DecodeOptions& options = {});
+
+} // namespace openset::image
