@@ -5,13 +5,15 @@
 #                   pip      what scripts/setup unpacked under .deps/
 #                   /prefix  any folder with include/ and lib/
 
-if(OPENSET_TORCH STREQUAL "apt")
+if(NOT OPENSET_TORCH OR OPENSET_TORCH STREQUAL "apt")
   set(_prefix /usr)
 elseif(OPENSET_TORCH STREQUAL "pip")
   set(_prefix "${PROJECT_SOURCE_DIR}/.deps/torch-2.13.0/torch")
 else()
   set(_prefix "${OPENSET_TORCH}")
 endif()
+
+set(OPENSET_TORCH_PREFIX "${_prefix}")
 
 # The cache must not keep what another OPENSET_TORCH found.
 if(NOT LibTorch_PREFIX STREQUAL _prefix)

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/exit_code.hpp"
+
+/// What every openset command shares: help, version, common flags, error messages, exit codes.
+namespace openset::cli {
+
+struct Example {
+    std::string command;
+    std::string effect;
+};
+
+struct CommonFlags {
+    bool quiet = false;
+    int verbose = 0;
+    std::string colour = "auto";
+    bool log_json = false;
+};
+
+/// The group of options that `--help` leaves to `--help-all`.
+inline constexpr const char* more_options = "More options";
+
+/// One command's program. Construct, add options to app(), then main().
+class Command {
+public:
+    Command(std::string name, const std::string& description, std::vector<Example> examples);
+
+    CLI::App& app() { return app_; }
+    const CommonFlags& common() const { return common_; }
+
+    /// What `--version` adds to the version of openset.
+    void set_version_detail(std::string detail) { version_detail_ = std::move(detail); }
+
+    /// Parses the command line, sets up the log, runs, and turns exceptions into a message and an exit code.
+    int main(int argc, char** argv, const std::function<int()>& run);
+
+private:
+    std::string help(bool all) const;
+    int parse(int argc, char** argv, bool& answered);
+    void explain(const CLI::ParseError& error) const;
+
+    std::string name_;
+    std::vector<Example> examples_;
+    CLI::App app_;
+    CommonFlags common_;
+    std::string version_detail_;
+    bool help_ = false, help_all_ = false, version_ = false;
+};
+
+/// A check for CLI11 options: one of the given words, else a message with a did-you-mean.
+CLI::Validator one_of(std::vector<std::string> words);
+
+/// Prints an error the way every command does.
+void print_error(const std::string& message);
+
+} // namespace openset::cli

@@ -1,0 +1,66 @@
+#include "cli/progress.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <unistd.h>
+
+#include "cli/terminal.hpp"
+
+namespace openset::cli {
+
+ProgressStyle progress_style(const std::string& when, bool quiet, bool results_on_terminal) {
+    const bool terminal = is_terminal(STDERR_FILENO);
+    if (when == "json") return ProgressStyle::json;
+    if (when == "never") return ProgressStyle::none;
+    if (when == "always") return terminal ? ProgressStyle::line : ProgressStyle::lines;
+    // Rows that scroll by on the same terminal are progress enough.
+    return terminal && !quiet && !results_on_terminal ? ProgressStyle::line : ProgressStyle::none;
+}
+
+Progress::Progress(ProgressStyle style, std::optional<std::int64_t> total) : style_(style), total_(total) {}
+
+double Progress::rate(const io::RowCounts& counts) const {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    return seconds > 0 ? static_cast<double>(counts.total()) / seconds : 0;
+}
+
+void Progress::show(const io::RowCounts& counts) const {
+    const auto done = static_cast<long long>(counts.total());
+    const double per_second = rate(counts);
+    if (style_ == ProgressStyle::json) {
+        const std::string total = total_ ? std::to_string(*total_) : "null";
+        std::fprintf(stderr, "{\"done\": %lld, \"total\": %s, \"known\": %lld, \"unknown\": %lld, \"failed\": %lld, \"rate\": %.2f}\n", done,
+                     total.c_str(), static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
+                     static_cast<long long>(counts.failed), per_second);
+        return;
+    }
+    std::string text = std::to_string(done);
+    if (total_ && *total_ > 0) {
+        text += "/" + std::to_string(*total_) + " (" + std::to_string(100 * done / *total_) + " %)";
+        if (per_second > 0) text += "  ETA " + duration_text(static_cast<double>(*total_ - done) / per_second);
+    }
+    std::fprintf(stderr, "%s%s  %.1f/s  known %lld, unknown %lld, failed %lld%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "",
+                 text.c_str(), per_second, static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
+                 static_cast<long long>(counts.failed), style_ == ProgressStyle::line ? "" : "\n");
+}
+
+void Progress::update(const io::RowCounts& counts) {
+    if (style_ == ProgressStyle::none || Clock::now() < next_) return;
+    show(counts);
+    next_ = Clock::now() + std::chrono::milliseconds(style_ == ProgressStyle::lines ? 5000 : style_ == ProgressStyle::json ? 1000 : 100);
+}
+
+void Progress::finish(const io::RowCounts& counts) {
+    if (style_ == ProgressStyle::line) std::fputs("\r\x1b[K", stderr);
+    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) show(counts);
+}
+
+std::string duration_text(double seconds) {
+    const auto whole = static_cast<long long>(std::llround(seconds));
+    const auto two_digits = [](long long value) { return (value < 10 ? "0" : "") + std::to_string(value); };
+    const long long hours = whole / 3600, minutes = whole / 60 % 60;
+    const std::string end = ":" + two_digits(whole % 60);
+    return hours > 0 ? std::to_string(hours) + ":" + two_digits(minutes) + end : std::to_string(minutes) + end;
+}
+
+} // namespace openset::cli

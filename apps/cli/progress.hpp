@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "openset/io/row_writer.hpp"
+
+namespace openset::cli {
+
+enum class ProgressStyle {
+    none,
+    line,  ///< one line that is written over, for terminals
+    lines, ///< a line now and then, for log files
+    json,  ///< one JSON object a line now and then, for wrappers
+};
+
+/// `--progress auto|always|never|json`: auto shows the line on a terminal.
+ProgressStyle progress_style(const std::string& when, bool quiet, bool results_on_terminal);
+
+/// Tells on standard error how far a run is.
+class Progress {
+public:
+    Progress(ProgressStyle style, std::optional<std::int64_t> total);
+
+    void update(const io::RowCounts& counts);
+    /// Removes the line from the terminal, or prints the last figures.
+    void finish(const io::RowCounts& counts);
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void show(const io::RowCounts& counts) const;
+    double rate(const io::RowCounts& counts) const;
+
+    ProgressStyle style_;
+    std::optional<std::int64_t> total_;
+    Clock::time_point start_ = Clock::now();
+    Clock::time_point next_ = start_;
+};
+
+/// "0:07", "12:34", "3:02:01"
+std::string duration_text(double seconds);
+
+} // namespace openset::cli

@@ -1,0 +1,19 @@
+#include "cli/terminal.hpp"
+
+#include <cstdlib>
+#include <string_view>
+#include <unistd.h>
+
+namespace openset::cli {
+
+bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
+
+bool use_colour(const std::string& when, int descriptor) {
+    if (when == "always") return true;
+    if (when == "never" || !is_terminal(descriptor)) return false;
+    const char* no_colour = std::getenv("NO_COLOR"); // no-color.org: any value but the empty one
+    const char* terminal = std::getenv("TERM");
+    return (no_colour == nullptr || *no_colour == '\0') && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+} // namespace openset::cli

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+namespace openset::cli {
+
+/// `--color`: auto means a terminal without NO_COLOR or TERM=dumb.
+bool use_colour(const std::string& when, int descriptor);
+
+bool is_terminal(int descriptor);
+
+} // namespace openset::cli

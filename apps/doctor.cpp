@@ -1,0 +1,163 @@
+// openset doctor: what this machine has, and what will be slow. With --model: does the optimised network agree?
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <opencv2/core.hpp>
+#include <random>
+#include <thread>
+
+#include "cli/blas_environment.hpp"
+#include "cli/command.hpp"
+#include "cli/version.hpp"
+#include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/torch/runtime.hpp"
+#include "openset/torch/script_network.hpp"
+
+using namespace openset;
+
+namespace {
+
+void line(const std::string& name, const std::string& value) {
+    std::string left = name;
+    left.resize(16, ' ');
+    std::cout << left << value << "\n";
+}
+
+std::string instruction_sets() {
+    std::string sets;
+#if defined(__x86_64__)
+    const auto add = [&sets](const char* name, bool has) {
+        if (has) sets += (sets.empty() ? "" : ", ") + std::string(name);
+    };
+    __builtin_cpu_init();
+    add("AVX", __builtin_cpu_supports("avx") != 0);
+    add("AVX2", __builtin_cpu_supports("avx2") != 0);
+    add("FMA", __builtin_cpu_supports("fma") != 0);
+    add("AVX-512", __builtin_cpu_supports("avx512f") != 0);
+    add("AVX-512 VNNI", __builtin_cpu_supports("avx512vnni") != 0);
+    add("AVX-512 BF16", __builtin_cpu_supports("avx512bf16") != 0);
+#endif
+    return sets.empty() ? "no vector extensions known to openset" : sets;
+}
+
+/// OpenBLAS kernels for processors without AVX2.
+bool is_slow_kernel(const std::string& kernel) {
+    static const std::vector<std::string> slow = {"Prescott", "Core2", "Penryn", "Dunnington", "Atom", "Nehalem", "Northwood", "Banias", "Katmai", "Generic"};
+    return std::ranges::find(slow, kernel) != slow.end();
+}
+
+int check_machine() {
+    const auto facts = torch::runtime_facts();
+    std::vector<std::string> slow;
+    line("openset", cli::version);
+    line("LibTorch", facts.compiled_version);
+    line("BLAS", facts.blas + (facts.openblas_kernel.empty() ? "" : ", kernel " + facts.openblas_kernel));
+    line("oneDNN", facts.onednn.empty() ? "none" : facts.onednn);
+    line("LibTorch kernels", facts.cpu_capability);
+    line("processor", instruction_sets());
+    line("cores", std::to_string(std::thread::hardware_concurrency()));
+    line("threads", "infer runs one inference thread a core; LibTorch alone would use " + std::to_string(facts.threads));
+    line("OpenCV", CV_VERSION);
+    line("CUDA", !facts.cuda_built ? "this LibTorch is built without it" : std::to_string(facts.cuda_devices) + " devices");
+    for (const auto& [variable, wanted] : cli::blas_environment(cli::this_processor())) {
+        const char* value = std::getenv(variable.c_str());
+        line(variable, value == nullptr ? "not set; \"openset COMMAND\" sets it to " + wanted : std::string(value));
+    }
+
+    const auto processor = cli::this_processor();
+    if (facts.onednn.empty()) slow.emplace_back("this LibTorch has no oneDNN: convolutions run several times slower; use Debian's libtorch-dev or pip's torch");
+    if (is_slow_kernel(facts.openblas_kernel) && processor.avx2_fma) {
+        slow.push_back("OpenBLAS chose its " + facts.openblas_kernel + " kernel on a processor with AVX2: matrix products run at about a fifth of the speed. Start commands as \"openset COMMAND\", or set OPENBLAS_CORETYPE=" +
+                       (processor.avx512 ? "SkylakeX" : "Haswell"));
+    }
+    if (facts.blas.starts_with("no OpenBLAS")) slow.emplace_back("no fast BLAS: install libopenblas0-pthread");
+    if (!processor.avx2_fma) slow.emplace_back("no AVX2: expect a quarter of the speed of a processor that has it");
+    std::cout << "\n";
+    for (const std::string& sentence : slow) std::cout << "slow: " << sentence << "\n";
+    if (slow.empty()) std::cout << "nothing here will be slow\n";
+    return cli::exit_done;
+}
+
+struct Timed {
+    model::Matrix logits;
+    double milliseconds_a_picture;
+};
+
+Timed forward(model::Network& network, const model::Batch& batch) {
+    model::logits(network, network.run(batch)); // the first passes compile and warm up
+    const auto start = std::chrono::steady_clock::now();
+    model::Matrix logits = model::logits(network, network.run(batch));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return {std::move(logits), 1000 * seconds / batch.count};
+}
+
+int arg_max(std::span<const float> row) { return static_cast<int>(std::ranges::max_element(row) - row.begin()); }
+
+model::Batch noise(const image::PreprocessSpec& spec, int count) {
+    const image::Size size = spec.crop ? *spec.crop : spec.resize.mode == image::ResizeMode::squash ? spec.resize.squash : image::Size{224, 224};
+    model::Batch batch{count, size.height, size.width, {}};
+    batch.data.resize(static_cast<std::size_t>(count) * 3 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
+    std::mt19937 random(1);
+    std::ranges::generate(batch.data, [&random] { return static_cast<float>(random() % 2048) / 512.0F - 2.0F; });
+    return batch;
+}
+
+int check_model(const std::string& path, const std::string& device) {
+    torch::use_single_threaded_kernels();
+    const auto file = model::open_network_file(path);
+    for (const std::string& assumption : file.assumptions) log_warning(assumption);
+    const auto plain = torch::load_network(file, {device, false});
+    const auto optimised = torch::load_network(file, {device, true});
+    const auto batch = noise(file.info.preprocess, 8);
+    const auto expected = forward(*plain, batch), got = forward(*optimised, batch);
+
+    double largest = 0, scale = 0;
+    int same_top = 0;
+    bool same_bits_alone = true;
+    const std::size_t picture = batch.data.size() / static_cast<std::size_t>(batch.count);
+    for (int i = 0; i < batch.count; ++i) {
+        const auto a = expected.logits.row(i), b = got.logits.row(i);
+        for (std::size_t k = 0; k < a.size(); ++k) {
+            largest = std::max(largest, std::abs(static_cast<double>(a[k]) - static_cast<double>(b[k])));
+            scale = std::max(scale, std::abs(static_cast<double>(a[k])));
+        }
+        same_top += arg_max(a) == arg_max(b) ? 1 : 0;
+        const auto first = batch.data.begin() + static_cast<std::ptrdiff_t>(picture) * i;
+        const model::Batch alone{1, batch.height, batch.width, {first, first + static_cast<std::ptrdiff_t>(picture)}};
+        const auto alone_logits = model::logits(*optimised, optimised->run(alone));
+        same_bits_alone = same_bits_alone && std::memcmp(alone_logits.values.data(), b.data(), b.size_bytes()) == 0;
+    }
+    const auto& report = optimised->report();
+    const bool agrees = largest <= 1e-4 * std::max(1.0, scale) && same_top == batch.count;
+    line("network", path + ", " + std::to_string(expected.logits.columns) + " outputs, input " + std::to_string(batch.height) + "x" + std::to_string(batch.width));
+    line("device", report.device);
+    line("head", report.cut_at_head ? "last Linear found: features come from the graph, logits from openset's own head"
+                                    : "no Linear at the end: logits come from the network itself");
+    char figures[256];
+    std::snprintf(figures, sizeof figures, "largest difference in a logit %.2g (logits up to %.3g), same likeliest label for %d of %d noise pictures", largest,
+                  scale, same_top, batch.count);
+    line("agreement", figures);
+    line("same bits", same_bits_alone ? "alone and in a batch of 8: yes" : "alone and in a batch of 8: NO");
+    if (report.picture_by_picture) line("batches", "holds matrix products beside its last Linear: pictures run one by one, to keep rows independent of the batch");
+    std::snprintf(figures, sizeof figures, "%.1f ms a picture as saved, %.1f ms optimised (batch of 8, one thread)", expected.milliseconds_a_picture,
+                  got.milliseconds_a_picture);
+    line("speed", figures);
+    std::cout << (agrees ? "\nthe optimised network agrees with the one that was saved\n" : "\nthe optimised network DISAGREES with the one that was saved: use --no-optimise, and report it\n");
+    return agrees ? cli::exit_done : cli::exit_failed;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::string model_path, device = "auto";
+    cli::Command command("openset doctor", "Says what this machine has and what will be slow; with --model, whether a network runs as it should.",
+                         {{"openset doctor", "libraries, processor, threads"}, {"openset doctor --model cats8.pt", "load it, compare optimised and plain, time it"}});
+    command.app().add_option("--model", model_path, "network to try")->type_name("FILE");
+    command.app().add_option("--device", device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
+    return command.main(argc, argv, [&] { return model_path.empty() ? check_machine() : check_model(model_path, device); });
+}

@@ -1,0 +1,98 @@
+// openset inspect FILE: what a network file is. No LibTorch in here.
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/model/network_file.hpp"
+
+using namespace openset;
+
+namespace {
+
+std::string megabytes(std::uint64_t bytes) {
+    const auto tenths = (bytes + 50'000) / 100'000;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
+}
+
+std::string size_text(const image::Size& size) { return std::to_string(size.height) + "x" + std::to_string(size.width) + " (height x width)"; }
+
+std::string preprocess_text(const image::PreprocessSpec& spec) {
+    static constexpr const char* interpolations[] = {"bilinear", "bicubic", "nearest"};
+    std::string text;
+    switch (spec.resize.mode) {
+    case image::ResizeMode::none: text = "no resize"; break;
+    case image::ResizeMode::shorter_side: text = "shorter side to " + std::to_string(spec.resize.shorter_side); break;
+    case image::ResizeMode::squash: text = "squash to " + size_text(spec.resize.squash); break;
+    }
+    if (spec.resize.mode != image::ResizeMode::none) {
+        text += std::string(", ") + interpolations[static_cast<int>(spec.resize.interpolation)];
+        if (spec.resize.order == image::PassOrder::pillow13) text += ", pass order of Pillow 13";
+    }
+    return text + (spec.crop ? ", centre crop " + size_text(*spec.crop) : ", no crop");
+}
+
+void print_text(const model::NetworkFile& file, bool all_labels) {
+    const auto& [bytes, tensor_records, tensor_bytes, has_debug_records, info_json] = file.contents;
+    const model::ModelInfo& info = file.info;
+    const auto line = [](const std::string& key, const std::string& value) {
+        if (value.empty()) return;
+        std::string left = key;
+        left.resize(14, ' ');
+        std::cout << left << value << "\n";
+    };
+    line("file", file.path.string() + ", " + megabytes(bytes));
+    line("kind", "TorchScript network");
+    line("sha256", file.sha256);
+    line("name", info.name);
+    line("architecture", info.arch);
+    line("described by", file.info_source);
+    line("weights", std::to_string(tensor_records) + " tensors, " + megabytes(tensor_bytes) +
+                        (has_debug_records ? "; carries debug records (source lines of where it was made)" : ""));
+    line("activation", info.activation == model::Activation::softmax ? "softmax (one label a picture)" : "sigmoid (any number of labels a picture)");
+    line("head", info.head);
+    line("preprocess", preprocess_text(info.preprocess));
+    std::ostringstream numbers;
+    numbers << "mean " << info.preprocess.mean[0] << " " << info.preprocess.mean[1] << " " << info.preprocess.mean[2] << ", std "
+            << info.preprocess.std[0] << " " << info.preprocess.std[1] << " " << info.preprocess.std[2];
+    line("normalise", numbers.str());
+    line("license", info.license);
+    line("source", info.source);
+    line("labels", std::to_string(info.labels.size()));
+    const std::size_t shown = all_labels ? info.labels.size() : std::min<std::size_t>(info.labels.size(), 20);
+    for (std::size_t i = 0; i < shown; ++i) std::cout << "  " << i << "  " << info.labels[i] << "\n";
+    if (shown < info.labels.size()) std::cout << "  ... (--all-labels lists them)\n";
+}
+
+void print_json(const model::NetworkFile& file) {
+    const nlohmann::ordered_json json = {{"file", file.path.string()},
+                                         {"kind", "torchscript"},
+                                         {"bytes", file.contents.bytes},
+                                         {"sha256", file.sha256},
+                                         {"described_by", file.info_source},
+                                         {"tensors", file.contents.tensor_records},
+                                         {"tensor_bytes", file.contents.tensor_bytes},
+                                         {"debug_records", file.contents.has_debug_records},
+                                         {"info", nlohmann::ordered_json::parse(model::to_json(file.info))}};
+    std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::string path, format = "text";
+    bool all_labels = false;
+    cli::Command command("openset inspect", "Says what a network file is: labels, preprocessing, size, hash.",
+                         {{"openset inspect cats8.pt", "labels, preprocessing, hash"}, {"openset inspect cats8.pt -f json", "the same for programs"}});
+    command.app().add_option("FILE", path, "network (TorchScript archive)")->required();
+    command.app().add_option("-f,--format", format, "text or json")->type_name("FORMAT")->check(cli::one_of({"text", "json"}));
+    command.app().add_flag("--all-labels", all_labels, "list every label, however many");
+    return command.main(argc, argv, [&] {
+        const auto file = model::open_network_file(path);
+        for (const std::string& assumption : file.assumptions) log_warning(assumption);
+        format == "json" ? print_json(file) : print_text(file, all_labels);
+        return static_cast<int>(cli::exit_done);
+    });
+}

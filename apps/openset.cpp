@@ -1,0 +1,114 @@
+// openset CMD ...: finds openset-CMD beside itself, then in libexec, then in PATH, and becomes it. No LibTorch in here.
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+#include "cli/blas_environment.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/version.hpp"
+#include "openset/base/spelling.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace openset;
+
+struct CommandEntry {
+    const char* name;
+    const char* purpose;
+};
+
+constexpr std::array commands = {
+    CommandEntry{"infer", "pictures -> verdicts (the main job)"},
+    CommandEntry{"init", "write a starter config, from the reference system's"},
+    CommandEntry{"inspect", "say what a network file is"},
+    CommandEntry{"doctor", "what this machine has, what will be slow"},
+};
+
+void print_help(std::ostream& out) {
+    out << "openset: image classification that knows what it does not know\n\n"
+           "usage: openset COMMAND [options]\n\ncommands:\n";
+    for (const CommandEntry& command : commands) {
+        std::string name = command.name;
+        name.resize(12, ' ');
+        out << "  " << name << command.purpose << "\n";
+    }
+    out << "\nexamples:\n"
+           "  openset infer -c cats.json photos/\n      a row a picture: what it is, or where and why it was rejected\n"
+           "  openset doctor\n      does everything run, and fast?\n\n"
+           "openset COMMAND --help tells more.\n";
+}
+
+std::optional<fs::path> find_command(const std::string& name) {
+    const std::string program = "openset-" + name;
+    std::error_code ignored;
+    const fs::path own = fs::read_symlink("/proc/self/exe", ignored);
+    std::vector<fs::path> folders = {own.parent_path(), own.parent_path().parent_path() / "libexec" / "openset"};
+    const char* path = std::getenv("PATH");
+    std::string_view rest = path != nullptr ? path : "";
+    while (!rest.empty()) {
+        const auto colon = std::min(rest.find(':'), rest.size());
+        if (colon > 0) folders.emplace_back(rest.substr(0, colon));
+        rest.remove_prefix(std::min(colon + 1, rest.size()));
+    }
+    for (const fs::path& folder : folders) {
+        const fs::path candidate = folder / program;
+        if (!folder.empty() && fs::is_regular_file(candidate, ignored) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    }
+    return std::nullopt;
+}
+
+int become(const std::string& name, char** arguments) {
+    const auto program = find_command(name);
+    if (!program) {
+        std::vector<std::string> names;
+        for (const CommandEntry& command : commands) names.emplace_back(command.name);
+        std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names) << "; openset --help lists them\n";
+        return cli::exit_usage;
+    }
+    for (const auto& [variable, value] : cli::blas_environment(cli::this_processor())) {
+        ::setenv(variable.c_str(), value.c_str(), 0);
+    }
+    ::execv(program->c_str(), arguments);
+    std::cerr << "openset: " << program->string() << ": cannot be run: " << std::strerror(errno) << "\n";
+    return cli::exit_failed;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::string first = argc > 1 ? argv[1] : "";
+    if (first.empty()) {
+        print_help(std::cerr);
+        return cli::exit_usage;
+    }
+    if (first == "--version") {
+        std::cout << "openset " << cli::version << "\n";
+        return cli::exit_done;
+    }
+    const bool help_word = first == "help";
+    if (first == "--help" || first == "-h" || first == "--help-all" || (help_word && argc == 2)) {
+        print_help(std::cout);
+        return cli::exit_done;
+    }
+    if (help_word) {
+        std::string help = "--help";
+        std::array<char*, 3> arguments = {argv[2], help.data(), nullptr};
+        return become(argv[2], arguments.data());
+    }
+    if (first.starts_with('-')) {
+        const std::vector<std::string> flags = {"--help", "--version"};
+        std::cerr << "openset: unknown option " << first << did_you_mean(first, flags) << " Options follow the command: openset COMMAND [options]\n";
+        return cli::exit_usage;
+    }
+    return become(first, argv + 1);
+}

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+namespace openset {
+
+/// Where results go. Every method throws Error(output) when the bytes cannot be written, naming the file and the reason.
+/// Not thread-safe.
+class ByteSink {
+public:
+    virtual ~ByteSink() = default;
+    virtual void write(std::string_view bytes) = 0;
+    /// Hands what was written so far to the operating system: a reader sees it, a killed process does not lose it.
+    virtual void flush() = 0;
+    /// Everything was written: the result may take its final name.
+    virtual void commit() = 0;
+};
+
+/// The name a result file carries while it is being written: `<path>.partial`.
+std::filesystem::path partial_path(const std::filesystem::path& path);
+
+/// A file that stands under its name only when whole: written as `<path>.partial` (an older one is replaced), synced and
+/// renamed by commit(). Without commit() the partial file stays. Something there that is no regular file
+/// (/dev/null, a FIFO) is written to directly.
+std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path);
+
+/// Standard output. A closed one is an error, not a silence.
+std::unique_ptr<ByteSink> open_standard_output();
+
+/// Writes a whole small file atomically.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+} // namespace openset

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "openset/cascade/pipeline_config.hpp"
+#include "openset/flow/runner.hpp"
+#include "openset/model/network_file.hpp"
+
+namespace openset::flow {
+
+/// Makes a network of a file; how is the business of who passes it in.
+using NetworkLoader = std::function<std::unique_ptr<model::Network>(const model::NetworkFile&)>;
+
+struct LoadedStage {
+    cascade::Stage stage;
+    model::NetworkFile file;
+    std::unique_ptr<model::Network> network;
+    image::PreprocessSpec preprocess;
+};
+
+/// A pipeline config with its networks in memory, ready to run.
+struct LoadedPipeline {
+    cascade::Pipeline pipeline;
+    std::vector<LoadedStage> stages; ///< in order
+    std::vector<std::string> notes;  ///< what was assumed, and what looks wrong: sentences for the log
+
+    /// As run() takes them. The pipeline must outlive them.
+    std::vector<StageNetwork> networks() const;
+};
+
+struct PipelineLoadOptions {
+    bool closed_set = false; ///< the classifier alone, rejecting nothing; the other networks are not loaded
+    std::map<cascade::Stage, std::vector<std::string>> labels; ///< for networks that carry none
+};
+
+/// Reads the network files that the config names, loads them, and resolves the config against their labels.
+/// file  names the config in messages
+/// Throws Error(usage) for what is wrong with the config, Error(not_found, unreadable or model) for a network file.
+LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::string& file, const NetworkLoader& load,
+                             const PipelineLoadOptions& options = {});
+
+} // namespace openset::flow

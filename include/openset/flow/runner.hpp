@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "openset/base/cancellation.hpp"
+#include "openset/cascade/pipeline.hpp"
+#include "openset/flow/input.hpp"
+#include "openset/image/decode.hpp"
+#include "openset/image/preprocess.hpp"
+#include "openset/io/row.hpp"
+#include "openset/model/network.hpp"
+
+namespace openset::flow {
+
+/// A stage's network and how pictures are prepared for it. The network must outlive the run.
+struct StageNetwork {
+    cascade::Stage stage = cascade::Stage::classifier;
+    model::Network* network = nullptr;
+    image::PreprocessSpec preprocess; ///< the network's own, or what the config says instead
+};
+
+struct RunnerOptions {
+    int batch = 8;   ///< most pictures a forward pass, 1 or more
+    int jobs = 1;    ///< decode threads, 1 or more
+    int threads = 1; ///< inference threads, 1 or more
+    image::DecodeOptions decode;
+    int top = 5;             ///< labels listed in the classifier's figures
+    bool all_stages = false; ///< later stages run for rejected pictures too; the verdict stays
+};
+
+/// Receives the rows in input order, one at a time. False stops the run: no later row is delivered.
+using RowReceiver = std::function<bool(const io::Row&)>;
+
+/// Runs every input through the pipeline's stages: one row per input, whatever happens to it.
+///
+/// networks  one for each of cascade::stages(pipeline), in that order
+/// Decode threads read and prepare pictures; inference threads take a full batch of the latest stage that has one, else
+/// what waits at the earliest stage, so that nothing ever waits for a batch to fill. Only what a stage lets pass goes on.
+/// At most `batch * (stages + threads) + jobs` pictures, and as many rows, are in flight: memory does not grow with the inputs.
+/// A network that runs out of memory is given half the batch from then on; one that refuses a batch is asked picture by picture.
+/// On cancellation no further input is started and the rows in flight are delivered.
+///
+/// Rethrows what the receiver or the source throws, after the threads have ended.
+void run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
+         const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation);
+
+} // namespace openset::flow

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "openset/model/head.hpp"
+#include "openset/model/model_info.hpp"
+
+namespace openset::model {
+
+/// Pictures of one size, ready for a network.
+struct Batch {
+    int count = 0;
+    int height = 0;
+    int width = 0;
+    std::vector<float> data; ///< [count, 3, height, width]
+};
+
+/// A float matrix, row-major [rows, columns].
+struct Matrix {
+    int rows = 0;
+    int columns = 0;
+    std::vector<float> values;
+
+    std::span<const float> row(int index) const {
+        return {values.data() + static_cast<std::size_t>(index) * static_cast<std::size_t>(columns),
+                static_cast<std::size_t>(columns)};
+    }
+};
+
+/// What a network returns for a batch: one row a picture in each matrix.
+struct Outputs {
+    Matrix logits;                        ///< empty where the network has a head(): logits are the head's business then
+    Matrix features;                      ///< penultimate features; empty where the network does not show them
+    std::map<std::string, Matrix> extras; ///< further tensors by name, flattened to one row a picture
+};
+
+/// A network, whatever is behind it. run() may be called by several threads at once.
+class Network {
+public:
+    virtual ~Network() = default;
+
+    virtual const ModelInfo& info() const = 0;
+
+    /// The last Linear, where the network is cut in front of it; its input are the features that run() returns.
+    virtual const Head* head() const = 0;
+
+    /// Throws Error(out_of_memory) where a smaller batch may pass, Error(model) where the network refuses the input.
+    virtual Outputs run(const Batch& batch) = 0;
+};
+
+/// The logits of a network's outputs: the head applied to the features, or what the network itself gave.
+/// [count, classes]
+Matrix logits(const Network& network, const Outputs& outputs);
+
+} // namespace openset::model

@@ -1,0 +1,372 @@
+#include "openset/flow/runner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <cmath>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "openset/base/error.hpp"
+#include "openset/base/file_bytes.hpp"
+#include "openset/base/log.hpp"
+
+namespace openset::flow {
+namespace {
+
+/// A picture on its way through the stages.
+struct Item {
+    std::int64_t number = 0;
+    io::Row row;
+    std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
+    bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
+};
+
+void fail(io::Row& row, std::optional<cascade::Stage> stage, std::string kind, std::string message) {
+    row.verdict = {io::Outcome::failed, "failed", stage, std::nullopt};
+    row.failure = io::Failure{std::move(kind), std::move(message)};
+}
+
+void store_figures(io::Row& row, io::GateFigures figures) { row.gate = std::move(figures); }
+void store_figures(io::Row& row, io::SpeciesFigures figures) { row.species = std::move(figures); }
+void store_figures(io::Row& row, io::ClassifierFigures figures) { row.classifier = std::move(figures); }
+
+const cascade::StageLabels& labels_of(const cascade::Pipeline& pipeline, cascade::Stage stage) {
+    switch (stage) {
+    case cascade::Stage::gate: return pipeline.gate->labels;
+    case cascade::Stage::species: return pipeline.species->labels;
+    case cascade::Stage::classifier: break;
+    }
+    return pipeline.classifier.labels;
+}
+
+bool all_finite(std::span<const float> values) {
+    return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
+class Run {
+public:
+    Run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
+        const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
+        : pipeline_(pipeline), networks_(networks), inputs_(inputs), receive_(receive), options_(options),
+          cancellation_(cancellation), waiting_(networks.size()), batch_limit_(networks.size()),
+          window_(std::int64_t{options.batch} * (std::ssize(networks) + options.threads) + options.jobs),
+          decoding_(options.jobs) {
+        for (auto& limit : batch_limit_) limit = options.batch;
+        for (const StageNetwork& stage : networks) {
+            const auto same = std::ranges::find_if(preparations_, [&](const image::PreprocessSpec& known) {
+                return known.resize == stage.preprocess.resize && known.crop == stage.preprocess.crop;
+            });
+            preparation_of_.push_back(static_cast<std::size_t>(same - preparations_.begin()));
+            if (same == preparations_.end()) preparations_.push_back(stage.preprocess);
+        }
+    }
+
+    void operator()() {
+        {
+            std::vector<std::jthread> threads;
+            for (int i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
+            for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+        }
+        if (error_) std::rethrow_exception(error_);
+    }
+
+private:
+    /// Ends the whole run with the first exception of any thread.
+    template <typename Loop>
+    void guarded(Loop loop) {
+        try {
+            loop();
+        } catch (...) {
+            const std::scoped_lock lock(mutex_);
+            if (!error_) error_ = std::current_exception();
+            stop();
+        }
+    }
+
+    void stop() {
+        stopped_ = true;
+        room_.notify_all();
+        work_.notify_all();
+    }
+
+    // ---- decode
+
+    void decode_loop() {
+        while (auto input = next_input()) {
+            Item item = prepare(*input);
+            std::unique_lock lock(mutex_);
+            if (item.row.failure) {
+                finish(lock, std::move(item));
+            } else {
+                waiting_.front().push_back(std::move(item));
+                work_.notify_one();
+            }
+        }
+        const std::scoped_lock lock(mutex_);
+        --decoding_;
+        work_.notify_all();
+    }
+
+    struct NumberedInput {
+        std::int64_t number;
+        Input input;
+    };
+
+    std::optional<NumberedInput> next_input() {
+        {
+            std::unique_lock lock(mutex_);
+            room_.wait(lock, [this] { return stopped_ || started_ - delivered_ < window_; });
+            if (stopped_) return std::nullopt;
+            ++started_;
+        }
+        std::optional<NumberedInput> result;
+        {
+            // Apart from the main lock: a list on standard input may keep us waiting.
+            const std::scoped_lock lock(inputs_mutex_);
+            if (!exhausted_ && !cancellation_.requested()) {
+                if (auto input = inputs_.next()) result = NumberedInput{numbered_++, std::move(*input)};
+            }
+            exhausted_ = exhausted_ || !result;
+        }
+        if (!result) {
+            const std::scoped_lock lock(mutex_);
+            --started_;
+            room_.notify_all();
+        }
+        return result;
+    }
+
+    Item prepare(NumberedInput& numbered) const {
+        Item item;
+        item.number = numbered.number;
+        item.row.path = numbered.input.path;
+        if (numbered.input.failure) {
+            fail(item.row, std::nullopt, numbered.input.failure->kind, numbered.input.failure->message);
+            return item;
+        }
+        try {
+            const auto bytes = numbered.input.bytes ? std::move(*numbered.input.bytes) : read_file(item.row.path);
+            const auto decoded = image::decode(bytes, options_.decode);
+            for (const std::string& warning : decoded.warnings) log_warning(item.row.path + ": " + warning);
+            for (const auto& spec : preparations_) item.prepared.push_back(image::resize_crop(decoded.picture, spec));
+        } catch (const Error& error) {
+            fail(item.row, std::nullopt, std::string(to_string(error.kind())), error.what());
+        } catch (const std::bad_alloc&) {
+            fail(item.row, std::nullopt, std::string(to_string(ErrorKind::too_large)),
+                 "not enough memory to decode the picture; run fewer decode jobs (-j) or lower --max-pixels");
+        }
+        return item;
+    }
+
+    // ---- inference
+
+    struct StageBatch {
+        std::size_t stage = 0;
+        std::vector<Item> items;
+    };
+
+    void inference_loop() {
+        while (auto batch = next_batch()) {
+            infer(batch->stage, batch->items);
+            std::unique_lock lock(mutex_);
+            hand_on(lock, std::move(*batch));
+            --inferring_;
+            work_.notify_all();
+        }
+    }
+
+    std::optional<StageBatch> next_batch() {
+        std::unique_lock lock(mutex_);
+        std::optional<std::size_t> stage;
+        work_.wait(lock, [&] {
+            stage = choose_stage();
+            return stopped_ || stage || (decoding_ == 0 && inferring_ == 0);
+        });
+        if (stopped_ || !stage) {
+            work_.notify_all();
+            return std::nullopt;
+        }
+        ++inferring_;
+        return StageBatch{*stage, take_batch(*stage)};
+    }
+
+    std::optional<std::size_t> choose_stage() const {
+        std::optional<std::size_t> earliest;
+        for (std::size_t stage = waiting_.size(); stage-- > 0;) {
+            if (std::ssize(waiting_[stage]) >= batch_limit_[stage]) return stage;
+            if (!waiting_[stage].empty()) earliest = stage;
+        }
+        return earliest;
+    }
+
+    /// Takes the first picture that waits and those behind it that have its size.
+    std::vector<Item> take_batch(std::size_t stage) {
+        auto& queue = waiting_[stage];
+        const std::size_t preparation = preparation_of_[stage];
+        const auto same_size = [&](const Item& item) {
+            const image::Picture& first = queue.front().prepared[preparation];
+            const image::Picture& picture = item.prepared[preparation];
+            return picture.width == first.width && picture.height == first.height;
+        };
+        const auto limit = std::min<std::ptrdiff_t>(batch_limit_[stage], std::ssize(queue));
+        auto end = queue.begin();
+        while (end - queue.begin() < limit && same_size(*end)) ++end;
+        std::vector<Item> items(std::make_move_iterator(queue.begin()), std::make_move_iterator(end));
+        queue.erase(queue.begin(), end);
+        return items;
+    }
+
+    void infer(std::size_t stage, std::span<Item> items) {
+        try {
+            forward(stage, items);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::model && error.kind() != ErrorKind::out_of_memory) throw;
+            if (items.size() == 1) {
+                fail_at(stage, items.front(), error.what());
+                return;
+            }
+            if (error.kind() == ErrorKind::out_of_memory) {
+                const std::size_t half = items.size() / 2;
+                lower_batch_limit(stage, static_cast<int>(half));
+                infer(stage, items.first(half));
+                infer(stage, items.subspan(half));
+            } else {
+                for (std::size_t i = 0; i < items.size(); ++i) infer(stage, items.subspan(i, 1));
+            }
+        }
+    }
+
+    void lower_batch_limit(std::size_t stage, int limit) {
+        int current = batch_limit_[stage];
+        while (limit < current && !batch_limit_[stage].compare_exchange_weak(current, limit)) {
+        }
+        if (limit < current) {
+            log_warning(std::string(to_string(networks_[stage].stage)) + ": out of memory with a batch of " +
+                        std::to_string(current) + ", going on with " + std::to_string(limit));
+        }
+    }
+
+    void fail_at(std::size_t stage, Item& item, const std::string& message) const {
+        if (item.decided) {
+            log_warning(item.row.path + ": " + std::string(to_string(networks_[stage].stage)) + ": " + message);
+        } else {
+            fail(item.row, networks_[stage].stage, std::string(to_string(ErrorKind::model)), message);
+        }
+    }
+
+    void forward(std::size_t stage, std::span<Item> items) {
+        const StageNetwork& stage_network = networks_[stage];
+        const std::size_t preparation = preparation_of_[stage];
+        const image::Picture& first = items.front().prepared[preparation];
+        const std::size_t size = first.rgb.size();
+        model::Batch batch{static_cast<int>(items.size()), first.height, first.width, {}};
+        batch.data.resize(items.size() * size);
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            image::normalise(items[i].prepared[preparation], stage_network.preprocess,
+                             std::span(batch.data).subspan(i * size, size));
+        }
+        const model::Outputs outputs = stage_network.network->run(batch);
+        const model::Matrix logits = model::logits(*stage_network.network, outputs);
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const auto row = static_cast<int>(i);
+            const bool finite = all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
+            if (finite) {
+                decide(stage, items[i], logits.row(row));
+            } else {
+                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+            }
+        }
+    }
+
+    void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
+        const cascade::Stage which = networks_[stage].stage;
+        auto decision = cascade::decide(pipeline_, which, cascade::score(labels_of(pipeline_, which), logits), options_.top);
+        std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
+        if (decision.verdict && !item.decided) {
+            item.row.verdict = std::move(*decision.verdict);
+            item.decided = true;
+        }
+    }
+
+    void hand_on(std::unique_lock<std::mutex>& lock, StageBatch batch) {
+        const bool last_stage = batch.stage + 1 == waiting_.size();
+        for (Item& item : batch.items) {
+            const bool ends = item.row.failure || last_stage || (item.decided && !options_.all_stages);
+            if (ends) {
+                finish(lock, std::move(item));
+            } else {
+                waiting_[batch.stage + 1].push_back(std::move(item));
+            }
+        }
+    }
+
+    // ---- rows, in order
+
+    /// Files the row and delivers all that are next in order. One thread delivers at a time, without the lock.
+    void finish(std::unique_lock<std::mutex>& lock, Item item) {
+        finished_.emplace(item.number, std::move(item.row));
+        if (delivering_) return;
+        delivering_ = true;
+        while (!stopped_ && !finished_.empty() && finished_.begin()->first == delivered_) {
+            const io::Row row = std::move(finished_.begin()->second);
+            finished_.erase(finished_.begin());
+            lock.unlock();
+            bool go_on = false;
+            std::exception_ptr error;
+            try {
+                go_on = receive_(row);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            lock.lock();
+            ++delivered_;
+            room_.notify_one();
+            if (error && !error_) error_ = error;
+            if (!go_on) stop();
+        }
+        delivering_ = false;
+    }
+
+    const cascade::Pipeline& pipeline_;
+    const std::vector<StageNetwork>& networks_;
+    InputSource& inputs_;
+    const RowReceiver& receive_;
+    const RunnerOptions& options_;
+    const Cancellation& cancellation_;
+    std::vector<image::PreprocessSpec> preparations_;
+    std::vector<std::size_t> preparation_of_; ///< by stage: index into preparations_
+
+    std::mutex inputs_mutex_; ///< guards inputs_, numbered_, exhausted_
+    std::int64_t numbered_ = 0;
+    bool exhausted_ = false;
+
+    std::mutex mutex_; ///< guards everything below
+    std::condition_variable room_, work_;
+    std::vector<std::deque<Item>> waiting_; ///< by stage
+    std::vector<std::atomic<int>> batch_limit_; ///< by stage; atomic: lowered in the middle of a forward pass
+    std::map<std::int64_t, io::Row> finished_;  ///< not yet delivered, by number
+    std::int64_t window_;
+    std::int64_t started_ = 0, delivered_ = 0;
+    int decoding_, inferring_ = 0;
+    bool delivering_ = false, stopped_ = false;
+    std::exception_ptr error_;
+};
+
+} // namespace
+
+void run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
+         const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
+    assert(!networks.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
+    Run(pipeline, networks, inputs, receive, options, cancellation)();
+}
+
+} // namespace openset::flow

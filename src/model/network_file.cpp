@@ -1,0 +1,115 @@
+#include "openset/model/network_file.hpp"
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <zip.h>
+
+#include "openset/base/error.hpp"
+#include "openset/base/file_bytes.hpp"
+#include "openset/base/sha256.hpp"
+
+namespace openset::model {
+namespace {
+
+constexpr std::uint64_t largest_info = 64 << 20; // a million labels fit
+
+constexpr const char* how_to_export = "expected a TorchScript archive, as torch.jit.script(model).save(path) writes it";
+
+struct ZipCloser {
+    void operator()(zip_t* archive) const { zip_discard(archive); }
+};
+using Zip = std::unique_ptr<zip_t, ZipCloser>;
+
+Zip open_zip(const std::filesystem::path& path) {
+    int code = 0;
+    if (Zip archive{zip_open(path.c_str(), ZIP_RDONLY, &code)}) return archive;
+    if (code == ZIP_ER_NOENT) throw Error(ErrorKind::not_found, path.string() + ": no such file");
+    if (code == ZIP_ER_OPEN || code == ZIP_ER_READ) {
+        throw Error(ErrorKind::unreadable, path.string() + ": cannot open: " + std::strerror(errno));
+    }
+    throw Error(ErrorKind::model, path.string() + ": no ZIP archive, or a damaged one; " + how_to_export);
+}
+
+std::string read_entry(zip_t* archive, zip_uint64_t index, std::uint64_t size, const std::string& where) {
+    if (size > largest_info) {
+        throw Error(ErrorKind::model, where + ": " + std::to_string(size) + " bytes, expected at most " +
+                                          std::to_string(largest_info));
+    }
+    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> entry(zip_fopen_index(archive, index, 0), zip_fclose);
+    std::string text(size, '\0');
+    if (!entry || zip_fread(entry.get(), text.data(), size) != static_cast<zip_int64_t>(size)) {
+        throw Error(ErrorKind::model, where + ": cannot be read, the archive is damaged; copy or export it again");
+    }
+    return text;
+}
+
+/// The name of an entry below the archive's top folder ("net/data/0" -> "data/0").
+std::string_view below_top_folder(std::string_view name) {
+    const auto slash = name.find('/');
+    return slash == std::string_view::npos ? name : name.substr(slash + 1);
+}
+
+} // namespace
+
+ArchiveContents read_archive(const std::filesystem::path& path) {
+    if (std::filesystem::is_directory(path)) {
+        throw Error(ErrorKind::model, path.string() + ": is a folder; " + how_to_export);
+    }
+    const Zip archive = open_zip(path);
+    ArchiveContents contents;
+    contents.bytes = std::filesystem::file_size(path);
+    bool has_code = false;
+    const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+    for (zip_int64_t i = 0; i < count; ++i) {
+        zip_stat_t entry{};
+        const auto index = static_cast<zip_uint64_t>(i);
+        if (zip_stat_index(archive.get(), index, 0, &entry) != 0 || (entry.valid & ZIP_STAT_NAME) == 0) continue;
+        const std::string_view name = below_top_folder(entry.name);
+        if (name.starts_with("data/") || name.starts_with("constants/")) {
+            ++contents.tensor_records;
+            contents.tensor_bytes += entry.size;
+        }
+        if (name == "constants.pkl") has_code = true;
+        if (name.ends_with(".debug_pkl")) contents.has_debug_records = true;
+        if (name == "extra/openset.json") {
+            contents.info_json = read_entry(archive.get(), index, entry.size, path.string() + ": openset.json");
+        }
+    }
+    if (!has_code) {
+        throw Error(ErrorKind::model, path.string() + ": a ZIP archive without TorchScript code (weights alone: a state_dict?); " +
+                                          how_to_export);
+    }
+    return contents;
+}
+
+NetworkFile open_network_file(const std::filesystem::path& path, const InfoDefaults& defaults) {
+    NetworkFile file;
+    file.path = path;
+    file.contents = read_archive(path);
+    file.sha256 = sha256_hex_of_file(path);
+
+    std::filesystem::path sidecar = path;
+    sidecar += ".openset.json";
+    if (file.contents.info_json) {
+        file.info_source = "openset.json inside";
+        file.info = parse_model_info(*file.contents.info_json, path.string() + ": openset.json");
+    } else if (std::filesystem::exists(sidecar)) {
+        file.info_source = sidecar.string();
+        const auto bytes = read_file(sidecar, largest_info);
+        file.info = parse_model_info({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, sidecar.string());
+    } else {
+        file.info_source = "assumed";
+        file.info.name = path.stem().string();
+        file.info.labels = defaults.labels;
+        file.info.preprocess = imagenet_preprocess();
+        file.assumptions.push_back(
+            path.string() + ": carries no openset.json and " + sidecar.filename().string() +
+            " is not beside it; assumed: softmax, ImageNet's preprocessing (shorter side 256, crop 224), " +
+            (defaults.labels.empty() ? "the output's ids as labels" : "the labels given"));
+    }
+    return file;
+}
+
+} // namespace openset::model
