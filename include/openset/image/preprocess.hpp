@@ -51,11 +51,12 @@ struct PreprocessSpec {
 };
 
 /// Bit for bit Pillow's resize and torchvision's Resize and CenterCrop (0.14 to 0.28).
-/// The picture must not be empty. Throws Error(too_large) where the result would exceed 2^31 - 1 bytes.
+/// The picture must not be empty. Throws Error(too_large) where a picture on the way (resized, between the two
+/// resampling passes, cropped) would exceed 2^31 - 1 bytes, Error(usage) where the spec names a size below 1.
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec);
 
-/// Writes ((float)v / 255 - mean) / std in float32 arithmetic, channel by channel: torchvision's ToTensor and Normalize.
-/// tensor  [3, height, width] of the picture
+/// Writes ((float)v / 255 - mean) / std in float32 arithmetic, channel by channel: torchvision's ToTensor and
+/// Normalize. tensor  [3, height, width] of the picture; of any other size: Error(internal)
 void normalise(const Picture& picture, const PreprocessSpec& spec, std::span<float> tensor);
 
 } // namespace openset::image

@@ -1,0 +1,114 @@
+#include "openset/image/preprocess.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "image/resample.hpp"
+#include "openset/base/error.hpp"
+
+namespace openset::image {
+namespace {
+
+constexpr int channels = 3;
+
+std::string in_words(double width, double height) {
+    const auto rounded = [](double value) { return std::to_string(static_cast<std::int64_t>(value)); };
+    return rounded(width) + " x " + rounded(height) + " pixels";
+}
+
+Size resized(const Picture& picture, const Resize& resize) {
+    double width = picture.width, height = picture.height;
+    switch (resize.mode) {
+    case ResizeMode::none: break;
+    case ResizeMode::squash: width = resize.squash.width, height = resize.squash.height; break;
+    case ResizeMode::shorter_side: {
+        // The product is exact and the quotient is cut, not rounded: 225 x 300 to 224 gives 224 x 298.
+        const bool upright = picture.width <= picture.height;
+        const std::int64_t shorter = upright ? picture.width : picture.height;
+        const std::int64_t longer = upright ? picture.height : picture.width;
+        const double other =
+            std::trunc(static_cast<double>(resize.shorter_side * longer) / static_cast<double>(shorter));
+        width = upright ? resize.shorter_side : other;
+        height = upright ? other : resize.shorter_side;
+        break;
+    }
+    }
+    if (width < 1 || height < 1) throw Error(ErrorKind::usage, "cannot resize to " + in_words(width, height));
+    if (width * height > std::numeric_limits<std::int32_t>::max() / channels) {
+        throw Error(ErrorKind::too_large,
+                    "resized, the picture would have " + in_words(width, height) + ", more than 2^31 - 1 bytes");
+    }
+    return {static_cast<int>(height), static_cast<int>(width)};
+}
+
+/// Where a crop of `wanted` pixels lies on an axis of `length`: what it takes, and where in the crop that goes.
+struct Span {
+    int begin = 0;
+    int length = 0;
+    int padding_before = 0;
+};
+
+Span centred(int length, int wanted) {
+    if (wanted > length) return {0, length, (wanted - length) / 2};
+    // torchvision rounds half to even here; cutting would move odd margins by one pixel.
+    const int margin = length - wanted, cut = margin / 2;
+    return {margin % 2 == 0 ? cut : cut + cut % 2, wanted, 0};
+}
+
+/// The picture on a black ground of the given size.
+Picture padded(const Picture& picture, Size size, int left, int top) {
+    Picture result{size.width, size.height, {}};
+    const std::size_t row_size = static_cast<std::size_t>(size.width) * channels;
+    result.rgb.resize(row_size * static_cast<std::size_t>(size.height));
+    const std::size_t source_row_size = static_cast<std::size_t>(picture.width) * channels;
+    for (int y = 0; y < picture.height; ++y) {
+        std::copy_n(picture.rgb.data() + static_cast<std::size_t>(y) * source_row_size, source_row_size,
+                    result.rgb.data() + static_cast<std::size_t>(top + y) * row_size +
+                        static_cast<std::size_t>(left) * channels);
+    }
+    return result;
+}
+
+} // namespace
+
+Picture resize_crop(const Picture& picture, const PreprocessSpec& spec) {
+    if (picture.width < 1 || picture.height < 1) throw Error(ErrorKind::internal, "cannot resize an empty picture");
+    const Size size = resized(picture, spec.resize);
+    const Size crop = spec.crop.value_or(size);
+    if (crop.width < 1 || crop.height < 1) {
+        throw Error(ErrorKind::usage, "cannot crop to " + in_words(crop.width, crop.height));
+    }
+    if (static_cast<double>(crop.width) * crop.height > std::numeric_limits<std::int32_t>::max() / channels) {
+        throw Error(ErrorKind::too_large,
+                    "a crop of " + in_words(crop.width, crop.height) + " has more than 2^31 - 1 bytes");
+    }
+    const Span columns = centred(size.width, crop.width), rows = centred(size.height, crop.height);
+    Picture result = resample(picture, size, spec.resize.interpolation, spec.resize.order,
+                              {columns.begin, rows.begin, {rows.length, columns.length}});
+    if (columns.length == crop.width && rows.length == crop.height) return result;
+    return padded(result, crop, columns.padding_before, rows.padding_before);
+}
+
+void normalise(const Picture& picture, const PreprocessSpec& spec, std::span<float> tensor) {
+    const std::size_t pixels = picture.rgb.size() / channels;
+    if (tensor.size() != pixels * channels) {
+        throw Error(ErrorKind::internal, "a tensor of " + std::to_string(tensor.size()) + " values for " +
+                                             in_words(picture.width, picture.height) + " of 3 channels");
+    }
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+        // Two divisions, as in training: a multiplication by 1/255 moves the last bit of half the values.
+        std::array<float, 256> value_of;
+        for (std::size_t sample = 0; sample < value_of.size(); ++sample) {
+            value_of[sample] = (static_cast<float>(sample) / 255.0F - spec.mean[channel]) / spec.std[channel];
+        }
+        float* to = tensor.data() + channel * pixels;
+        const std::uint8_t* from = picture.rgb.data() + channel;
+        for (std::size_t i = 0; i < pixels; ++i, from += channels) to[i] = value_of[*from];
+    }
+}
+
+} // namespace openset::image

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "openset/image/picture.hpp"
+#include "openset/image/preprocess.hpp"
+
+namespace openset::image {
+
+/// A rectangle within a picture.
+struct Window {
+    int left = 0;
+    int top = 0;
+    Size size;
+};
+
+/// The part of Pillow's `resize(to)` that lies within `window`, bit for bit; only what it needs is computed.
+///
+/// to      size of the whole resized picture, both sides at least 1; equal to the picture's own: nothing is resampled
+/// window  within `to`, not empty
+/// Throws Error(too_large) where the picture between the two passes would exceed 2^31 - 1 bytes.
+Picture resample(const Picture& picture, Size to, Interpolation interpolation, PassOrder order, const Window& window);
+
+} // namespace openset::image
