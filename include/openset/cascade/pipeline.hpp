@@ -18,6 +18,8 @@ using io::Stage;
 /// The part of a stage's network that its rule needs to know.
 struct StageLabels {
     std::vector<std::string> names;
+    /// softmax as well for a network with one output over two labels, whatever its ModelInfo says: its two
+    /// probabilities exclude each other.
     model::Activation activation = model::Activation::softmax;
 };
 

@@ -54,6 +54,7 @@ struct PipelineConfig {
 };
 
 /// Values given by flags instead of the file. Each stands for one key of the config and is checked like it.
+/// A new `/gate/rule` drops the file's `k` or `min_mass` where the new rule has no use for it.
 struct ConfigOverride {
     std::string pointer;    ///< JSON pointer of the key, e.g. "/gate/k"
     std::string json_value; ///< e.g. "3" or "\"mass\""

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace openset::cascade {
+
+/// Softmax with the maximum taken out, so that no exponential overflows. values: finite, not empty
+std::vector<double> softmax(std::span<const double> values);
+
+/// 1 / (1 + exp(-value)), accurate on both sides of 0.
+double sigmoid(double value);
+
+} // namespace openset::cascade

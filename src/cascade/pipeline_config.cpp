@@ -1,0 +1,461 @@
+#include "openset/cascade/pipeline_config.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <set>
+
+#include "io/checked_json.hpp"
+#include "model/preprocess_json.hpp"
+#include "openset/base/spelling.hpp"
+
+namespace openset::cascade {
+namespace {
+
+constexpr int largest_int = std::numeric_limits<int>::max();
+constexpr double sigmoid_min_probability = 0.95;
+
+// ---- overrides
+
+/// A flag that changes the gate's rule leaves the parameter of the file's rule without a meaning: it goes, unless a
+/// flag gave it too.
+void drop_parameters_of_the_replaced_rule(io::Json& document, const std::vector<ConfigOverride>& overrides) {
+    const auto given = [&overrides](const std::string& pointer) {
+        return std::ranges::any_of(overrides, [&](const ConfigOverride& one) { return one.pointer == pointer; });
+    };
+    const io::Json::json_pointer rule("/gate/rule");
+    if (!given("/gate/rule") || !document.contains(rule)) return;
+    if (document.at(rule) != "top-k" && !given("/gate/k")) document["gate"].erase("k");
+    if (document.at(rule) != "mass" && !given("/gate/min_mass")) document["gate"].erase("min_mass");
+}
+
+void apply(const std::vector<ConfigOverride>& overrides, io::Json& document, const std::string& file,
+           io::JsonProblems& problems) {
+    if (!document.is_object()) return; // which is a problem of its own
+    for (const ConfigOverride& override : overrides) {
+        const io::Json::json_pointer pointer(override.pointer);
+        io::JsonProblems value_problems(override.flag);
+        const auto value = io::parse_json(override.json_value, value_problems);
+        if (!value) {
+            problems.add("",
+                         override.flag + ": found " + io::in_quotes(override.json_value) + ", expected a JSON value");
+            continue;
+        }
+        const auto parent = pointer.parent_pointer();
+        if (!document.contains(parent)) {
+            problems.add("", override.flag + ": the config has no " + parent.to_string() +
+                                 " that it could change; add it to " + file + " or leave the flag out");
+            continue;
+        }
+        if (!document.at(parent).is_object()) continue; // which is a problem of its own
+        document[pointer] = *value;
+        problems.set_origin(override.pointer, override.flag);
+    }
+    drop_parameters_of_the_replaced_rule(document, overrides);
+}
+
+// ---- reading
+
+NetworkConfig read_network(io::CheckedObject& stage, const std::filesystem::path& folder) {
+    NetworkConfig network;
+    if (const auto model = stage.required("model", "the path of the network's file")) {
+        if (const auto path = model->text("the path of the network's file")) {
+            if (path->find('\0') != std::string::npos) model->expected("a path without NUL characters");
+            network.model = (folder / *path).lexically_normal();
+        }
+    }
+    if (const auto preprocess = stage.optional("preprocess")) {
+        if (!preprocess->json().is_string()) {
+            network.preprocess = model::read_preprocess(*preprocess, model::UnknownKeys::refuse);
+        } else if (preprocess->json() == "imagenet") {
+            network.preprocess = model::imagenet_preprocess();
+        } else {
+            preprocess->expected("\"imagenet\" or an object with resize, mean and std");
+        }
+    }
+    return network;
+}
+
+std::vector<LabelReference> read_accept(io::CheckedObject& stage) {
+    const std::string what = "a label name, an id or a range such as \"281-284\"";
+    std::vector<LabelReference> accept;
+    const auto value = stage.required("accept", "the labels that pass: names, ids or ranges such as \"281-284\"");
+    if (!value) return accept;
+    const auto elements = value->array("an array of label names, ids or ranges such as \"281-284\"");
+    if (!elements) return accept;
+    for (const io::CheckedValue& element : *elements) {
+        if (element.json().is_number()) {
+            if (const auto id = element.integer(0, largest_int)) accept.emplace_back(*id);
+        } else if (auto name = element.text(what)) {
+            accept.emplace_back(*std::move(name));
+        }
+    }
+    return accept;
+}
+
+std::optional<ThresholdConfig> read_thresholds(io::CheckedObject& stage) {
+    const auto value = stage.optional("min_probability");
+    if (!value) return {};
+    ThresholdConfig thresholds;
+    if (value->json().is_object() && !value->json().empty()) {
+        for (const auto& [label, entry] : value->object()->members()) {
+            const auto number = entry.number(0, 1);
+            if (!number) continue;
+            if (label == "*")
+                thresholds.any = number;
+            else
+                thresholds.by_label[label] = *number;
+        }
+    } else {
+        thresholds.any =
+            value->number(0, 1, R"(a number from 0 to 1, or one by label such as {"tabby": 0.9, "*": 0.8})");
+    }
+    return thresholds;
+}
+
+GateConfig read_gate(io::CheckedObject& stage, const std::filesystem::path& folder) {
+    GateConfig gate;
+    gate.network = read_network(stage, folder);
+    gate.accept = read_accept(stage);
+    bool rule_is_known = true;
+    if (const auto rule = stage.optional("rule")) {
+        const auto name = rule->one_of({"top-k", "mass", "top-1"});
+        rule_is_known = name.has_value();
+        gate.rule = name.value_or(gate.rule);
+    }
+    const auto unused = [&gate](const io::CheckedValue& value, const std::string& rule) {
+        value.problem("has no meaning with the rule \"" + gate.rule + "\"; remove it, or say \"rule\": \"" + rule +
+                      "\"");
+    };
+    if (const auto k = stage.optional("k"); k && rule_is_known) {
+        if (gate.rule != "top-k")
+            unused(*k, "top-k");
+        else
+            gate.k = k->integer(1, largest_int).value_or(gate.k);
+    }
+    if (const auto min_mass = stage.optional("min_mass"); min_mass && rule_is_known) {
+        if (gate.rule != "mass")
+            unused(*min_mass, "mass");
+        else
+            gate.min_mass = min_mass->number(0, 1).value_or(gate.min_mass);
+    }
+    stage.refuse_other_keys();
+    return gate;
+}
+
+SpeciesConfig read_species(io::CheckedObject& stage, const std::filesystem::path& folder) {
+    SpeciesConfig species;
+    species.network = read_network(stage, folder);
+    species.accept = read_accept(stage);
+    species.min_probability = read_thresholds(stage);
+    stage.refuse_other_keys();
+    return species;
+}
+
+ClassifierConfig read_classifier(io::CheckedObject& stage, const std::filesystem::path& folder) {
+    ClassifierConfig classifier;
+    classifier.network = read_network(stage, folder);
+    classifier.min_probability = read_thresholds(stage);
+    stage.refuse_other_keys();
+    return classifier;
+}
+
+void read_pipeline(io::CheckedObject& root, const std::filesystem::path& folder, PipelineConfig& config) {
+    if (const auto version = root.required("openset", "\"openset\": 1, the version of the config format")) {
+        version->integer(1, 1);
+    }
+    if (const auto name = root.optional("name")) config.name = name->text().value_or(config.name);
+    if (const auto gate = root.optional("gate")) {
+        if (auto stage = gate->object("an object with model and accept")) config.gate = read_gate(*stage, folder);
+    }
+    if (const auto species = root.optional("species")) {
+        if (auto stage = species->object("an object with model and accept")) {
+            config.species = read_species(*stage, folder);
+        }
+    }
+    if (const auto classifier = root.required("classifier", "an object with model")) {
+        if (auto stage = classifier->object("an object with model")) {
+            config.classifier = read_classifier(*stage, folder);
+        }
+    }
+    root.refuse_other_keys();
+}
+
+// ---- resolving
+
+bool is_digits(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// The two ends of "281-284", if the text reads as a range.
+std::optional<std::pair<std::string_view, std::string_view>> range_ends(std::string_view text) {
+    const auto dash = text.find('-');
+    if (dash == std::string_view::npos) return {};
+    const auto first = text.substr(0, dash), last = text.substr(dash + 1);
+    if (!is_digits(first) || !is_digits(last)) return {};
+    return std::pair{first, last};
+}
+
+/// The ids that label references of one stage stand for.
+class LabelFinder {
+public:
+    LabelFinder(const std::vector<std::string>& names, const NetworkConfig& network, io::JsonProblems& problems)
+        : names_(names), network_(network.model.filename().string()), problems_(problems) {}
+
+    /// All ids of an entry of `accept`; none after a problem was noted.
+    std::vector<int> find(const LabelReference& reference, const std::string& pointer) const {
+        if (const int* id = std::get_if<int>(&reference)) {
+            if (static_cast<std::size_t>(*id) < names_.size()) return {*id};
+            out_of_range(std::to_string(*id), pointer);
+            return {};
+        }
+        const auto& text = std::get<std::string>(reference);
+        if (const auto ends = range_ends(text)) return find_range(text, *ends, pointer);
+        const auto id = find_one(text, pointer);
+        return id ? std::vector{*id} : std::vector<int>{};
+    }
+
+    /// The id of a label name, or of an id written as a string.
+    std::optional<int> find_one(const std::string& text, const std::string& pointer) const {
+        const std::vector<int> ids = ids_named(text);
+        if (ids.size() == 1) return ids.front();
+        if (ids.size() > 1) {
+            problems_.add(pointer, io::in_quotes(text) + " is the name of " + std::to_string(ids.size()) +
+                                       " labels in " + network_ + ": ids " + in_words(ids) +
+                                       "; give the id that is meant");
+            return {};
+        }
+        if (is_digits(text)) return id_of(text, pointer);
+        problems_.add(pointer, "no label " + io::in_quotes(text) + " in " + network_ + " (" +
+                                   std::to_string(names_.size()) + " labels)" + did_you_mean(text, names_));
+        return {};
+    }
+
+private:
+    std::vector<int> ids_named(const std::string& name) const {
+        std::vector<int> ids;
+        for (std::size_t id = 0; id < names_.size(); ++id) {
+            if (names_[id] == name) ids.push_back(static_cast<int>(id));
+        }
+        return ids;
+    }
+
+    std::vector<int> find_range(const std::string& text, std::pair<std::string_view, std::string_view> ends,
+                                const std::string& pointer) const {
+        if (const auto named = ids_named(text); !named.empty()) {
+            problems_.add(pointer, io::in_quotes(text) + " is both a range and the name of a label in " + network_ +
+                                       " (id " + in_words(named) + "); give the label's id, or the ids one by one");
+            return {};
+        }
+        const auto first = id_of(ends.first, pointer), last = id_of(ends.second, pointer);
+        if (!first || !last) return {};
+        if (*first > *last) {
+            problems_.add(pointer, "found the range " + io::in_quotes(text) + ", expected the lower id first: \"" +
+                                       std::to_string(*last) + "-" + std::to_string(*first) + "\"");
+            return {};
+        }
+        std::vector<int> ids;
+        for (int id = *first; id <= *last; ++id) ids.push_back(id);
+        return ids;
+    }
+
+    std::optional<int> id_of(std::string_view digits, const std::string& pointer) const {
+        int id = 0;
+        const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+        if (read.ec == std::errc() && static_cast<std::size_t>(id) < names_.size()) return id;
+        out_of_range(digits, pointer);
+        return {};
+    }
+
+    void out_of_range(std::string_view id, const std::string& pointer) const {
+        problems_.add(pointer, "no id " + std::string(id.substr(0, 40)) + " in " + network_ + ", expected 0 to " +
+                                   std::to_string(static_cast<long>(names_.size()) - 1));
+    }
+
+    static std::string in_words(const std::vector<int>& ids) {
+        std::string words;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            if (i > 0) words += i + 1 == ids.size() ? " and " : ", ";
+            words += std::to_string(ids[i]);
+        }
+        return words;
+    }
+
+    const std::vector<std::string>& names_;
+    std::string network_;
+    io::JsonProblems& problems_;
+};
+
+std::vector<int> resolve_accept(const std::vector<LabelReference>& accept, const std::string& pointer,
+                                const LabelFinder& finder) {
+    std::set<int> ids;
+    for (std::size_t i = 0; i < accept.size(); ++i) {
+        const auto found = finder.find(accept[i], pointer + "/" + std::to_string(i));
+        ids.insert(found.begin(), found.end());
+    }
+    return {ids.begin(), ids.end()};
+}
+
+/// The thresholds given by label name, by id.
+std::map<int, double> resolve_by_label(const ThresholdConfig& thresholds, const std::string& pointer,
+                                       const LabelFinder& finder, io::JsonProblems& problems) {
+    std::map<int, double> by_id;
+    for (const auto& [label, threshold] : thresholds.by_label) {
+        const std::string place = io::pointer_to(pointer, label);
+        const auto id = finder.find_one(label, place);
+        if (id && !by_id.emplace(*id, threshold).second) {
+            problems.add(place, "the label with id " + std::to_string(*id) + " has another threshold here; keep one");
+        }
+    }
+    return by_id;
+}
+
+void require_softmax(const StageLabels& labels, const NetworkConfig& network, const std::string& pointer,
+                     io::JsonProblems& problems) {
+    if (labels.activation == model::Activation::softmax) return;
+    problems.add(pointer + "/model", network.model.filename().string() +
+                                         " is a multi-label network (sigmoid), expected softmax, or one output over "
+                                         "two labels; only the classifier may be multi-label");
+}
+
+Gate resolve_gate(const GateConfig& config, const StageLabels& labels, io::JsonProblems& problems) {
+    require_softmax(labels, config.network, "/gate", problems);
+    Gate gate;
+    gate.labels = labels;
+    gate.accept = resolve_accept(config.accept, "/gate/accept", {labels.names, config.network, problems});
+    gate.rule = config.rule == "mass" ? GateRule::mass : GateRule::top_k;
+    gate.k = config.rule == "top-1" ? 1 : config.k;
+    gate.min_mass = config.min_mass;
+    return gate;
+}
+
+Species resolve_species(const SpeciesConfig& config, const StageLabels& labels, io::JsonProblems& problems) {
+    require_softmax(labels, config.network, "/species", problems);
+    const LabelFinder finder(labels.names, config.network, problems);
+    Species species;
+    species.labels = labels;
+    species.accept = resolve_accept(config.accept, "/species/accept", finder);
+    if (!config.min_probability) return species;
+
+    const std::string pointer = "/species/min_probability";
+    const auto by_id = resolve_by_label(*config.min_probability, pointer, finder, problems);
+    for (const auto& [id, threshold] : by_id) {
+        if (std::ranges::find(species.accept, id) == species.accept.end()) {
+            problems.add(pointer, "the label " + io::in_quotes(labels.names[static_cast<std::size_t>(id)]) +
+                                      " is not accepted, so that its threshold has no meaning; remove it");
+        }
+    }
+    species.min_probability.emplace(labels.names.size(), config.min_probability->any.value_or(0));
+    for (const int id : species.accept) {
+        const auto own = by_id.find(id);
+        if (own != by_id.end()) {
+            (*species.min_probability)[static_cast<std::size_t>(id)] = own->second;
+        } else if (!config.min_probability->any) {
+            problems.add(pointer, "no threshold for the accepted label " +
+                                      io::in_quotes(labels.names[static_cast<std::size_t>(id)]) + "; add it, or \"*\"");
+        }
+    }
+    return species;
+}
+
+Classifier resolve_classifier(const ClassifierConfig& config, const StageLabels& labels, io::JsonProblems& problems) {
+    Classifier classifier;
+    classifier.labels = labels;
+    double any = labels.activation == model::Activation::sigmoid ? sigmoid_min_probability : 0;
+    std::map<int, double> by_id;
+    if (config.min_probability) {
+        any = config.min_probability->any.value_or(any);
+        by_id = resolve_by_label(*config.min_probability, "/classifier/min_probability",
+                                 {labels.names, config.network, problems}, problems);
+    }
+    classifier.min_probability.assign(labels.names.size(), any);
+    for (const auto& [id, threshold] : by_id) classifier.min_probability[static_cast<std::size_t>(id)] = threshold;
+    return classifier;
+}
+
+// ---- writing
+
+using OrderedJson = nlohmann::ordered_json;
+
+OrderedJson to_json(const NetworkConfig& network) {
+    OrderedJson result;
+    result["model"] = network.model.generic_string();
+    if (network.preprocess) result["preprocess"] = model::preprocess_to_json(*network.preprocess);
+    return result;
+}
+
+OrderedJson to_json(const std::vector<LabelReference>& accept) {
+    OrderedJson result = OrderedJson::array();
+    for (const LabelReference& reference : accept) {
+        std::visit([&result](const auto& value) { result.push_back(value); }, reference);
+    }
+    return result;
+}
+
+OrderedJson to_json(const ThresholdConfig& thresholds) {
+    if (thresholds.by_label.empty()) return thresholds.any.value_or(0);
+    OrderedJson result(thresholds.by_label);
+    if (thresholds.any) result["*"] = *thresholds.any;
+    return result;
+}
+
+} // namespace
+
+PipelineConfig parse_pipeline_config(std::string_view json_text, const std::string& file,
+                                     const std::filesystem::path& folder,
+                                     const std::vector<ConfigOverride>& overrides) {
+    io::JsonProblems problems(file);
+    auto document = io::parse_json(json_text, problems);
+    if (!document) problems.throw_if_any(ErrorKind::usage);
+    apply(overrides, *document, file, problems);
+
+    PipelineConfig config;
+    config.name = std::filesystem::path(file).stem().string();
+    if (auto root = io::CheckedValue(*document, "", problems).object("an object with openset and classifier")) {
+        read_pipeline(*root, folder, config);
+    }
+    problems.throw_if_any(ErrorKind::usage);
+    return config;
+}
+
+Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file) {
+    if ((config.gate && !labels.gate) || (config.species && !labels.species)) {
+        throw Error(ErrorKind::internal, file + ": the labels of a stage are missing");
+    }
+    io::JsonProblems problems(file);
+    Pipeline pipeline;
+    pipeline.name = config.name;
+    if (config.gate) pipeline.gate = resolve_gate(*config.gate, *labels.gate, problems);
+    if (config.species) pipeline.species = resolve_species(*config.species, *labels.species, problems);
+    pipeline.classifier = resolve_classifier(config.classifier, labels.classifier, problems);
+    problems.throw_if_any(ErrorKind::usage);
+    return pipeline;
+}
+
+std::string to_json(const PipelineConfig& config) {
+    OrderedJson result;
+    result["openset"] = 1;
+    result["name"] = config.name;
+    if (config.gate) {
+        OrderedJson gate = to_json(config.gate->network);
+        gate["accept"] = to_json(config.gate->accept);
+        gate["rule"] = config.gate->rule;
+        if (config.gate->rule == "top-k") gate["k"] = config.gate->k;
+        if (config.gate->rule == "mass") gate["min_mass"] = config.gate->min_mass;
+        result["gate"] = gate;
+    }
+    if (config.species) {
+        OrderedJson species = to_json(config.species->network);
+        species["accept"] = to_json(config.species->accept);
+        if (config.species->min_probability) species["min_probability"] = to_json(*config.species->min_probability);
+        result["species"] = species;
+    }
+    OrderedJson classifier = to_json(config.classifier.network);
+    if (config.classifier.min_probability) {
+        classifier["min_probability"] = to_json(*config.classifier.min_probability);
+    }
+    result["classifier"] = classifier;
+    return result.dump(2, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+} // namespace openset::cascade
