@@ -41,7 +41,7 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LibTorch_CPU LibTorch_C10 LibTorch_INCLUDE_DIR LibTorch_API_INCLUDE_DIR
   VERSION_VAR LibTorch_VERSION
-  REASON_FAILURE_MESSAGE "OPENSET_TORCH=${OPENSET_TORCH}: nothing under ${_prefix}; scripts/setup installs it")
+  REASON_FAILURE_MESSAGE "OPENSET_TORCH=${OPENSET_TORCH}: nothing under ${_prefix} (scripts/setup installs it)")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   find_package(Threads REQUIRED)
