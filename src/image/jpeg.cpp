@@ -246,7 +246,7 @@ DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptio
     result.picture.width = static_cast<int>(info.output_width);
     result.picture.height = static_cast<int>(info.output_height);
     const std::size_t width = info.output_width;
-    result.picture.rgb.resize(width * info.output_height * 3);
+    result.picture.rgb = std::vector<std::uint8_t>(width * info.output_height * 3);
     std::vector<std::uint8_t> cmyk(info.num_components == 4 ? width * 4 * rows_per_call : 0);
     decompressor.rgb = result.picture.rgb.data();
     decompressor.cmyk = cmyk.empty() ? nullptr : cmyk.data();

@@ -39,6 +39,18 @@ Bytes first_bytes(const Bytes& file, std::size_t count) {
     return Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
+template <class File>
+auto find_marker(File& jpeg, std::uint8_t marker) {
+    const Bytes wanted{0xFF, marker};
+    return std::search(jpeg.begin(), jpeg.end(), wanted.begin(), wanted.end());
+}
+
+template <class File>
+auto find_last_marker(File& jpeg, std::uint8_t marker) {
+    const Bytes wanted{0xFF, marker};
+    return std::find_end(jpeg.begin(), jpeg.end(), wanted.begin(), wanted.end());
+}
+
 /// Samples that compress badly, so that a cut anywhere loses pixels.
 Bytes noise(std::size_t count) {
     Bytes samples(count);
@@ -50,7 +62,7 @@ Bytes noise(std::size_t count) {
     return samples;
 }
 
-Bytes noise_jpeg(bool progressive = false) { return jpeg_file(40, 30, noise(40 * 30 * 3), progressive); }
+Bytes noise_jpeg(bool progressive = false) { return jpeg_file(40, 30, noise(3600), progressive); }
 
 // ---- kinds of file
 
@@ -216,8 +228,7 @@ TEST(DecodeJpeg, HalfAScanWithAProperEndIsCorruptNotHalfGrey) {
 
 TEST(DecodeJpeg, AProgressiveFileOfItsFirstScansOnlyIsTruncated) {
     const Bytes file = noise_jpeg(true);
-    const Bytes start_of_scan{0xFF, 0xDA};
-    const auto first = std::ranges::search(file, start_of_scan).begin();
+    const auto first = find_marker(file, 0xDA);
     // A scan's tables come before it, and its data end where the next marker begins.
     auto next = first + 2;
     while (!(*next == 0xFF && *(next + 1) != 0)) ++next;
@@ -232,10 +243,9 @@ TEST(DecodeJpeg, BytesAfterTheEndAreIgnored) {
     EXPECT_EQ(decode(file).picture.rgb, (Bytes{50, 50, 50}));
 }
 
-TEST(DecodeJpeg, TwelveBitsASampleAndTwoComponentsAreUnsupported) {
+TEST(DecodeJpeg, TwelveBitsASampleAndTheLosslessProcessAreUnsupported) {
     Bytes file = jpeg_file(8, 8, Bytes(64, 50));
-    const Bytes start_of_frame{0xFF, 0xC0};
-    const auto frame = std::ranges::search(file, start_of_frame).begin();
+    const auto frame = find_marker(file, 0xC0);
     *(frame + 4) = 12; // after the marker and the length
     EXPECT_EQ(kind_of_failure(file), "unsupported-format");
     *(frame + 4) = 8;
@@ -246,8 +256,7 @@ TEST(DecodeJpeg, TwelveBitsASampleAndTwoComponentsAreUnsupported) {
 TEST(DecodeJpeg, AnEndlessRowOfScansIsRefused) {
     // One component, so that each scan is complete and the picture is as good after the first as after the last.
     Bytes file = jpeg_file(8, 8, Bytes(64, 50), true);
-    const Bytes start_of_scan{0xFF, 0xDA};
-    const auto last = std::ranges::find_end(file, start_of_scan).begin();
+    const auto last = find_last_marker(file, 0xDA);
     const Bytes scan(last, file.end() - 2), head(file.begin(), file.end() - 2);
     const auto with_scans = [&](int more) {
         Bytes result = head;
@@ -276,8 +285,7 @@ TEST(Decode, ASizeIsJudgedOnTheHeaderAloneBeforeThePixelsAreThere) {
     EXPECT_EQ(kind_of_failure(png_of_chunks({png_header(60000, 60000), png_data({})})), "too-large");
     EXPECT_EQ(kind_of_failure(png_of_chunks({png_header(0x7FFFFFFF, 0x7FFFFFFF), png_data({})})), "too-large");
     Bytes jpeg = jpeg_file(8, 8, Bytes(64, 50));
-    const Bytes start_of_frame{0xFF, 0xC0};
-    const auto frame = std::ranges::search(jpeg, start_of_frame).begin();
+    const auto frame = find_marker(jpeg, 0xC0);
     std::fill_n(frame + 5, 4, std::uint8_t{0xEA}); // 60138 x 60138
     EXPECT_EQ(kind_of_failure(jpeg), "too-large");
 }
