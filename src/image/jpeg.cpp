@@ -232,6 +232,8 @@ DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptio
 
     expect_done(decompressor, run(decompressor, read_header), "in the header");
     const jpeg_decompress_struct& info = decompressor.info;
+    // libjpeg forgets the saved markers when it finishes; none were saved unless they are wanted.
+    const int orientation = saved_orientation(info);
     check_pixel_count(info.image_width, info.image_height, options.max_pixels);
     if (info.num_components != 1 && info.num_components != 3 && info.num_components != 4) {
         throw Error(ErrorKind::unsupported_format,
@@ -244,7 +246,7 @@ DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptio
     result.picture.width = static_cast<int>(info.output_width);
     result.picture.height = static_cast<int>(info.output_height);
     const std::size_t width = info.output_width;
-    result.picture.rgb.resize(width * info.output_height * 3);
+    result.picture.rgb = std::vector<std::uint8_t>(width * info.output_height * 3);
     std::vector<std::uint8_t> cmyk(info.num_components == 4 ? width * 4 * rows_per_call : 0);
     decompressor.rgb = result.picture.rgb.data();
     decompressor.cmyk = cmyk.empty() ? nullptr : cmyk.data();
@@ -258,9 +260,7 @@ DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptio
     }
     if (*decompressor.oddity != '\0') result.warnings.emplace_back(std::string("odd JPEG: ") + decompressor.oddity);
 
-    if (decompressor.wants_exif) {
-        result.picture = turn_upright(std::move(result.picture), saved_orientation(info));
-    }
+    result.picture = turn_upright(std::move(result.picture), orientation);
     return result;
 }
 

@@ -147,7 +147,7 @@ DecodedPicture decode_png(std::span<const std::uint8_t> file, const DecodeOption
     DecodedPicture result;
     result.picture.width = static_cast<int>(width);
     result.picture.height = static_cast<int>(height);
-    result.picture.rgb.resize(pixels * 3);
+    result.picture.rgb = std::vector<std::uint8_t>(pixels * 3);
     std::vector<std::uint8_t> grey16(reader.grey16 ? pixels * 2 : 0);
     reader.rows = reader.grey16 ? grey16.data() : result.picture.rgb.data();
     expect_done(reader, run(reader, read_rows), "in the pixels");

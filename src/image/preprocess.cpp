@@ -14,6 +14,7 @@ namespace openset::image {
 namespace {
 
 constexpr int channels = 3;
+constexpr std::int32_t max_pixels = std::numeric_limits<std::int32_t>::max() / channels;
 
 std::string in_words(double width, double height) {
     const auto rounded = [](double value) { return std::to_string(static_cast<std::int64_t>(value)); };
@@ -38,7 +39,7 @@ Size resized(const Picture& picture, const Resize& resize) {
     }
     }
     if (width < 1 || height < 1) throw Error(ErrorKind::usage, "cannot resize to " + in_words(width, height));
-    if (width * height > std::numeric_limits<std::int32_t>::max() / channels) {
+    if (width * height > max_pixels) {
         throw Error(ErrorKind::too_large,
                     "resized, the picture would have " + in_words(width, height) + ", more than 2^31 - 1 bytes");
     }
@@ -61,9 +62,9 @@ Span centred(int length, int wanted) {
 
 /// The picture on a black ground of the given size.
 Picture padded(const Picture& picture, Size size, int left, int top) {
-    Picture result{size.width, size.height, {}};
     const std::size_t row_size = static_cast<std::size_t>(size.width) * channels;
-    result.rgb.resize(row_size * static_cast<std::size_t>(size.height));
+    Picture result{size.width, size.height,
+                   std::vector<std::uint8_t>(row_size * static_cast<std::size_t>(size.height))};
     const std::size_t source_row_size = static_cast<std::size_t>(picture.width) * channels;
     for (int y = 0; y < picture.height; ++y) {
         std::copy_n(picture.rgb.data() + static_cast<std::size_t>(y) * source_row_size, source_row_size,
@@ -82,7 +83,7 @@ Picture resize_crop(const Picture& picture, const PreprocessSpec& spec) {
     if (crop.width < 1 || crop.height < 1) {
         throw Error(ErrorKind::usage, "cannot crop to " + in_words(crop.width, crop.height));
     }
-    if (static_cast<double>(crop.width) * crop.height > std::numeric_limits<std::int32_t>::max() / channels) {
+    if (static_cast<double>(crop.width) * crop.height > max_pixels) {
         throw Error(ErrorKind::too_large,
                     "a crop of " + in_words(crop.width, crop.height) + " has more than 2^31 - 1 bytes");
     }

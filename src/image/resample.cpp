@@ -71,7 +71,9 @@ public:
         std::vector<double> exact(max_taps_);
         for (int i = wanted.begin; i < wanted.end; ++i) {
             const double centre = (i + 0.5) * scale;
+            // NOLINTNEXTLINE(bugprone-incorrect-roundings): below 0 it is cut towards zero, as in Pillow
             const int low = std::max(0, static_cast<int>(centre - support + 0.5));
+            // NOLINTNEXTLINE(bugprone-incorrect-roundings)
             const int high = static_cast<int>(std::min<double>(from, centre + support + 0.5));
             double sum = 0.0;
             for (int j = 0; j < high - low; ++j) {
