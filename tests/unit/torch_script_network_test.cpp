@@ -25,7 +25,7 @@ using ::testing::SizeIs;
 
 class ScriptNetworks : public testing::Test {
 protected:
-    static void SetUpTestSuite() { use_single_threaded_kernels(); }
+    static void SetUpTestSuite() { prepare_process(); }
 };
 
 std::filesystem::path network_path(const std::string& name) {
@@ -220,7 +220,6 @@ TEST_F(ScriptNetworks, MayBeRunBySeveralThreadsAtOnce) {
             std::vector<std::jthread> threads;
             for (int& mine : wrong) {
                 threads.emplace_back([&] {
-                    use_single_threaded_kernels();
                     for (int i = 0; i < 50; ++i) mine += same_bits(logits_of(*network, pictures), expected) ? 0 : 1;
                 });
             }
