@@ -136,6 +136,13 @@ int Command::parse(int argc, char** argv, bool& answered) {
 }
 
 int Command::main(int argc, char** argv, const std::function<int()>& run) {
+    const int code = answer(argc, argv, run);
+    if (flush_standard_output()) return code;
+    print_error("standard output: cannot write");
+    return exit_failed;
+}
+
+int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     bool answered = false;
     const int code = parse(argc, argv, answered);
     if (answered) return code;
