@@ -1,5 +1,6 @@
 // openset CMD ...: finds openset-CMD beside itself, then in libexec, then in PATH, and becomes it. No LibTorch in here.
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -79,6 +80,10 @@ int become(const std::string& name, char** arguments) {
     if (!program) {
         std::vector<std::string> names;
         for (const CommandEntry& command : commands) names.emplace_back(command.name);
+        if (std::ranges::find(names, name) != names.end()) {
+            std::cerr << "openset: openset-" << name << " is not installed: looked beside openset, in libexec/openset and in PATH\n";
+            return cli::exit_failed;
+        }
         std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names) << "; openset --help lists them\n";
         return cli::exit_usage;
     }
