@@ -30,7 +30,7 @@ class ExitCodes(CliTest):
         self.infer(*SOUND, "--strict", code=0)
 
     def test_1_when_a_network_cannot_be_used(self):
-        for name, words in (("nowhere", "no such file"), ("text", "no ZIP archive"), ("truncated", "damaged"), ("damaged", "damaged.pt"),
+        for name, words in (("text", "no ZIP archive"), ("truncated", "damaged"), ("damaged", "damaged.pt"),
                             ("weights_alone", "without TorchScript code"), ("four_labels", "3 outputs, but 4 labels"),
                             ("fixed_size", "check crop and resize"), ("not_a_tensor", "returned Int")):
             config = self.write_config("config.json", classifier_config(name))
@@ -57,6 +57,13 @@ class Usage(CliTest):
 
     def test_a_config_that_is_not_there(self):
         self.refused(TOMATO, config="nowhere.json", says="nowhere.json")
+
+    def test_all_networks_that_are_not_there_are_told_at_once_with_their_places(self):
+        config = fruit_config()
+        for stage in ("gate", "classifier"):
+            config[stage]["model"] = f"nowhere/{stage}.pt"
+        self.refused(TOMATO, config=self.write_config("missing.json", config),
+                     says=["/gate/model", "nowhere/gate.pt", "/classifier/model", "nowhere/classifier.pt"])
 
     def test_no_config_at_all(self):
         messages = self.openset("infer", TOMATO, code=2).messages
