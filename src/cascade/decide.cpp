@@ -124,7 +124,7 @@ StageDecision decide_classifier(const Classifier& classifier, const StageScores&
 
 std::string percent(double share) {
     std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.3g %%", 100 * share);
+    std::snprintf(text.data(), text.size(), "%.4g %%", 100 * share);
     return text.data();
 }
 

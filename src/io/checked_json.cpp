@@ -20,7 +20,10 @@ std::string cut(std::string_view text) {
     return std::string(text.substr(0, end)) + "...";
 }
 
-std::string in_words(double value) { return Json(value).dump(); }
+std::string in_words(double value) {
+    const std::string text = Json(value).dump();
+    return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
 
 std::string joined(const std::vector<std::string>& words) {
     std::string result;

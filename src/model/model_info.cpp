@@ -1,5 +1,7 @@
 #include "openset/model/model_info.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 

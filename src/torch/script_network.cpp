@@ -324,6 +324,7 @@ private:
         }
         const auto labels = static_cast<int>(info_.labels.size());
         const bool single_logit = outputs_ == 1 && labels == 2;
+        if (single_logit) info_.activation = model::Activation::softmax; // one of two labels, however it was trained
         if (outputs_ != labels && !single_logit) {
             throw Error(ErrorKind::model, where_ + ": " + std::to_string(outputs_) + " outputs, but " + std::to_string(labels) +
                                               " labels; give it the labels it was trained with");

@@ -1,0 +1,295 @@
+#include "openset/flow/runner.hpp"
+
+#include <atomic>
+#include <cmath>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <limits>
+#include <mutex>
+#include <numeric>
+#include <set>
+
+#include "openset/base/error.hpp"
+#include "openset/io/row_writer.hpp"
+#include "unit/made_images.hpp"
+
+namespace openset::flow {
+namespace {
+
+using ::testing::Each;
+using ::testing::Le;
+
+using cascade::Stage;
+
+/// Logits are the brightness (0..1) of the first pixel's three channels, times a factor: the picture says the verdict.
+class FakeNetwork : public model::Network {
+public:
+    explicit FakeNetwork(float factor = 10) : factor_(factor) {
+        info_.preprocess.mean = {0, 0, 0};
+        info_.preprocess.std = {1, 1, 1};
+    }
+
+    const model::ModelInfo& info() const override { return info_; }
+    const model::Head* head() const override { return nullptr; }
+
+    model::Outputs run(const model::Batch& batch) override {
+        {
+            const std::scoped_lock lock(mutex_);
+            batches.push_back(batch.count);
+            sizes.insert({batch.height, batch.width});
+        }
+        if (batch.count > most_that_fits) throw Error(ErrorKind::out_of_memory, "no room");
+        model::Outputs outputs;
+        outputs.logits = {batch.count, 3, {}};
+        const std::size_t plane = static_cast<std::size_t>(batch.height) * static_cast<std::size_t>(batch.width);
+        for (std::size_t i = 0; i < static_cast<std::size_t>(batch.count); ++i) {
+            const float* picture = &batch.data[i * 3 * plane];
+            if (picture[0] == refused_red) throw Error(ErrorKind::model, "cannot look at this");
+            for (std::size_t c = 0; c < 3; ++c) {
+                outputs.logits.values.push_back(picture[0] == nan_red ? std::numeric_limits<float>::quiet_NaN() : factor_ * picture[c * plane]);
+            }
+        }
+        return outputs;
+    }
+
+    int most_that_fits = 1000;
+    float refused_red = -1, nan_red = -1;
+    std::vector<int> batches;
+    std::set<std::pair<int, int>> sizes;
+
+private:
+    model::ModelInfo info_;
+    float factor_;
+    std::mutex mutex_;
+};
+
+class ListedInputs : public InputSource {
+public:
+    explicit ListedInputs(std::vector<Input> inputs) : inputs_(std::move(inputs)) {}
+    std::optional<Input> next() override {
+        if (index_ == inputs_.size()) return std::nullopt;
+        ++handed_out;
+        return inputs_[index_++];
+    }
+    std::size_t handed_out = 0;
+
+private:
+    std::vector<Input> inputs_;
+    std::size_t index_ = 0;
+};
+
+/// A picture of one colour.
+Input picture(const std::string& name, std::uint8_t red, std::uint8_t green, std::uint8_t blue, int width = 2, int height = 2) {
+    made::Bytes line;
+    for (int i = 0; i < width; ++i) made::append(line, made::Bytes{red, green, blue});
+    const std::vector<made::Bytes> lines(static_cast<std::size_t>(height), line);
+    const auto header = made::png_header(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height));
+    return {name, made::png_of_chunks({header, made::png_data(lines), {"IEND", {}}}), std::nullopt};
+}
+
+cascade::StageLabels labels() { return {{"red", "green", "blue"}, model::Activation::softmax}; }
+
+/// Gate: red or green must be likeliest; species: green must be likeliest; the classifier takes all.
+cascade::Pipeline pipeline() {
+    cascade::Pipeline result;
+    result.gate = cascade::Gate{labels(), {0, 1}, cascade::GateRule::top_k, 1, 0.5};
+    result.species = cascade::Species{labels(), {1}, std::nullopt};
+    result.classifier = {labels(), {0, 0, 0}, true};
+    return result;
+}
+
+const Input red = picture("red", 255, 0, 0), green = picture("green", 0, 255, 0), blue = picture("blue", 0, 0, 255);
+
+class RunnerTest : public ::testing::Test {
+protected:
+    std::vector<io::Row> run(std::vector<Input> list, const cascade::Pipeline& which = pipeline()) {
+        inputs = std::make_unique<ListedInputs>(std::move(list));
+        std::vector<StageNetwork> networks;
+        for (const Stage stage : cascade::stages(which)) {
+            FakeNetwork& network = stage == Stage::gate ? gate : stage == Stage::species ? species : classifier;
+            networks.push_back({stage, &network, network.info().preprocess});
+        }
+        std::vector<io::Row> rows;
+        flow::run(which, networks, *inputs, [&](const io::Row& row) {
+            rows.push_back(row);
+            return !stop_after || rows.size() < *stop_after;
+        }, options, cancellation);
+        return rows;
+    }
+
+    FakeNetwork gate, species, classifier;
+    RunnerOptions options;
+    Cancellation cancellation;
+    std::optional<std::size_t> stop_after;
+    std::unique_ptr<ListedInputs> inputs;
+};
+
+std::string text_of(const std::vector<io::Row>& rows) {
+    std::string text;
+    for (const io::Row& row : rows) text += io::to_json_line(row) + "\n";
+    return text;
+}
+
+TEST_F(RunnerTest, OnlyWhatAStageLetsPassGoesOn) {
+    const auto rows = run({blue, red, green});
+    ASSERT_EQ(rows.size(), 3U);
+    EXPECT_EQ(rows[0].verdict.decided_by, Stage::gate);
+    EXPECT_EQ(rows[1].verdict.decided_by, Stage::species);
+    EXPECT_EQ(rows[2].verdict.label, "green");
+    EXPECT_FALSE(rows[0].species || rows[0].classifier || rows[1].classifier);
+    EXPECT_EQ(std::accumulate(species.batches.begin(), species.batches.end(), 0), 2);
+    EXPECT_EQ(std::accumulate(classifier.batches.begin(), classifier.batches.end(), 0), 1);
+}
+
+TEST_F(RunnerTest, AGateThatFailsKeepsTheLaterNetworksFromRunning) {
+    run({blue, blue, blue});
+    EXPECT_TRUE(species.batches.empty());
+    EXPECT_TRUE(classifier.batches.empty());
+}
+
+TEST_F(RunnerTest, AllStagesRunsThemAllAndKeepsTheVerdict) {
+    options.all_stages = true;
+    const auto rows = run({blue, red, green});
+    EXPECT_EQ(rows[0].verdict.decided_by, Stage::gate);
+    EXPECT_EQ(rows[0].verdict.outcome, io::Outcome::unknown);
+    for (const io::Row& row : rows) EXPECT_TRUE(row.gate && row.species && row.classifier) << row.path;
+}
+
+TEST_F(RunnerTest, EveryInputHasItsRowInInputOrderWhateverTheThreadsAndBatches) {
+    std::vector<Input> list;
+    for (int i = 0; i < 500; ++i) {
+        const auto shade = static_cast<std::uint8_t>(i % 256);
+        list.push_back(picture("p" + std::to_string(i), shade, static_cast<std::uint8_t>((i * 7) % 256), static_cast<std::uint8_t>((i * 13) % 256), 1 + i % 3, 2));
+        if (i % 50 == 7) list.push_back({"broken" + std::to_string(i), made::Bytes{0xFF, 0xD8, 0xFF}, std::nullopt});
+        if (i % 60 == 9) list.push_back({"missing" + std::to_string(i), std::nullopt, std::nullopt});
+    }
+    const std::string expected = text_of(run(list));
+    for (const int batch : {1, 5, 64}) {
+        for (const int threads : {1, 3}) {
+            for (const int jobs : {1, 4}) {
+                options.batch = batch;
+                options.threads = threads;
+                options.jobs = jobs;
+                EXPECT_EQ(text_of(run(list)), expected) << batch << " " << threads << " " << jobs;
+            }
+        }
+    }
+}
+
+TEST_F(RunnerTest, PicturesOfDifferentSizesNeverShareABatch) {
+    options.batch = 64;
+    const auto rows = run({picture("a", 0, 255, 0, 2, 2), picture("b", 0, 255, 0, 3, 2), picture("c", 0, 255, 0, 2, 2)});
+    EXPECT_EQ(rows.size(), 3U);
+    EXPECT_EQ(gate.sizes, (std::set<std::pair<int, int>>{{2, 2}, {2, 3}}));
+}
+
+TEST_F(RunnerTest, AFileThatIsNotThereOrNoPictureIsAFailedRow) {
+    const auto rows = run({{"/no/such/file.jpg", std::nullopt, std::nullopt}, {"text", made::to_bytes("hello"), std::nullopt}, green});
+    ASSERT_EQ(rows.size(), 3U);
+    EXPECT_EQ(rows[0].failure->kind, "not-found");
+    EXPECT_EQ(rows[1].failure->kind, "not-an-image");
+    EXPECT_EQ(rows[1].verdict.outcome, io::Outcome::failed);
+    EXPECT_FALSE(rows[1].verdict.decided_by);
+    EXPECT_EQ(rows[2].verdict.label, "green");
+}
+
+TEST_F(RunnerTest, NanFromANetworkFailsThatPictureAtThatStageOnly) {
+    species.nan_red = 1.0F; // red, full
+    const auto rows = run({green, red, green});
+    EXPECT_EQ(rows[1].verdict.outcome, io::Outcome::failed);
+    EXPECT_EQ(rows[1].verdict.decided_by, Stage::species);
+    EXPECT_EQ(rows[1].failure->kind, "model");
+    EXPECT_EQ(rows[0].verdict.label, "green");
+    EXPECT_EQ(rows[2].verdict.label, "green");
+}
+
+TEST_F(RunnerTest, ANetworkThatRefusesABatchIsAskedPictureByPicture) {
+    gate.refused_red = 1.0F;
+    options.batch = 8;
+    const auto rows = run({green, red, green});
+    EXPECT_EQ(rows[0].verdict.label, "green");
+    EXPECT_EQ(rows[1].failure->kind, "model");
+    EXPECT_EQ(rows[1].failure->message, "cannot look at this");
+    EXPECT_EQ(rows[2].verdict.label, "green");
+}
+
+TEST_F(RunnerTest, ANetworkOutOfMemoryIsGivenHalfTheBatchAndGoesOn) {
+    gate.most_that_fits = 3;
+    options.batch = 16;
+    options.jobs = 4;
+    const auto rows = run(std::vector<Input>(100, green));
+    ASSERT_EQ(rows.size(), 100U);
+    for (const io::Row& row : rows) EXPECT_EQ(row.verdict.label, "green");
+    // Once it is known what fits, no larger batch is tried again.
+    const std::vector<int> last(gate.batches.end() - 5, gate.batches.end());
+    EXPECT_THAT(last, Each(Le(3)));
+}
+
+TEST_F(RunnerTest, APictureThatDoesNotFitAloneIsAFailedRow) {
+    gate.most_that_fits = 0;
+    const auto rows = run({green});
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].failure->kind, "model");
+}
+
+TEST_F(RunnerTest, AReceiverThatSaysStopGetsNoFurtherRow) {
+    stop_after = 2;
+    EXPECT_EQ(run(std::vector<Input>(300, green)).size(), 2U);
+    EXPECT_LT(inputs->handed_out, 300U);
+}
+
+TEST_F(RunnerTest, AnExceptionOfTheReceiverEndsTheRunAndComesBack) {
+    ListedInputs list(std::vector<Input>(300, green));
+    const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
+    const auto receive = [](const io::Row&) -> bool { throw Error(ErrorKind::output, "disk full"); };
+    EXPECT_THROW(flow::run(cascade::closed_set(pipeline()), networks, list, receive, options, cancellation), Error);
+}
+
+TEST_F(RunnerTest, OnCancellationTheRowsInFlightAreStillDelivered) {
+    std::vector<io::Row> rows;
+    ListedInputs list(std::vector<Input>(10'000, green));
+    const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
+    flow::run(cascade::closed_set(pipeline()), networks, list, [&](const io::Row& row) {
+        rows.push_back(row);
+        if (rows.size() == 10) cancellation.request();
+        return true;
+    }, options, cancellation);
+    EXPECT_EQ(rows.size(), list.handed_out);
+    EXPECT_LT(rows.size(), 1000U);
+}
+
+TEST_F(RunnerTest, NeverHasMoreInFlightThanItSays) {
+    options.batch = 4;
+    options.jobs = 3;
+    options.threads = 2;
+    const std::size_t window = 4 * (3 + 2) + 3;
+    std::size_t delivered = 0, most = 0;
+    ListedInputs list(std::vector<Input>(2000, green));
+    const std::vector<StageNetwork> networks = {{Stage::gate, &gate, gate.info().preprocess},
+                                                {Stage::species, &species, species.info().preprocess},
+                                                {Stage::classifier, &classifier, classifier.info().preprocess}};
+    std::atomic<std::size_t> handed_out = 0;
+    class Counting : public InputSource {
+    public:
+        Counting(InputSource& source, std::atomic<std::size_t>& count) : source_(source), count_(count) {}
+        std::optional<Input> next() override {
+            auto input = source_.next();
+            if (input) ++count_;
+            return input;
+        }
+
+    private:
+        InputSource& source_;
+        std::atomic<std::size_t>& count_;
+    } counting(list, handed_out);
+    flow::run(pipeline(), networks, counting, [&](const io::Row&) {
+        most = std::max(most, handed_out.load() - delivered);
+        ++delivered;
+        return true;
+    }, options, cancellation);
+    EXPECT_EQ(delivered, 2000U);
+    EXPECT_LE(most, window);
+}
+
+} // namespace
+} // namespace openset::flow
