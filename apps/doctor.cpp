@@ -108,7 +108,7 @@ model::Batch noise(const image::PreprocessSpec& spec, int count) {
 }
 
 int check_model(const std::string& path, const std::string& device) {
-    torch::use_single_threaded_kernels();
+    torch::prepare_process();
     const auto file = model::open_network_file(path);
     for (const std::string& assumption : file.assumptions) log_warning(assumption);
     const auto plain = torch::load_network(file, {device, false});

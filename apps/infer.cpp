@@ -230,7 +230,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineConfig& config, io::RunRecord& record) {
-    torch::use_single_threaded_kernels();
+    torch::prepare_process();
     const auto facts = torch::runtime_facts();
     record.libtorch_version = facts.compiled_version;
     record.cpu_capability = facts.cpu_capability;

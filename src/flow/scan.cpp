@@ -94,8 +94,10 @@ private:
         const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(prefix.c_str()), ::closedir);
         if (!listing) return fail(std::string("cannot enter the folder: ") + std::strerror(errno));
         OpenFolder folder{prefix, identity, {}, 0};
-        errno = 0;
-        while (const dirent* entry = ::readdir(listing.get())) {
+        while (true) {
+            errno = 0; // readdir() tells an error from the end by errno alone
+            const dirent* const entry = ::readdir(listing.get());
+            if (entry == nullptr) break;
             std::string name = entry->d_name;
             if (name.starts_with('.')) continue;
             if (is_folder(*entry, prefix + name)) name += '/';

@@ -37,7 +37,7 @@ public:
 /// optimised, does not; it is given the pictures of a batch one by one. CUDA devices make no such promise.
 ///
 /// Where the preprocessing fixes the input's size the network is tried once on a blank picture.
-/// The caller bounds LibTorch's own threads with use_single_threaded_kernels().
+/// The caller bounds LibTorch's own threads with prepare_process().
 ///
 /// Throws Error(model): LibTorch cannot read the file, it refuses its own input size, or the number of outputs is not the
 /// number of labels (one output for two labels is a single-logit head). Error(usage): no such device.
