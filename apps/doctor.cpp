@@ -24,7 +24,7 @@ namespace {
 
 void line(const std::string& name, const std::string& value) {
     std::string left = name;
-    left.resize(16, ' ');
+    left.resize(22, ' ');
     std::cout << left << value << "\n";
 }
 

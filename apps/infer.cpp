@@ -72,7 +72,7 @@ void add_options(CLI::App& app, InferOptions& options) {
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
     more_flag("--print-config", options.print_config, "print the config in full, with defaults and flags, and stop");
     more_flag("--all-stages", options.runner.all_stages, "run every stage for every picture and report all of them; same verdicts");
-    more("--top", options.runner.top, "labels to list for a classified picture (default 5)")->type_name("N")->check(CLI::Range(0, 1'000'000));
+    more("--top", options.runner.top, "labels to list for a classified picture (default 5)")->type_name("N")->check(cli::whole_number(0, 1'000'000));
     more("--gate-rule", options.overrides.gate_rule, "instead of the config's /gate/rule: top-k, mass or top-1")
         ->type_name("RULE")
         ->check(cli::one_of({"top-k", "mass", "top-1"}));
@@ -88,16 +88,16 @@ void add_options(CLI::App& app, InferOptions& options) {
     more_flag("--strict", options.strict, "stop at the first picture that fails, exit code 1");
     more("--max-errors", options.max_errors, "failed pictures that still count as success (default 0)")
         ->type_name("N")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 62));
+        ->check(cli::whole_number(0, std::int64_t{1} << 62));
     more("--max-pixels", options.runner.decode.max_pixels, "larger pictures fail as too-large (default 178956970)")
         ->type_name("N")
-        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+        ->check(cli::whole_number(1, std::int64_t{1} << 31));
     more("--exif-orientation", options.exif_orientation, "ignore (as in training with Pillow) or apply")
         ->type_name("WHAT")
         ->check(cli::one_of({"ignore", "apply"}));
-    more("-b,--batch", options.runner.batch, "most pictures a forward pass (default 8)")->type_name("N")->check(CLI::Range(1, 4096));
-    more("-j,--jobs", options.runner.jobs, "decode threads (default: one a core)")->type_name("N")->check(CLI::Range(1, 1024));
-    more("--threads", options.runner.threads, "inference threads (default: one a core; one on a GPU)")->type_name("N")->check(CLI::Range(1, 1024));
+    more("-b,--batch", options.runner.batch, "most pictures a forward pass (default 8)")->type_name("N")->check(cli::whole_number(1, 4096));
+    more("-j,--jobs", options.runner.jobs, "decode threads (default: one a core)")->type_name("N")->check(cli::whole_number(1, 1024));
+    more("--threads", options.runner.threads, "inference threads (default: one a core; one on a GPU)")->type_name("N")->check(cli::whole_number(1, 1024));
     more("--device", options.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     more_flag("--no-optimise,--no-optimize", options.no_optimise, "run the networks as they were saved: slower, for comparison");
     more("--progress", options.progress, "auto, always, never or json (lines on standard error)")

@@ -1,6 +1,7 @@
 #include "cli/command.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <new>
@@ -105,7 +106,7 @@ void Command::explain(const CLI::ParseError& error) const {
         message = "unknown option " + flag + did_you_mean(flag, option_names(app_));
         break;
     }
-    print_error(name_.substr(name_.find(' ') == std::string::npos ? 0 : name_.find(' ') + 1) + ": " + message + "; see " + name_ + " --help");
+    print_error(name_.substr(name_.find(' ') == std::string::npos ? 0 : name_.find(' ') + 1) + ": " + message + (message.ends_with('?') ? " See " : "; see ") + name_ + " --help");
 }
 
 int Command::parse(int argc, char** argv, bool& answered) {
@@ -156,6 +157,18 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
         [words, all](std::string& value) {
             if (std::ranges::find(words, value) != words.end()) return std::string();
             return "\"" + value + "\", expected one of " + all + did_you_mean(value, words);
+        },
+        "");
+}
+
+CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
+    return CLI::Validator(
+        [smallest, largest](std::string& value) {
+            std::int64_t number = 0;
+            const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
+            const bool whole = code == std::errc() && end == value.data() + value.size();
+            if (whole && number >= smallest && number <= largest) return std::string();
+            return "\"" + value + "\", expected a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest);
         },
         "");
 }

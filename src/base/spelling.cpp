@@ -35,7 +35,7 @@ std::size_t alignment_distance(const std::string& a, const std::string& b) {
 
 std::optional<std::string> closest_spelling(std::string_view word, std::span<const std::string> candidates) {
     const std::string wanted = lower_case(word);
-    std::size_t best_distance = std::max<std::size_t>(1, wanted.size() / 3) + 1;
+    std::size_t best_distance = std::max<std::size_t>(1, wanted.size() * 2 / 5) + 1;
     std::optional<std::string> best;
     for (const std::string& candidate : candidates) {
         const std::size_t distance = alignment_distance(wanted, lower_case(candidate));

@@ -1,6 +1,9 @@
 #include "openset/flow/loaded_pipeline.hpp"
 
+#include <filesystem>
 #include <utility>
+
+#include "openset/base/error.hpp"
 
 namespace openset::flow {
 namespace {
@@ -8,6 +11,30 @@ namespace {
 cascade::StageLabels labels_of(const LoadedStage& stage) {
     const model::ModelInfo& info = stage.network->info();
     return {info.labels, info.activation};
+}
+
+struct ConfiguredNetwork {
+    cascade::Stage stage;
+    const cascade::NetworkConfig* network;
+};
+
+std::vector<ConfiguredNetwork> configured_networks(const cascade::PipelineConfig& config) {
+    std::vector<ConfiguredNetwork> networks;
+    if (config.gate) networks.push_back({cascade::Stage::gate, &config.gate->network});
+    if (config.species) networks.push_back({cascade::Stage::species, &config.species->network});
+    networks.push_back({cascade::Stage::classifier, &config.classifier.network});
+    return networks;
+}
+
+/// All missing files at once, before minutes go into loading those that are there.
+void check_files_exist(const std::vector<ConfiguredNetwork>& networks, const std::string& file) {
+    std::string problems;
+    for (const auto& [stage, network] : networks) {
+        if (std::filesystem::exists(network->model)) continue;
+        problems += (problems.empty() ? "" : "\n") + file + ": /" + std::string(to_string(stage)) + "/model: no file " +
+                    network->model.string() + "; paths are relative to the config's folder";
+    }
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }
 
 } // namespace
@@ -37,18 +64,18 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         const image::PreprocessSpec preprocess = instance->info().preprocess;
         loaded.stages.push_back({stage, std::move(network_file), std::move(instance), preprocess});
     };
-    cascade::PipelineLabels labels;
-    if (used.gate) {
-        add(cascade::Stage::gate, used.gate->network);
-        labels.gate = labels_of(loaded.stages.back());
-    }
-    if (used.species) {
-        add(cascade::Stage::species, used.species->network);
-        labels.species = labels_of(loaded.stages.back());
-    }
-    add(cascade::Stage::classifier, used.classifier.network);
-    labels.classifier = labels_of(loaded.stages.back());
+    const auto networks = configured_networks(used);
+    check_files_exist(networks, file);
+    for (const auto& [stage, network] : networks) add(stage, *network);
 
+    cascade::PipelineLabels labels;
+    for (const LoadedStage& stage : loaded.stages) {
+        switch (stage.stage) {
+        case cascade::Stage::gate: labels.gate = labels_of(stage); break;
+        case cascade::Stage::species: labels.species = labels_of(stage); break;
+        case cascade::Stage::classifier: labels.classifier = labels_of(stage); break;
+        }
+    }
     loaded.pipeline = cascade::resolve(used, labels, file);
     if (options.closed_set) loaded.pipeline = cascade::closed_set(std::move(loaded.pipeline));
     if (loaded.pipeline.gate) {
