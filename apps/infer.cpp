@@ -229,6 +229,15 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// The config as it can stand in any folder: its paths do not depend on where it lies.
+cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {
+    const auto make_absolute = [](cascade::NetworkConfig& network) { network.model = std::filesystem::absolute(network.model); };
+    if (config.gate) make_absolute(config.gate->network);
+    if (config.species) make_absolute(config.species->network);
+    make_absolute(config.classifier.network);
+    return config;
+}
+
 flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineConfig& config, io::RunRecord& record) {
     torch::prepare_process();
     const auto facts = torch::runtime_facts();
@@ -318,11 +327,12 @@ void print_summary(const io::RunRecord& record) {
     const io::RowCounts& counts = record.counts;
     std::string where;
     for (const auto& [stage, count] : counts.decided_by) where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
-    std::fprintf(stderr, "openset: %lld pictures in %s (%.1f/s): %lld known, %lld unknown, %lld failed%s\n",
-                 static_cast<long long>(counts.total()), cli::duration_text(record.run_seconds).c_str(),
-                 record.run_seconds > 0 ? static_cast<double>(counts.total()) / record.run_seconds : 0.0,
-                 static_cast<long long>(counts.known), static_cast<long long>(counts.unknown), static_cast<long long>(counts.failed),
-                 where.empty() ? "" : ("; decided by " + where).c_str());
+    char figures[256];
+    std::snprintf(figures, sizeof figures, "%lld pictures in %s (%.1f/s): %lld known, %lld unknown, %lld failed", static_cast<long long>(counts.total()),
+                  cli::duration_text(record.run_seconds).c_str(),
+                  record.run_seconds > 0 ? static_cast<double>(counts.total()) / record.run_seconds : 0.0, static_cast<long long>(counts.known),
+                  static_cast<long long>(counts.unknown), static_cast<long long>(counts.failed));
+    log_notice(figures + (where.empty() ? "" : "; decided by " + where));
 }
 
 int exit_code(const InferOptions& options, const RowOutput& output) {
@@ -343,7 +353,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     const auto config = cascade::parse_pipeline_config(read_text(options.config), options.config,
                                                        std::filesystem::path(options.config).parent_path(), options.config_overrides);
     if (options.print_config) {
-        std::cout << cascade::to_json(config) << "\n";
+        std::cout << cascade::to_json(with_absolute_paths(config)) << "\n";
         return cli::exit_done;
     }
     Inputs inputs(options);
@@ -375,7 +385,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     output.finish(record.complete);
 
     if (options.output != "-" && record.complete) {
-        record.config_json = cascade::to_json(config);
+        record.config_json = cascade::to_json(with_absolute_paths(config));
         record.closed_set = options.closed_set;
         record.all_stages = options.runner.all_stages;
         record.inputs = inputs.as_given();
@@ -385,7 +395,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         write_file_atomically(options.output + ".run.json", to_json(record));
     }
     if (record.counts.total() == 0 && record.complete) log_warning("no pictures found");
-    if (!common.quiet) print_summary(record);
+    print_summary(record);
     return exit_code(options, output);
 }
 

@@ -24,7 +24,7 @@ void write_new(const std::string& path, const std::string& text, bool force) {
         throw Error(ErrorKind::output, path + ": exists already; choose another -o, or --force to replace it");
     }
     write_file_atomically(path, text);
-    std::cerr << "openset: wrote " << path << "\n";
+    log_notice("wrote " + path);
 }
 
 int run(const InitOptions& options) {
@@ -46,7 +46,7 @@ int run(const InitOptions& options) {
     write_new(output, imported.config_json + "\n", options.force);
     write_new(stem + ".species.labels.txt", imported.species_labels_text, options.force);
     write_new(stem + ".classifier.labels.txt", imported.classifier_labels_text, options.force);
-    std::cerr << "openset: next: export the networks it names as TorchScript, then openset infer -c " << output << " --dry-run PHOTOS\n";
+    log_notice("next: export the networks it names as TorchScript, then openset infer -c " + output + " --dry-run PHOTOS");
     return cli::exit_done;
 }
 

@@ -15,6 +15,7 @@
 
 #include "cli/blas_environment.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/terminal.hpp"
 #include "cli/version.hpp"
 #include "openset/base/spelling.hpp"
 
@@ -68,6 +69,12 @@ std::optional<fs::path> find_command(const std::string& name) {
     return std::nullopt;
 }
 
+int answered() {
+    if (cli::flush_standard_output()) return cli::exit_done;
+    std::cerr << "openset: standard output: cannot write\n";
+    return cli::exit_failed;
+}
+
 int become(const std::string& name, char** arguments) {
     const auto program = find_command(name);
     if (!program) {
@@ -98,12 +105,12 @@ int main(int argc, char** argv) {
     }
     if (first == "--version") {
         std::cout << "openset " << cli::version << "\n";
-        return cli::exit_done;
+        return answered();
     }
     const bool help_word = first == "help";
     if (first == "--help" || first == "-h" || first == "--help-all" || (help_word && argc == 2)) {
         print_help(std::cout);
-        return cli::exit_done;
+        return answered();
     }
     if (help_word) {
         std::string help = "--help";
@@ -112,7 +119,7 @@ int main(int argc, char** argv) {
     }
     if (first.starts_with('-')) {
         const std::vector<std::string> flags = {"--help", "--version"};
-        std::cerr << "openset: unknown option " << first << did_you_mean(first, flags) << " Options follow the command: openset COMMAND [options]\n";
+        std::cerr << "openset: unknown option " << first << did_you_mean(first, flags) << "; options follow the command: openset COMMAND [options]\n";
         return cli::exit_usage;
     }
     return become(first, argv + 1);

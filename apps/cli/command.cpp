@@ -116,6 +116,9 @@ int Command::parse(int argc, char** argv, bool& answered) {
     } catch (const CLI::ParseError& error) {
         // --help is an answer even where a required option is missing.
         if (!help_ && !help_all_ && !version_) {
+            // The flags may not have been read before the mistake was met.
+            const bool json = std::any_of(argv + 1, argv + argc, [](const char* argument) { return std::string_view(argument) == "--log-json"; });
+            set_up_log({LogLevel::error, json, false, false});
             explain(error);
             return exit_usage;
         }
@@ -133,6 +136,13 @@ int Command::parse(int argc, char** argv, bool& answered) {
 }
 
 int Command::main(int argc, char** argv, const std::function<int()>& run) {
+    const int code = answer(argc, argv, run);
+    if (flush_standard_output()) return code;
+    print_error("standard output: cannot write");
+    return exit_failed;
+}
+
+int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     bool answered = false;
     const int code = parse(argc, argv, answered);
     if (answered) return code;

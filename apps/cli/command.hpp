@@ -43,6 +43,7 @@ public:
 private:
     std::string help(bool all) const;
     int parse(int argc, char** argv, bool& answered);
+    int answer(int argc, char** argv, const std::function<int()>& run);
     void explain(const CLI::ParseError& error) const;
 
     std::string name_;

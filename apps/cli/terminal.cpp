@@ -1,12 +1,15 @@
 #include "cli/terminal.hpp"
 
 #include <cstdlib>
+#include <iostream>
 #include <string_view>
 #include <unistd.h>
 
 namespace openset::cli {
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
+
+bool flush_standard_output() { return static_cast<bool>(std::cout.flush()); }
 
 bool use_colour(const std::string& when, int descriptor) {
     if (when == "always") return true;

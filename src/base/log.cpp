@@ -76,6 +76,13 @@ void log(spdlog::level::level_enum level, std::string_view message) {
 void set_up_log(const LogOptions& options) { logger() = make_logger(options); }
 
 void log_error(std::string_view message) { log(spdlog::level::err, message); }
+void log_notice(std::string_view message) {
+    if (logger()->level() > spdlog::level::warn) return;
+    // Past the logger, whose level would hold back everything of this one.
+    const spdlog::details::log_msg line("openset", spdlog::level::info, {message.data(), message.size()});
+    for (const auto& sink : logger()->sinks()) sink->log(line);
+}
+
 void log_warning(std::string_view message) { log(spdlog::level::warn, message); }
 void log_info(std::string_view message) { log(spdlog::level::info, message); }
 void log_debug(std::string_view message) { log(spdlog::level::debug, message); }

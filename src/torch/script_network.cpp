@@ -181,6 +181,12 @@ struct NamedTensors {
     std::map<std::string, at::Tensor> rest;
 };
 
+/// A network that returns something else than logits, whatever picture it is given.
+class WrongOutput : public Error {
+public:
+    explicit WrongOutput(const std::string& message) : Error(ErrorKind::model, message) {}
+};
+
 NamedTensors name_outputs(const jit::IValue& value) {
     NamedTensors named;
     if (value.isTensor()) {
@@ -206,8 +212,8 @@ NamedTensors name_outputs(const jit::IValue& value) {
         }
     }
     if (!named.first.defined()) {
-        throw Error(ErrorKind::model, "returned " + value.tagKind() +
-                                          ", expected a tensor of logits, a tuple that starts with one, or a dict with \"logits\"");
+        throw WrongOutput("returned " + value.tagKind() +
+                          ", expected a tensor of logits, a tuple that starts with one, or a dict with \"logits\"");
     }
     return named;
 }
@@ -268,6 +274,11 @@ private:
         const int rows = static_cast<int>(input.size(0));
         model::Outputs outputs;
         (head_ ? outputs.features : outputs.logits) = to_matrix(named.first, rows);
+        if (head_ && outputs.features.columns != head_->features()) {
+            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) + " features a picture, but of one of " +
+                                              std::to_string(input.size(3)) + "x" + std::to_string(input.size(2)) + " come " +
+                                              std::to_string(outputs.features.columns));
+        }
         for (const auto& [name, tensor] : named.rest) {
             if (name == "features" && !head_) {
                 outputs.features = to_matrix(tensor, rows);
@@ -304,16 +315,13 @@ private:
         model::Outputs outputs;
         try {
             outputs = run(blank);
+        } catch (const WrongOutput& error) {
+            throw Error(ErrorKind::model, where_ + ": " + error.what());
         } catch (const Error& error) {
             throw Error(error.kind(), where_ + ": refused a picture of " + std::to_string(size->width) + "x" + std::to_string(size->height) +
                                           ", the size its preprocessing gives (" + error.what() + "); check crop and resize in its openset.json");
         }
-        const model::Matrix& first = head_ ? outputs.features : outputs.logits;
-        if (head_ && first.columns != head_->features()) {
-            throw Error(ErrorKind::model, where_ + ": its last Linear takes " + std::to_string(head_->features()) + " features, but " +
-                                              std::to_string(first.columns) + " a picture come in; expected one vector a picture");
-        }
-        outputs_ = head_ ? head_->classes() : first.columns;
+        outputs_ = head_ ? head_->classes() : outputs.logits.columns;
     }
 
     void check_labels() {

@@ -18,6 +18,8 @@ void set_up_log(const LogOptions& options);
 
 void log_error(std::string_view message);
 void log_warning(std::string_view message);
+/// What a run did or wrote: level info, but shown unless errors alone are wanted.
+void log_notice(std::string_view message);
 void log_info(std::string_view message);
 void log_debug(std::string_view message);
 

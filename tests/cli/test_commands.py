@@ -1,0 +1,152 @@
+"""What every command shares (help, version), and inspect, doctor and init."""
+
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+
+from openset_cli import COMMANDS, NETWORKS, CliTest, main
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+class EveryCommand(CliTest):
+    def test_help_is_short_says_what_it_does_and_shows_two_examples(self):
+        for command in COMMANDS:
+            text = self.run_program(f"openset-{command}", "--help").text
+            self.assertLessEqual(len(text.splitlines()), 45, command)
+            self.assertIn(f"usage: openset {command}", text)
+            examples = text.split("examples:\n")[1]
+            self.assertGreaterEqual(examples.count(f"  openset {command}"), 2, command)
+            self.assertIn(f"openset {command} --help-all", text)
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 120, line)
+
+    def test_help_all_lists_what_help_leaves_out(self):
+        for command in COMMANDS:
+            short = self.openset(command, "--help").text
+            everything = self.openset(command, "--help-all").text
+            self.assertGreater(len(everything), len(short))
+            for flag in ("--quiet", "--verbose", "--color", "--log-json", "--help-all", "--version"):
+                self.assertIn(flag, everything, command)
+
+    def test_help_is_an_answer_even_where_a_required_option_is_missing(self):
+        for command in COMMANDS:
+            self.openset(command, "--help", "--bogus", code=0)
+
+    def test_version_is_that_of_openset(self):
+        number = self.openset("--version").text.split()[1]
+        for command in COMMANDS:
+            text = self.openset(command, "--version").text
+            self.assertEqual(text.split()[:2], ["openset", number])
+        self.assertIn("LibTorch", self.openset("infer", "--version").text)
+
+    def test_unknown_flags_get_a_suggestion_and_exit_code_2(self):
+        for command in COMMANDS:
+            result = self.openset(command, "--verison", code=2)
+            self.assertEqual(result.text, "")
+            self.assertIn('did you mean "--version"', result.messages)
+
+
+class Inspect(CliTest):
+    def test_a_network_is_described(self):
+        text = self.openset("inspect", NETWORKS / "classifier.pt").text
+        for words in ("TorchScript", "classifier", "openset.json inside", "shorter side to 32", "tomato", "lemon", "softmax"):
+            self.assertIn(words, text)
+
+    def test_json_says_the_same_for_programs(self):
+        described = json.loads(self.openset("inspect", NETWORKS / "gate.pt", "-f", "json").text)
+        self.assertEqual(described["sha256"], hashlib.sha256((NETWORKS / "gate.pt").read_bytes()).hexdigest())
+        self.assertEqual(described["bytes"], (NETWORKS / "gate.pt").stat().st_size)
+        self.assertEqual(len(described["info"]["labels"]), 16)
+        self.assertEqual(described["info"]["format"], "openset-model/1")
+
+    def test_a_sidecar_is_named_and_assumptions_are_told(self):
+        self.assertIn("sidecar.pt.openset.json", self.openset("inspect", NETWORKS / "sidecar.pt").text)
+        self.assertIn("assumed", self.openset("inspect", NETWORKS / "without_info.pt").messages)
+
+    def test_many_labels_are_cut_short_unless_all_are_wanted(self):
+        labels = [f"label {i}" for i in range(100)]
+        info = {"format": "openset-model/1", "name": "many", "labels": labels,
+                "preprocess": {"resize": {"mode": "none"}, "mean": [0, 0, 0], "std": [1, 1, 1]}}
+        with zipfile.ZipFile(self.folder / "many.pt", "w") as archive:
+            archive.writestr("many/constants.pkl", b"")
+            archive.writestr("many/extra/openset.json", json.dumps(info))
+        self.assertNotIn("label 99", self.openset("inspect", self.folder / "many.pt").text)
+        self.assertIn("label 99", self.openset("inspect", self.folder / "many.pt", "--all-labels").text)
+
+    def test_what_is_no_network_is_refused(self):
+        for name, words in (("text.pt", "no ZIP archive"), ("weights_alone.pt", "without TorchScript code"), ("nowhere.pt", "no such file"),
+                            ("truncated.pt", "damaged")):
+            result = self.openset("inspect", NETWORKS / name, code=1)
+            self.assertIn(words, result.messages)
+            self.assertIn(str(NETWORKS / name), result.messages)
+        self.openset("inspect", NETWORKS, code=1)
+
+    def test_a_description_with_mistakes_lists_all_of_them(self):
+        with zipfile.ZipFile(self.folder / "bad.pt", "w") as archive:
+            archive.writestr("bad/constants.pkl", b"")
+            archive.writestr("bad/extra/openset.json", '{"format": "openset-model/2", "labels": "cat", "preprocess": {}}')
+        messages = self.openset("inspect", self.folder / "bad.pt", code=1).messages
+        for pointer in ("/format", "/labels", "/preprocess"):
+            self.assertIn(pointer, messages)
+
+
+class Doctor(CliTest):
+    def test_the_machine_is_described(self):
+        text = self.openset("doctor").text
+        for words in ("LibTorch", "BLAS", "processor", "cores", "CUDA"):
+            self.assertIn(words, text)
+        self.assertTrue("slow: " in text or "nothing here will be slow" in text)
+
+    def test_a_slow_kernel_is_flagged(self):
+        plain = self.openset("doctor").text
+        if "OpenBLAS" not in next(line for line in plain.splitlines() if line.startswith("BLAS")):
+            self.skipTest("this LibTorch does not use OpenBLAS")
+        slow = self.openset("doctor", env=os.environ | {"OPENBLAS_CORETYPE": "Prescott"}).text
+        if "AVX2" not in slow:
+            self.skipTest("this processor has no AVX2: the kernel would be the right one")
+        self.assertIn("kernel Prescott", slow)
+        self.assertRegex(slow, r"slow: OpenBLAS chose its Prescott kernel .* OPENBLAS_CORETYPE=(Haswell|SkylakeX)")
+        self.assertNotIn("slow: OpenBLAS", plain)
+
+    def test_a_network_is_tried_and_the_optimised_form_compared(self):
+        for name in ("classifier", "dict", "mlp", "pooled_convolution"):
+            text = self.openset("doctor", "--model", NETWORKS / f"{name}.pt").text
+            self.assertIn("the optimised network agrees", text)
+            self.assertRegex(text, r"same bits .*: yes")
+
+    def test_a_network_that_cannot_be_used_is_an_error(self):
+        self.assertIn("3 outputs, but 4 labels", self.openset("doctor", "--model", NETWORKS / "four_labels.pt", code=1).messages)
+
+
+class Init(CliTest):
+    REFERENCE = SOURCE / "tests/data/classification.config"
+
+    def init(self, *arguments, **options):
+        return self.openset("init", "--from-reference", self.REFERENCE, *arguments, cwd=self.folder, **options)
+
+    def test_a_reference_config_becomes_a_config_with_its_label_files(self):
+        self.init("--name", "spaniels")
+        for ending in (".json", ".species.labels.txt", ".classifier.labels.txt"):
+            self.assertTrue((self.folder / ("spaniels" + ending)).read_text().strip(), ending)
+        printed = json.loads(self.openset("infer", "-c", self.folder / "spaniels.json", "--print-config").text)
+        self.assertEqual(set(printed), {"openset", "name", "gate", "species", "classifier"})
+        self.assertIn("exists already", self.init("--name", "spaniels", code=1).messages)
+        self.init("--name", "spaniels", "--force")
+
+    def test_a_dash_prints_the_config_and_writes_nothing(self):
+        before = sorted(self.folder.iterdir())
+        self.assertIn('"classifier"', self.init("--name", "spaniels", "-o", "-").text)
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_an_unknown_entry_gets_a_suggestion(self):
+        self.assertIn('did you mean "spaniels"', self.init("--name", "spanielsx", code=2).messages)
+
+    def test_a_config_that_is_not_there(self):
+        self.assertIn("nowhere", self.openset("init", "--from-reference", "nowhere", "--name", "x", code=2).messages)
+
+
+if __name__ == "__main__":
+    main()

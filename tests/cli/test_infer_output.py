@@ -1,0 +1,165 @@
+"""openset infer: results are whole or not there, whatever ends the run."""
+
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from openset_cli import BIN, PICTURES, SOUND, CliTest, main
+
+TOMATO = str(PICTURES / "tomato.png")
+
+
+class Atomic(CliTest):
+    def names(self):
+        return sorted(path.name for path in self.folder.iterdir() if path.name != "fruit.json")
+
+    def test_a_finished_output_stands_under_its_name_with_the_record_beside_it(self):
+        result = self.infer(*SOUND, "-o", self.folder / "rows.jsonl")
+        self.assertEqual(result.text, "", "stdout carries results only")
+        self.assertEqual(self.names(), ["rows.jsonl", "rows.jsonl.run.json"])
+        self.assertEqual((self.folder / "rows.jsonl").read_bytes(), self.infer(*SOUND, "-f", "jsonl").stdout)
+
+    def test_exit_3_finishes_the_output_too(self):
+        self.infer(PICTURES, "-o", self.folder / "rows.csv", code=3)
+        self.assertEqual(self.names(), ["rows.csv", "rows.csv.run.json"])
+
+    def test_an_older_output_stands_until_the_new_one_is_whole(self):
+        output = self.folder / "rows.jsonl"
+        output.write_text("older\n")
+        self.infer(PICTURES, "--strict", "-o", output, code=1)
+        self.assertEqual(output.read_text(), "older\n")
+        self.infer(TOMATO, "-o", output)
+        self.assertEqual(json.loads(output.read_text())["verdict"], "tomato")
+
+    def test_devices_are_written_to_directly(self):
+        self.infer(TOMATO, "-o", "/dev/null")
+        self.assertFalse(os.path.exists("/dev/null.partial"))
+
+    def test_the_record_says_what_made_the_rows(self):
+        self.infer(PICTURES, "-o", self.folder / "rows.jsonl", "-b", 4, "-j", 1, "--threads", 1, "--gate-top-k", 2, code=3)
+        record = json.loads((self.folder / "rows.jsonl.run.json").read_text())
+        self.assertEqual(record["format"], "openset-run/1")
+        self.assertTrue(record["complete"])
+        self.assertEqual(record["counts"], {"pictures": 13, "known": 3, "unknown": 7, "failed": 3,
+                                            "decided_by": {"classifier": 4, "decode": 3, "gate": 5, "species": 1}})
+        self.assertEqual(record["config"]["gate"]["k"], 2, "with what flags changed")
+        self.assertEqual(record["inputs"], [str(PICTURES)])
+        self.assertEqual((record["batch"], record["jobs"], record["threads"]), (4, 1, 1))
+        self.assertEqual((record["device"], record["precision"]), ("cpu", "fp32"))
+        self.assertEqual([network["stage"] for network in record["networks"]], ["gate", "species", "classifier"])
+        for network in record["networks"]:
+            self.assertEqual(network["sha256"], hashlib.sha256(pathlib.Path(network["path"]).read_bytes()).hexdigest())
+            self.assertTrue(network["cut_at_head"])
+        for key in ("openset", "libtorch", "cpu_capability", "started", "seconds"):
+            self.assertTrue(record[key], key)
+
+
+class Interrupted(CliTest):
+    ROWS = 200_000
+
+    def start(self, *arguments):
+        """A run over a list that takes a while."""
+        (self.folder / "list").write_text((TOMATO + "\n") * self.ROWS)
+        process = subprocess.Popen([BIN / "openset", "infer", "-c", self.config, "--files-from", self.folder / "list", *arguments],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_for_rows(self, path):
+        deadline = time.monotonic() + 60
+        while not (path.exists() and path.stat().st_size > 0):
+            self.assertLess(time.monotonic(), deadline, "no rows within a minute")
+            time.sleep(0.02)
+
+    def check_whole_lines(self, partial):
+        text = partial.read_text()
+        self.assertTrue(text.endswith("\n"))
+        rows = [json.loads(line) for line in text.splitlines()]
+        self.assertTrue(0 < len(rows) < self.ROWS)
+        self.assertEqual({row["verdict"] for row in rows}, {"tomato"})
+
+    def test_an_interrupt_keeps_whole_lines_and_is_the_signal_that_ends_the_process(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            output = self.folder / "rows.jsonl"
+            partial = self.folder / "rows.jsonl.partial"
+            process = self.start("-o", output)
+            self.wait_for_rows(partial)
+            process.send_signal(number)
+            messages = process.stderr.read().decode()
+            self.assertEqual(process.wait(30), -number, "so that a shell sees 128 + signal")
+            self.assertFalse(output.exists())
+            self.assertFalse((self.folder / "rows.jsonl.run.json").exists())
+            self.check_whole_lines(partial)
+            self.assertIn(str(partial), messages)
+            partial.unlink()
+
+    def test_a_shell_sees_130(self):
+        script = '"$@" & pid=$!; while ! [ -s "$OUTPUT.partial" ]; do sleep 0.05; done; kill -INT $pid; wait $pid; echo $?'
+        (self.folder / "list").write_text((TOMATO + "\n") * self.ROWS)
+        output = self.folder / "rows.jsonl"
+        # Bash starts background jobs with SIGINT ignored unless job control is on.
+        command = ["bash", "-mc", script, "bash", BIN / "openset", "infer", "-c", self.config, "--files-from", self.folder / "list", "-o", output]
+        result = subprocess.run(command, env=os.environ | {"OUTPUT": str(output)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, timeout=90)
+        self.assertEqual(result.stdout.decode().split()[-1], "130")
+
+    def test_a_kill_keeps_what_was_written(self):
+        partial = self.folder / "rows.jsonl.partial"
+        process = self.start("-o", self.folder / "rows.jsonl")
+        self.wait_for_rows(partial)
+        process.kill()
+        process.wait(30)
+        self.assertTrue(partial.stat().st_size > 0)
+        self.assertFalse((self.folder / "rows.jsonl").exists())
+
+    def test_a_reader_that_goes_away_ends_the_run(self):
+        (self.folder / "list").write_text((TOMATO + "\n") * self.ROWS)
+        process = subprocess.Popen([BIN / "openset", "infer", "-c", self.config, "--files-from", self.folder / "list", "-f", "jsonl"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        process.stdout.readline()
+        process.stdout.close()
+        process.stderr.read()
+        process.stderr.close()
+        self.assertIn(process.wait(60), (1, -signal.SIGPIPE))
+
+
+class NoRoom(CliTest):
+    def full(self, *arguments, code=1):
+        with open("/dev/full", "wb") as full:
+            return self.infer(*arguments, stdout=full, code=code).messages
+
+    def test_a_full_disk_is_an_error(self):
+        messages = self.infer(*SOUND, "-o", "/dev/full", code=1).messages
+        self.assertIn("/dev/full", messages)
+        self.assertIn("No space left", messages)
+
+    def test_a_full_disk_behind_standard_output_is_an_error(self):
+        self.assertIn("standard output", self.full(*SOUND))
+
+    def test_what_the_other_answers_cannot_write_is_an_error_too(self):
+        for flag in ("--print-config", "--dry-run", "--help", "--version"):
+            self.assertIn("standard output", self.full(TOMATO, flag), flag)
+
+    def test_a_closed_standard_output_is_an_error(self):
+        for flags in ([], ["--print-config"], ["--help"]):
+            command = ["sh", "-c", '"$@" >&-', "sh", BIN / "openset", "infer", "-c", self.config, TOMATO, *flags]
+            result = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(result.returncode, 1, flags)
+            self.assertIn("standard output", result.stderr.decode())
+
+    def test_a_closed_standard_output_does_not_end_up_in_a_file(self):
+        command = ["sh", "-c", '"$@" >&-', "sh", BIN / "openset", "infer", "-c", self.config, TOMATO, "-o", self.folder / "rows.jsonl"]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(result.returncode, 0, "nothing was to be written there")
+        self.assertEqual((self.folder / "rows.jsonl").read_text().count("\n"), 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,307 @@
+#include "openset/torch/script_network.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "openset/base/error.hpp"
+#include "openset/torch/runtime.hpp"
+
+// The networks are those of tests/networks/make_test_networks.cpp: a thing is its mean colour, logits are
+// 16 (2 mu_k f - |mu_k|^2). Colours and prototypes are multiples of 1/8, so that every figure here is exact.
+namespace openset::torch {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class ScriptNetworks : public testing::Test {
+protected:
+    static void SetUpTestSuite() { prepare_process(); }
+};
+
+std::filesystem::path network_path(const std::string& name) {
+    return std::filesystem::path(OPENSET_TEST_NETWORKS) / (name + ".pt");
+}
+
+std::unique_ptr<ScriptNetwork> load(const std::string& name, bool optimise = true, const std::string& device = "cpu") {
+    return load_network(model::open_network_file(network_path(name)), {device, optimise});
+}
+
+model::Batch of_one_colour(std::array<float, 3> colour, int count = 1, int side = 32) {
+    model::Batch batch{count, side, side, {}};
+    const std::size_t plane = static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
+    for (int i = 0; i < count; ++i) {
+        for (const float value : colour) batch.data.insert(batch.data.end(), plane, value);
+    }
+    return batch;
+}
+
+/// Half of full red, a quarter of green, an eighth of blue: (0.5, 0.25, 0.125).
+model::Batch a_colour(int count = 1) { return of_one_colour({0.5F, 0.25F, 0.125F}, count); }
+
+model::Batch noise(int count) {
+    model::Batch batch{count, 32, 32, {}};
+    std::mt19937 random(7);
+    batch.data.resize(static_cast<std::size_t>(count) * 3 * 32 * 32);
+    for (float& value : batch.data) value = static_cast<float>(random() % 4096) / 4096.0F;
+    return batch;
+}
+
+model::Batch slice(const model::Batch& batch, int first, int count) {
+    const std::ptrdiff_t picture = std::ptrdiff_t{3} * batch.height * batch.width;
+    return {count,
+            batch.height,
+            batch.width,
+            {batch.data.begin() + picture * first, batch.data.begin() + picture * (first + count)}};
+}
+
+std::vector<float> logits_of(ScriptNetwork& network, const model::Batch& batch) {
+    return model::logits(network, network.run(batch)).values;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+std::optional<Error> failure_of(const std::function<void()>& call) {
+    try {
+        call();
+    } catch (const Error& error) {
+        return error;
+    }
+    return std::nullopt;
+}
+
+// ---- what comes out
+
+TEST_F(ScriptNetworks, GiveTheLogitsThatOneComputesByHand) {
+    const auto network = load("classifier");
+    // tomato (7/8, 1/8, 1/8): 16 (2 * 31/64 - 51/64); orange (1, 1/2, 0): 16 (5/4 - 5/4); lemon (1, 7/8, 1/8): 16
+    // (47/32 - 57/32)
+    EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(2.75F, 0.0F, -5.0F));
+}
+
+TEST_F(ScriptNetworks, AreCutInFrontOfTheirLastLinearAndShowWhatGoesIntoIt) {
+    const auto network = load("classifier");
+    EXPECT_TRUE(network->report().cut_at_head);
+    const auto outputs = network->run(a_colour(2));
+    EXPECT_THAT(outputs.features.values, ElementsAre(0.5F, 0.25F, 0.125F, 0.5F, 0.25F, 0.125F));
+    EXPECT_EQ(outputs.features.rows, 2);
+    EXPECT_EQ(outputs.logits.columns, 0);
+    ASSERT_NE(network->head(), nullptr);
+    EXPECT_THAT(network->head()->weight(), ElementsAre(28, 4, 4, 32, 16, 0, 32, 28, 4)); // 32 mu
+    EXPECT_THAT(network->head()->bias(), ElementsAre(-12.75F, -20, -28.5F));             // -16 |mu|^2
+}
+
+TEST_F(ScriptNetworks, SayTheSameWhateverFormTheirOutputTakes) {
+    for (const char* name : {"tuple", "dict", "addmm", "mlp", "half", "double"}) {
+        const auto network = load(name);
+        EXPECT_TRUE(network->report().cut_at_head) << name;
+        EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(2.75F, 0.0F, -5.0F)) << name;
+        EXPECT_THAT(network->run(a_colour()).features.values, ElementsAre(0.5F, 0.25F, 0.125F)) << name;
+    }
+}
+
+TEST_F(ScriptNetworks, WithoutABiasHaveAHeadWithZeros) {
+    const auto network = load("without_bias");
+    ASSERT_NE(network->head(), nullptr);
+    EXPECT_THAT(network->head()->bias(), ElementsAre(0, 0, 0));
+    EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(15.5F, 20.0F, 23.5F)); // 32 mu f
+}
+
+TEST_F(ScriptNetworks, WithoutALinearAtTheEndGiveTheirLogitsThemselves) {
+    const auto network = load("pooled_convolution");
+    EXPECT_FALSE(network->report().cut_at_head);
+    EXPECT_EQ(network->head(), nullptr);
+    const auto outputs = network->run(a_colour());
+    EXPECT_THAT(outputs.logits.values, ElementsAre(2.75F, 0.0F, -5.0F));
+    EXPECT_EQ(outputs.features.columns, 0);
+}
+
+TEST_F(ScriptNetworks, NameFurtherTensorsByKeyOrByPosition) {
+    // Of the tuple's second element, which equals the features, nobody says so: it keeps its number.
+    const auto tuple = load("tuple")->run(a_colour(2));
+    ASSERT_THAT(tuple.extras, SizeIs(1));
+    EXPECT_THAT(tuple.extras.at("output1").values, ElementsAre(0.5F, 0.25F, 0.125F, 0.5F, 0.25F, 0.125F));
+
+    // The dict's "latent" [n, 3, 32] (means of the lines) is flattened; its "features" are the features.
+    const auto dict = load("dict")->run(a_colour(2));
+    ASSERT_THAT(dict.extras, SizeIs(1));
+    const model::Matrix& latent = dict.extras.at("latent");
+    EXPECT_EQ(latent.rows, 2);
+    EXPECT_EQ(latent.columns, 96);
+    EXPECT_EQ(latent.row(1)[0], 0.5F);
+    EXPECT_EQ(latent.row(1)[32], 0.25F);
+    EXPECT_EQ(latent.row(1)[95], 0.125F);
+}
+
+TEST_F(ScriptNetworks, WithOneOutputAndTwoLabelsAreSingleLogitHeads) {
+    const auto network = load("single_logit");
+    EXPECT_THAT(network->info().labels, ElementsAre("NOT_FRUIT", "FRUIT"));
+    EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(9.0F)); // species.pt: 1.75 for FRUIT, -7.25 for NOT_FRUIT
+    EXPECT_THAT(logits_of(*load("species"), a_colour()), ElementsAre(-7.25F, 1.75F));
+}
+
+TEST_F(ScriptNetworks, KeepTheActivationThatTheirDescriptionNames) {
+    const auto network = load("multi_label");
+    EXPECT_EQ(network->info().activation, model::Activation::sigmoid);
+    EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(0.0F, -4.0F, -6.0F)); // 16 (f - 1/2)
+}
+
+TEST_F(ScriptNetworks, HandOnTheNaNThatANetworkGives) {
+    const auto network = load("nan_for_black");
+    for (const float value : logits_of(*network, of_one_colour({0, 0, 0}))) EXPECT_TRUE(std::isnan(value));
+    for (const float value : logits_of(*network, a_colour())) EXPECT_TRUE(std::isfinite(value));
+}
+
+TEST_F(ScriptNetworks, WithoutADescriptionAreCalledByTheirIds) {
+    const auto network = load("without_info");
+    EXPECT_THAT(network->info().labels, ElementsAre("0", "1", "2"));
+    EXPECT_THAT(logits_of(*network, a_colour()),
+                ElementsAre(2.75F, 0.0F, -5.0F)); // no crop fixed by itself: 32x32 is fine
+    EXPECT_THAT(load("sidecar")->info().labels, ElementsAre("tomato", "orange", "lemon"));
+}
+
+// ---- as saved
+
+TEST_F(ScriptNetworks, RunAsTheyWereSavedWhenAskedTo) {
+    const auto network = load("dict", false);
+    EXPECT_FALSE(network->report().cut_at_head);
+    EXPECT_EQ(network->head(), nullptr);
+    const auto outputs = network->run(a_colour(3));
+    EXPECT_THAT(outputs.logits.row(2), ElementsAre(2.75F, 0.0F, -5.0F));
+    EXPECT_THAT(outputs.features.row(2), ElementsAre(0.5F, 0.25F, 0.125F));
+    EXPECT_THAT(outputs.extras, SizeIs(1));
+    EXPECT_THAT(load("half", false)->run(a_colour()).logits.values, ElementsAre(2.75F, 0.0F, -5.0F));
+}
+
+// ---- equal pictures, equal bits
+
+TEST_F(ScriptNetworks, GiveAPictureTheSameBitsInABatchOfAnySize) {
+    const auto pictures = noise(64);
+    for (const char* name : {"gate", "classifier", "pooled_convolution", "mlp", "tuple", "nan_for_black"}) {
+        const auto network = load(name);
+        const auto together = logits_of(*network, pictures);
+        for (const int size : {1, 5}) {
+            std::vector<float> joined;
+            for (int first = 0; first < 64; first += size) {
+                const auto part = logits_of(*network, slice(pictures, first, std::min(size, 64 - first)));
+                joined.insert(joined.end(), part.begin(), part.end());
+            }
+            EXPECT_TRUE(same_bits(joined, together)) << name << ", batches of " << size;
+        }
+    }
+}
+
+TEST_F(ScriptNetworks, WithMatrixProductsBesideTheHeadRunPictureByPicture) {
+    EXPECT_TRUE(load("mlp")->report().picture_by_picture);
+    EXPECT_TRUE(load("classifier", false)->report().picture_by_picture);
+    EXPECT_FALSE(load("classifier")->report().picture_by_picture);
+    EXPECT_FALSE(load("pooled_convolution")->report().picture_by_picture);
+    EXPECT_THAT(load("mlp")->run(a_colour(5)).features.values, SizeIs(15));
+}
+
+TEST_F(ScriptNetworks, MayBeRunBySeveralThreadsAtOnce) {
+    const auto pictures = noise(16);
+    for (const char* name : {"classifier", "mlp"}) {
+        const auto network = load(name);
+        const auto expected = logits_of(*network, pictures);
+        std::array<int, 2> wrong{};
+        {
+            std::vector<std::jthread> threads;
+            for (int& mine : wrong) {
+                threads.emplace_back([&] {
+                    for (int i = 0; i < 50; ++i) mine += same_bits(logits_of(*network, pictures), expected) ? 0 : 1;
+                });
+            }
+        }
+        EXPECT_THAT(wrong, ElementsAre(0, 0)) << name;
+    }
+}
+
+// ---- what is wrong with a file
+
+struct WrongFile {
+    const char* name;
+    std::vector<const char*> says;
+};
+
+TEST_F(ScriptNetworks, ThatCannotServeSayWhichFileWhatWasFoundAndWhatWasExpected) {
+    const std::vector<WrongFile> files = {
+        {"four_labels", {"3 outputs", "4 labels"}},
+        {"not_a_tensor", {"returned Int", "expected a tensor of logits"}},
+        {"fixed_size", {"48x48", "takes 3072 features", "come 6912", "check crop and resize"}},
+        {"damaged", {}},
+        {"truncated", {"damaged", "expected a TorchScript archive"}},
+        {"text", {"no ZIP archive", "expected a TorchScript archive"}},
+        {"weights_alone", {"without TorchScript code", "expected a TorchScript archive"}},
+    };
+    for (const WrongFile& file : files) {
+        const auto failure = failure_of([&] { load(file.name); });
+        ASSERT_TRUE(failure) << file.name;
+        EXPECT_EQ(failure->kind(), ErrorKind::model) << failure->what();
+        const std::string message = failure->what();
+        EXPECT_THAT(message, HasSubstr(network_path(file.name).string()));
+        for (const char* words : file.says) EXPECT_THAT(message, HasSubstr(words));
+        EXPECT_EQ(message.find('\n'), std::string::npos) << "more than one line: " << message;
+        EXPECT_EQ(message.find("frame #"), std::string::npos) << "a backtrace: " << message;
+    }
+}
+
+TEST_F(ScriptNetworks, ThatReturnTheWrongThingAreNotBlamedOnTheirPreprocessing) {
+    const auto failure = failure_of([] { load("not_a_tensor"); });
+    ASSERT_TRUE(failure);
+    EXPECT_THAT(failure->what(), ::testing::Not(HasSubstr("check crop")));
+}
+
+TEST_F(ScriptNetworks, ThatAreNotThereAreNotFound) {
+    const auto failure = failure_of([] { load("nowhere"); });
+    ASSERT_TRUE(failure);
+    EXPECT_EQ(failure->kind(), ErrorKind::not_found);
+    EXPECT_THAT(failure->what(), HasSubstr(network_path("nowhere").string()));
+}
+
+TEST_F(ScriptNetworks, RefuseAPictureOfAnotherSizeThanTheyTakeWithAnError) {
+    model::NetworkFile file = model::open_network_file(network_path("fixed_size"));
+    file.info.preprocess.crop = image::Size{32, 32};
+    const auto network = load_network(file, {"cpu", true});
+    EXPECT_THAT(logits_of(*network, a_colour()), SizeIs(3));
+    const auto failure = failure_of([&] { network->run(of_one_colour({0, 0, 0}, 1, 33)); });
+    ASSERT_TRUE(failure);
+    EXPECT_EQ(failure->kind(), ErrorKind::model);
+    EXPECT_THAT(failure->what(), AllOf(HasSubstr("3072"), HasSubstr("33x33"), HasSubstr("3267")));
+}
+
+// ---- devices
+
+TEST_F(ScriptNetworks, OnADeviceThatIsNotThereAreAUsageErrorThatSaysSo) {
+    if (runtime_facts().cuda_devices > 0) GTEST_SKIP() << "this machine has a CUDA device";
+    for (const char* device : {"cuda", "cuda:1"}) {
+        const auto failure = failure_of([&] { load("classifier", true, device); });
+        ASSERT_TRUE(failure);
+        EXPECT_EQ(failure->kind(), ErrorKind::usage);
+        EXPECT_THAT(failure->what(), AllOf(HasSubstr(std::string("--device ") + device), HasSubstr("CUDA"),
+                                           HasSubstr("use --device cpu")));
+    }
+    EXPECT_EQ(load("classifier", true, "auto")->report().device, "cpu");
+}
+
+TEST_F(ScriptNetworks, OnADeviceThatNobodyKnowsAreAUsageError) {
+    for (const char* device : {"gpu", "cuda:", "cuda:x", "cuda:-1", ""}) {
+        const auto failure = failure_of([&] { load("classifier", true, device); });
+        ASSERT_TRUE(failure) << device;
+        EXPECT_EQ(failure->kind(), ErrorKind::usage) << device;
+    }
+}
+
+} // namespace
+} // namespace openset::torch
