@@ -160,7 +160,7 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     return exit_failed;
 }
 
-CLI::Validator one_of(std::vector<std::string> words) {
+CLI::Validator one_of(const std::vector<std::string>& words) {
     std::string all;
     for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
     return CLI::Validator(

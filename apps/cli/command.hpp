@@ -55,7 +55,7 @@ private:
 };
 
 /// A check for CLI11 options: one of the given words, else a message with a did-you-mean.
-CLI::Validator one_of(std::vector<std::string> words);
+CLI::Validator one_of(const std::vector<std::string>& words);
 
 /// A check for CLI11 options: a whole number in [smallest, largest]. Unlike CLI::Range it leaves the help text alone.
 CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest);

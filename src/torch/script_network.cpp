@@ -66,7 +66,7 @@ auto guarded(const std::string& what, Call call) {
 
 /// Parameters and buffers in half, bfloat16 or double become float: kernels for half are slow or missing on processors.
 void convert_to_float(jit::Module& module) {
-    const auto convert = [](at::Tensor tensor) {
+    const auto convert = [](const at::Tensor& tensor) {
         if (tensor.is_floating_point() && tensor.scalar_type() != at::kFloat) tensor.set_data(tensor.to(at::kFloat));
     };
     for (const at::Tensor& tensor : module.parameters()) convert(tensor);
