@@ -61,7 +61,7 @@ NetworkConfig read_network(io::CheckedObject& stage, const std::filesystem::path
     if (const auto model = stage.required("model", "the path of the network's file")) {
         if (const auto path = model->text("the path of the network's file")) {
             if (path->find('\0') != std::string::npos) model->expected("a path without NUL characters");
-            network.model = (folder / *path).lexically_normal();
+            network.model = folder / *path; // not tidied up: `..` behind a link means the link's target's folder
         }
     }
     if (const auto preprocess = stage.optional("preprocess")) {
