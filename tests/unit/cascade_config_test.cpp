@@ -57,7 +57,7 @@ TEST(PipelineConfig, EveryKeyArrives) {
     EXPECT_EQ(config.species->accept, std::vector<LabelReference>{"cat"});
     EXPECT_EQ(config.species->min_probability->any, 0.5);
     EXPECT_TRUE(config.species->min_probability->by_label.empty());
-    EXPECT_EQ(config.classifier.network.model, "/cats8.pt");
+    EXPECT_EQ(config.classifier.network.model, "/data/../cats8.pt");
     ASSERT_TRUE(config.classifier.network.preprocess);
     EXPECT_EQ(config.classifier.network.preprocess->resize.squash, (image::Size{.height = 448, .width = 224}));
     EXPECT_EQ(config.classifier.min_probability->any, 0.8);
