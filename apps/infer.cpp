@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -162,7 +163,8 @@ io::RowFormat row_format(const InferOptions& options) {
     return io::RowFormat::jsonl;
 }
 
-/// The inputs that the flags name; can be opened twice, but for standard input.
+/// The inputs that the flags name. A list is opened at once, so that a wrong name is told before networks are loaded, and read
+/// once: it may be a pipe.
 class Inputs {
 public:
     explicit Inputs(const InferOptions& options) : paths_(options.paths), files_from_(options.files_from) {
@@ -172,22 +174,34 @@ public:
         if (!paths_.empty() && !files_from_.empty()) {
             throw Error(ErrorKind::usage, "--files-from together with PATH: expected one of them; put the paths into the file");
         }
+        if (files_from_.empty() || files_from_ == "-") return;
+        std::error_code ignored; // opening says why
+        if (std::filesystem::is_directory(files_from_, ignored)) {
+            throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": is a folder, expected a list of names; as PATH, without the flag, its pictures are classified");
+        }
+        list_.open(files_from_);
+        if (!list_) throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": cannot be opened");
     }
 
+    /// To be called once.
     std::unique_ptr<flow::InputSource> open() {
         if (files_from_.empty()) return flow::scan(paths_);
-        if (files_from_ == "-") return flow::scan_list(std::cin);
-        list_ = std::ifstream(files_from_);
-        if (!list_) throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": cannot be opened");
-        return flow::scan_list(list_);
+        return flow::scan_list(files_from_ == "-" ? std::cin : list_);
     }
 
-    bool reads_standard_input() const { return files_from_ == "-" || std::ranges::find(paths_, "-") != paths_.end(); }
+    /// A list on standard input that broke off. (Other streams know it themselves, std::cin does not.)
+    void check_whole() const {
+        if (files_from_ == "-" && std::ferror(stdin) != 0) throw Error(ErrorKind::unreadable, "the list on standard input: cannot be read to its end");
+    }
 
     /// How many there are; nullopt where only reading them would tell.
-    std::optional<std::int64_t> count(const Cancellation& cancellation) {
-        if (reads_standard_input()) return std::nullopt;
-        const auto source = open();
+    std::optional<std::int64_t> count(const Cancellation& cancellation) const {
+        std::error_code ignored;
+        if (files_from_.empty() ? std::ranges::find(paths_, "-") != paths_.end() : !std::filesystem::is_regular_file(files_from_, ignored)) {
+            return std::nullopt;
+        }
+        std::ifstream list(files_from_);
+        const auto source = files_from_.empty() ? flow::scan(paths_) : flow::scan_list(list);
         std::int64_t total = 0;
         while (!cancellation.requested() && source->next()) ++total;
         return total;
@@ -261,7 +275,7 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
     return loaded;
 }
 
-void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, Inputs& inputs) {
+void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, const Inputs& inputs) {
     std::cout << "config " << options.config << ": fine\n";
     for (const io::NetworkRecord& network : record.networks) {
         std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 " << network.sha256.substr(0, 12) << "\n";
@@ -272,7 +286,7 @@ void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& load
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
     const auto count = inputs.count(interrupted);
-    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: told by standard input") << "; nothing was run\n";
+    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, they come through a pipe") << "; nothing was run\n";
 }
 
 /// The rows' way out, with what is counted on it.
@@ -379,6 +393,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     const auto source = inputs.open();
     flow::run(loaded.pipeline, loaded.networks(), *source, [&output](const io::Row& row) { return output.receive(row); }, options.runner,
               interrupted);
+    inputs.check_whole();
     record.run_seconds = seconds_since(run_start);
     record.complete = interrupting_signal == 0 && output.first_failure().empty();
     record.counts = output.counts();

@@ -128,6 +128,7 @@ std::unique_ptr<InputSource> scan_list(std::istream& list) {
             if (line.ends_with('\r')) line.pop_back();
             if (!line.empty()) return line;
         }
+        if (list.bad()) throw Error(ErrorKind::unreadable, "the list of inputs: cannot be read to its end");
         return std::nullopt;
     });
 }

@@ -1,6 +1,7 @@
 """openset infer: exit codes, and messages that say where, what was found, what was expected."""
 
 import json
+import os
 
 from openset_cli import NETWORKS, PICTURES, SOUND, CliTest, classifier_config, fruit_config, main
 
@@ -78,6 +79,12 @@ class Usage(CliTest):
 
     def test_a_list_that_is_not_there(self):
         self.refused("--files-from", self.folder / "nowhere.txt", says="nowhere.txt")
+
+    def test_a_folder_in_place_of_a_list(self):
+        self.refused("--files-from", PICTURES, says=["--files-from", "is a folder"])
+        folder = os.open(PICTURES, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        self.assertIn("the list on standard input", self.infer("--files-from", "-", stdin=folder, code=1).messages)
 
     def test_unknown_flags_get_a_suggestion(self):
         self.refused(TOMATO, "--gate-topk", 3, says=["--gate-topk", 'did you mean "--gate-top-k"'])

@@ -92,6 +92,11 @@ class Inputs(CliTest):
         self.assertEqual(from_file, as_arguments)
         self.assertEqual(from_stdin, as_arguments)
 
+    def test_a_list_that_comes_through_a_pipe_is_read_once(self):
+        for flags in ([], ["--progress", "json"]):
+            rows = self.rows("--files-from", "/dev/stdin", *flags, input=f"{TOMATO}\n{DARK_TOMATO}\n".encode())
+            self.assertEqual([row["path"] for row in rows], [str(TOMATO), str(DARK_TOMATO)], flags)
+
     def test_a_dash_is_a_picture_on_standard_input(self):
         (row,) = self.rows("-", input=TOMATO.read_bytes())
         (same,) = self.rows(TOMATO)

@@ -33,6 +33,7 @@ public:
 std::unique_ptr<InputSource> scan(std::vector<std::string> paths);
 
 /// The same for one name a line of `list`; empty lines are skipped. The stream must outlive the source.
+/// next() throws Error(unreadable) where the stream breaks off.
 std::unique_ptr<InputSource> scan_list(std::istream& list);
 
 } // namespace openset::flow
