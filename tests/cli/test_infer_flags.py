@@ -108,6 +108,13 @@ class Inputs(CliTest):
         (row,) = self.rows("-", input=b"", code=3)
         self.assertEqual(row["error"]["kind"], "empty")
 
+    def test_standard_input_that_cannot_be_read_is_a_failed_row(self):
+        folder = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        failed, tomato = self.rows("-", TOMATO, stdin=folder, code=3)
+        self.assertEqual((failed["path"], failed["error"]["kind"]), ("-", "unreadable"))
+        self.assertEqual(tomato["verdict"], "tomato")
+
     def test_exif_orientation_is_ignored_unless_asked_for(self):
         config = self.write_config("half.json", classifier_config("left_half"))
         picture = PICTURES.parent / (PICTURES.name + "-upside-down") / "halves.jpg"

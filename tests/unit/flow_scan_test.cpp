@@ -68,6 +68,14 @@ TEST(ScanList, TakesOneNameALine) {
     EXPECT_THAT(paths, ElementsAre("a.jpg", "-x.jpg", " with spaces .jpg", "last.jpg"));
 }
 
+TEST(ScanList, TakesADashForANameLikeAnyOther) {
+    std::istringstream list("-\n");
+    const auto input = scan_list(list)->next();
+    ASSERT_TRUE(input);
+    EXPECT_EQ(input->path, "-");
+    EXPECT_FALSE(input->bytes) << "standard input may be the list itself";
+}
+
 TEST(ScanList, DoesNotTakeAReadErrorForTheEnd) {
     struct Breaking : std::streambuf {
         int_type underflow() override { throw std::runtime_error("the disk is gone"); }
