@@ -85,6 +85,7 @@ void add_options(CLI::App& app, InferOptions& options) {
          "label names, one a line, for a network that carries none; for another stage than the classifier: gate=FILE, species=FILE")
         ->type_name("[STAGE=]FILE")
         ->expected(1)
+        ->allow_extra_args(false) // one FILE a flag: what follows is a picture
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     more_flag("--strict", options.strict, "stop at the first picture that fails, exit code 1");
     more("--max-errors", options.max_errors, "failed pictures that still count as success (default 0)")

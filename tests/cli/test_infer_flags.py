@@ -134,6 +134,10 @@ class Inputs(CliTest):
         self.assertEqual(json.loads(plain.text)["verdict"], "0")
         self.assertIn("assumed", plain.messages)
         self.assertEqual(self.verdicts(TOMATO, "--labels", self.folder / "names.txt", config=config), {"tomato.png": "Tomate"})
+        self.assertEqual(self.verdicts("--labels", self.folder / "names.txt", TOMATO, config=config), {"tomato.png": "Tomate"}, "takes one file")
+        (self.folder / "names.txt").rename(self.folder / "[a,b]")
+        self.assertEqual(self.verdicts("--labels", "[a,b]", TOMATO, config=config, cwd=self.folder), {"tomato.png": "Tomate"})
+        (self.folder / "[a,b]").rename(self.folder / "names.txt")
         self.assertEqual(self.verdicts(TOMATO, "--labels", f"classifier={self.folder / 'names.txt'}", config=config), {"tomato.png": "Tomate"})
 
     def test_labels_of_another_number_than_outputs_are_refused(self):
