@@ -57,7 +57,7 @@ struct InferOptions {
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 void add_options(CLI::App& app, InferOptions& options) {
-    app.add_option("PATH", options.paths, "pictures, folders of pictures, or - for one picture on standard input");
+    cli::add_names(app, "PATH", options.paths, "pictures, folders of pictures, or - for one picture on standard input");
     app.add_option("-c,--config", options.config, "pipeline config (JSON)")->type_name("FILE")->required();
     app.add_option("-o,--output", options.output, "file for the rows, whole or not at all; - is standard output")->type_name("FILE");
     app.add_option("-f,--format", options.format,

@@ -97,6 +97,15 @@ class Inputs(CliTest):
             rows = self.rows("--files-from", "/dev/stdin", *flags, input=f"{TOMATO}\n{DARK_TOMATO}\n".encode())
             self.assertEqual([row["path"] for row in rows], [str(TOMATO), str(DARK_TOMATO)], flags)
 
+    def test_names_with_brackets_and_commas_are_names(self):
+        for name in ("[2023]", "[a,b].png", "[a,b]", "c,d.png", "[]"):
+            (self.folder / name).symlink_to(TOMATO)
+        (self.folder / "[2024]").mkdir()
+        (self.folder / "[2024]" / "x.png").symlink_to(TOMATO)
+        rows = self.rows("[2023]", "[a,b].png", "--top", 1, "[a,b]", "c,d.png", "[2024]", "[]", cwd=self.folder)
+        self.assertEqual([row["path"] for row in rows], ["[2023]", "[a,b].png", "[a,b]", "c,d.png", "[2024]/x.png", "[]"])
+        self.assertEqual({row["verdict"] for row in rows}, {"tomato"})
+
     def test_a_dash_is_a_picture_on_standard_input(self):
         (row,) = self.rows("-", input=TOMATO.read_bytes())
         (same,) = self.rows(TOMATO)
