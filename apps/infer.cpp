@@ -356,6 +356,7 @@ int exit_code(const InferOptions& options, const RowOutput& output) {
         log_error("interrupted; " + kept);
         std::signal(interrupting_signal, SIG_DFL);
         std::raise(interrupting_signal); // so that shells and schedulers see what ended us
+        return 128 + interrupting_signal; // the first process of a container is not ended by it
     }
     if (!output.first_failure().empty()) {
         log_error(output.first_failure() + "; stopped here (--strict)");

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -108,6 +109,22 @@ class Interrupted(CliTest):
         result = subprocess.run(command, env=os.environ | {"OUTPUT": str(output)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, timeout=90)
         self.assertEqual(result.stdout.decode().split()[-1], "130")
+
+    def test_the_first_process_of_a_container_exits_with_128_and_the_signal(self):
+        isolate = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+        if shutil.which("unshare") is None or subprocess.run([*isolate, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no PID namespaces here")
+        (self.folder / "list").write_text((TOMATO + "\n") * self.ROWS)
+        partial = self.folder / "rows.jsonl.partial"
+        process = subprocess.Popen([*isolate, BIN / "openset", "infer", "-c", self.config, "--files-from", self.folder / "list", "-o",
+                                    self.folder / "rows.jsonl"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        self.wait_for_rows(partial)
+        (inside,) = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(inside), signal.SIGTERM)
+        self.assertIn("interrupted", process.stderr.read().decode())
+        self.assertEqual(process.wait(30), 143)
 
     def test_a_kill_keeps_what_was_written(self):
         partial = self.folder / "rows.jsonl.partial"
