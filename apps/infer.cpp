@@ -350,13 +350,14 @@ void print_summary(const io::RunRecord& record) {
     log_notice(figures + (where.empty() ? "" : "; decided by " + where));
 }
 
-int exit_code(const InferOptions& options, const RowOutput& output) {
-    if (interrupting_signal != 0) {
+/// ended_by  the signal that cut the run short, 0 for none
+int exit_code(const InferOptions& options, const RowOutput& output, int ended_by) {
+    if (ended_by != 0) {
         const std::string kept = options.output == "-" ? "every row written is whole" : "the rows so far are whole and stand in " + partial_path(options.output).string();
         log_error("interrupted; " + kept);
-        std::signal(interrupting_signal, SIG_DFL);
-        std::raise(interrupting_signal); // so that shells and schedulers see what ended us
-        return 128 + interrupting_signal; // the first process of a container is not ended by it
+        std::signal(ended_by, SIG_DFL);
+        std::raise(ended_by); // so that shells and schedulers see what ended us
+        return 128 + ended_by; // the first process of a container is not ended by it
     }
     if (!output.first_failure().empty()) {
         log_error(output.first_failure() + "; stopped here (--strict)");
@@ -397,7 +398,8 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
               interrupted);
     inputs.check_whole();
     record.run_seconds = seconds_since(run_start);
-    record.complete = interrupting_signal == 0 && output.first_failure().empty();
+    const int ended_by = interrupting_signal; // a signal from here on comes too late to cut anything short
+    record.complete = ended_by == 0 && output.first_failure().empty();
     record.counts = output.counts();
     output.finish(record.complete);
 
@@ -413,7 +415,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     }
     if (record.counts.total() == 0 && record.complete) log_warning("no pictures found");
     print_summary(record);
-    return exit_code(options, output);
+    return exit_code(options, output, ended_by);
 }
 
 } // namespace

@@ -126,6 +126,22 @@ class Interrupted(CliTest):
         self.assertIn("interrupted", process.stderr.read().decode())
         self.assertEqual(process.wait(30), 143)
 
+    def test_a_signal_after_the_output_took_its_name_changes_nothing(self):
+        output, record = self.folder / "rows.jsonl", self.folder / "rows.jsonl.run.json"
+        os.mkfifo(record)  # the run waits here for a reader, its rows being written
+        process = subprocess.Popen([BIN / "openset", "infer", "-c", self.config, TOMATO, "-o", output], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        self.wait_for_rows(output)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        self.assertTrue(json.loads(record.read_text())["complete"])
+        messages = process.stderr.read().decode()
+        self.assertEqual(process.wait(30), 0, messages)
+        self.assertNotIn("interrupted", messages)
+        self.assertNotIn(".partial", messages)
+
     def test_a_kill_keeps_what_was_written(self):
         partial = self.folder / "rows.jsonl.partial"
         process = self.start("-o", self.folder / "rows.jsonl")
