@@ -403,7 +403,9 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     record.counts = output.counts();
     output.finish(record.complete);
 
-    if (options.output != "-" && record.complete) {
+    std::error_code ignored;
+    // No record beside a device or a pipe: nobody looks for it there, and /dev is no place for files.
+    if (record.complete && options.output != "-" && std::filesystem::is_regular_file(options.output, ignored)) {
         record.config_json = cascade::to_json(with_absolute_paths(config));
         record.closed_set = options.closed_set;
         record.all_stages = options.runner.all_stages;
