@@ -246,7 +246,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// The config as it can stand in any folder: its paths do not depend on where it lies.
 cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {
-    const auto make_absolute = [](cascade::NetworkConfig& network) { network.model = std::filesystem::absolute(network.model); };
+    const auto make_absolute = [](cascade::NetworkConfig& network) {
+        std::error_code problem; // the working folder may be gone
+        if (auto path = std::filesystem::absolute(network.model, problem); !problem) network.model = std::move(path);
+    };
     if (config.gate) make_absolute(config.gate->network);
     if (config.species) make_absolute(config.species->network);
     make_absolute(config.classifier.network);

@@ -95,7 +95,8 @@ std::filesystem::path partial_path(const std::filesystem::path& path) {
 }
 
 std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path) {
-    if (std::filesystem::is_directory(path)) {
+    std::error_code ignored; // opening says why
+    if (std::filesystem::is_directory(path, ignored)) {
         throw Error(ErrorKind::output, path.string() + ": is a folder, expected the name of a file to write");
     }
     const std::filesystem::path written_as = is_special_file(path) ? path : partial_path(path);

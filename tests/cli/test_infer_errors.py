@@ -143,6 +143,23 @@ class Usage(CliTest):
 
 
 class Output(CliTest):
+    def test_names_that_no_file_can_have_are_the_users_business(self):
+        long = "n" * 300
+        (self.folder / "loop").symlink_to("loop")
+        for name, words in ((long, "too long"), ("loop/x", "symbolic links")):
+            self.assertIn(words, self.infer(TOMATO, "-o", self.folder / name, code=1).messages)
+            config = fruit_config()
+            config["gate"]["model"] = name
+            messages = self.infer(TOMATO, config=self.write_config("long.json", config), code=1).messages
+            self.assertIn(name, messages)
+            self.assertNotIn("mistake in openset", messages)
+            self.assertNotIn("mistake in openset", self.openset("inspect", self.folder / name, code=1).messages)
+        self.infer(TOMATO, "-o", self.folder / ("n" * 250), code=1)
+
+    def test_a_network_whose_name_leaves_no_room_for_a_sidecar(self):
+        name = self.folder / ("n" * 250)
+        name.symlink_to(NETWORKS / "without_info.pt")
+        self.assertIn("assumed", self.openset("inspect", name).messages)
     def test_a_folder_that_does_not_exist(self):
         result = self.infer(TOMATO, "-o", self.folder / "nowhere" / "rows.jsonl", code=1)
         self.assertIn("nowhere", result.messages)
