@@ -377,6 +377,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         return cli::exit_done;
     }
     Inputs inputs(options);
+    if (options.output != "-") check_place_for_file(options.output);
     options.load.optimise = !options.no_optimise;
     options.runner.decode.exif_orientation = options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 

@@ -161,8 +161,12 @@ class Output(CliTest):
         name.symlink_to(NETWORKS / "without_info.pt")
         self.assertIn("assumed", self.openset("inspect", name).messages)
     def test_a_folder_that_does_not_exist(self):
-        result = self.infer(TOMATO, "-o", self.folder / "nowhere" / "rows.jsonl", code=1)
-        self.assertIn("nowhere", result.messages)
+        # The network that cannot be used is not met: the folder is looked at before.
+        config = self.write_config("config.json", classifier_config("text"))
+        for flags in ([], ["--dry-run"]):
+            result = self.infer(TOMATO, "-o", self.folder / "nowhere" / "rows.jsonl", *flags, config=config, code=1)
+            self.assertEqual(result.messages, f"openset: {self.folder / 'nowhere'}: no such folder; make it, or choose another -o\n")
+        self.assertIn("no such folder", self.infer(TOMATO, "-o", f"{TOMATO}/rows.jsonl", config=config, code=1).messages)
 
     def test_a_folder_in_place_of_a_file(self):
         self.assertIn("folder", self.infer(TOMATO, "-o", self.folder, code=1).messages)
