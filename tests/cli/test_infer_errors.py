@@ -160,6 +160,12 @@ class Output(CliTest):
         name = self.folder / ("n" * 250)
         name.symlink_to(NETWORKS / "without_info.pt")
         self.assertIn("assumed", self.openset("inspect", name).messages)
+    def test_control_characters_in_names_do_not_reach_the_terminal(self):
+        messages = self.infer("\x1b[2J\u009b31m.png", "--strict", code=1).messages
+        self.assertIn("?[2J?31m.png", messages)
+        for character in "\x1b\u009b":
+            self.assertNotIn(character, messages)
+
     def test_a_folder_that_does_not_exist(self):
         # The network that cannot be used is not met: the folder is looked at before.
         config = self.write_config("config.json", classifier_config("text"))
