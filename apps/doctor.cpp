@@ -12,6 +12,7 @@
 
 #include "cli/blas_environment.hpp"
 #include "cli/command.hpp"
+#include "cli/network_defaults.hpp"
 #include "cli/version.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
@@ -107,9 +108,9 @@ model::Batch noise(const image::PreprocessSpec& spec, int count) {
     return batch;
 }
 
-int check_model(const std::string& path, const std::string& device) {
+int check_model(const std::string& path, const std::string& device, const model::InfoDefaults& defaults) {
     torch::prepare_process();
-    const auto file = model::open_network_file(path);
+    const auto file = model::open_network_file(path, defaults);
     for (const std::string& assumption : file.assumptions) log_warning(assumption);
     const auto plain = torch::load_network(file, {device, false});
     const auto optimised = torch::load_network(file, {device, true});
@@ -155,9 +156,11 @@ int check_model(const std::string& path, const std::string& device) {
 
 int main(int argc, char** argv) {
     std::string model_path, device = "auto";
+    cli::NetworkDefaults defaults;
     cli::Command command("openset doctor", "Says what this machine has and what will be slow; with --model, whether a network runs as it should.",
                          {{"openset doctor", "libraries, processor, threads"}, {"openset doctor --model cats8.pt", "load it, compare optimised and plain, time it"}});
     command.app().add_option("--model", model_path, "network to try")->type_name("FILE");
     command.app().add_option("--device", device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
-    return command.main(argc, argv, [&] { return model_path.empty() ? check_machine() : check_model(model_path, device); });
+    defaults.add_options(command.app());
+    return command.main(argc, argv, [&] { return model_path.empty() ? check_machine() : check_model(model_path, device, defaults.read()); });
 }

@@ -7,17 +7,16 @@
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <set>
-#include <sstream>
 #include <thread>
 #include <unistd.h>
 
 #include "cli/command.hpp"
+#include "cli/network_defaults.hpp"
 #include "cli/progress.hpp"
 #include "cli/terminal.hpp"
+#include "cli/text_file.hpp"
 #include "cli/version.hpp"
 #include "openset/base/error.hpp"
-#include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
 #include "openset/flow/loaded_pipeline.hpp"
 #include "openset/io/number_text.hpp"
@@ -46,6 +45,7 @@ struct InferOptions {
     std::vector<cascade::ConfigOverride> config_overrides;
     bool closed_set = false, dry_run = false, print_config = false, strict = false;
     std::vector<std::string> labels;
+    std::string preprocess;
     std::int64_t max_errors = 0;
     std::string progress = "auto";
     std::string exif_orientation = "ignore";
@@ -87,6 +87,7 @@ void add_options(CLI::App& app, InferOptions& options) {
         ->expected(1)
         ->allow_extra_args(false) // one FILE a flag: what follows is a picture
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    cli::add_preprocess_option(app, options.preprocess);
     more_flag("--strict", options.strict, "stop at the first picture that fails, exit code 1");
     more("--max-errors", options.max_errors, "failed pictures that still count as success (default 0)")
         ->type_name("N")
@@ -129,16 +130,8 @@ std::vector<cascade::ConfigOverride> config_overrides(const CLI::App& app, const
     return overrides;
 }
 
-std::string read_text(const std::string& path) {
-    try {
-        const auto bytes = read_file(path);
-        return {bytes.begin(), bytes.end()};
-    } catch (const Error& error) {
-        throw Error(ErrorKind::usage, path + ": " + error.what());
-    }
-}
-
-std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector<std::string>& flags) {
+/// The files of --labels, for stages that the config has.
+std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector<std::string>& flags, const cascade::PipelineConfig& config) {
     static const std::map<std::string, cascade::Stage> stages = {
         {"gate", cascade::Stage::gate}, {"species", cascade::Stage::species}, {"classifier", cascade::Stage::classifier}};
     std::map<cascade::Stage, std::vector<std::string>> result;
@@ -146,12 +139,13 @@ std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector
         const auto equals = flag.find('=');
         const auto named = equals == std::string::npos ? stages.end() : stages.find(flag.substr(0, equals));
         const auto stage = named == stages.end() ? cascade::Stage::classifier : named->second;
-        const std::string path = named == stages.end() ? flag : flag.substr(equals + 1);
-        std::istringstream lines(read_text(path));
-        for (std::string line; std::getline(lines, line);) {
-            if (line.ends_with('\r')) line.pop_back();
-            if (line.empty()) throw Error(ErrorKind::usage, path + ": line " + std::to_string(result[stage].size() + 1) + " is empty, expected a label");
-            result[stage].push_back(line);
+        const std::string name(to_string(stage));
+        if ((stage == cascade::Stage::gate && !config.gate) || (stage == cascade::Stage::species && !config.species)) {
+            throw Error(ErrorKind::usage, "--labels " + flag + ": the config has no /" + name);
+        }
+        auto labels = cli::read_label_file(named == stages.end() ? flag : flag.substr(equals + 1));
+        if (!result.emplace(stage, std::move(labels)).second) {
+            throw Error(ErrorKind::usage, "--labels " + flag + ": a second file for " + name + ", expected one a stage");
         }
     }
     return result;
@@ -273,7 +267,7 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
         }
         return network;
     };
-    auto loaded = flow::load_pipeline(config, options.config, loader, {options.closed_set, read_labels(options.labels)});
+    auto loaded = flow::load_pipeline(config, options.config, loader, {options.closed_set, read_labels(options.labels, config), cli::preprocess_named(options.preprocess)});
     for (std::size_t i = 0; i < loaded.stages.size(); ++i) record.networks[i].stage = to_string(loaded.stages[i].stage);
     for (const std::string& note : loaded.notes) log_warning(note);
     return loaded;
@@ -370,7 +364,7 @@ int exit_code(const InferOptions& options, const RowOutput& output, int ended_by
 }
 
 int run(InferOptions& options, const cli::CommonFlags& common) {
-    const auto config = cascade::parse_pipeline_config(read_text(options.config), options.config,
+    const auto config = cascade::parse_pipeline_config(cli::read_text_file(options.config), options.config,
                                                        std::filesystem::path(options.config).parent_path(), options.config_overrides);
     if (options.print_config) {
         std::cout << cascade::to_json(with_absolute_paths(config)) << "\n";

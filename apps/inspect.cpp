@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
+#include "cli/network_defaults.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/printable.hpp"
@@ -85,13 +86,15 @@ void print_json(const model::NetworkFile& file) {
 int main(int argc, char** argv) {
     std::string path, format = "text";
     bool all_labels = false;
+    cli::NetworkDefaults defaults;
     cli::Command command("openset inspect", "Says what a network file is: labels, preprocessing, size, hash.",
                          {{"openset inspect cats8.pt", "labels, preprocessing, hash"}, {"openset inspect cats8.pt -f json", "the same for programs"}});
     command.app().add_option("FILE", path, "network (TorchScript archive)")->required();
     command.app().add_option("-f,--format", format, "text or json")->type_name("FORMAT")->check(cli::one_of({"text", "json"}));
     command.app().add_flag("--all-labels", all_labels, "list every label, however many");
+    defaults.add_options(command.app());
     return command.main(argc, argv, [&] {
-        const auto file = model::open_network_file(path);
+        const auto file = model::open_network_file(path, defaults.read());
         for (const std::string& assumption : file.assumptions) log_warning(assumption);
         format == "json" ? print_json(file) : print_text(file, all_labels);
         return static_cast<int>(cli::exit_done);

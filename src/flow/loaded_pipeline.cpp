@@ -55,7 +55,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         used.species.reset();
     }
     const auto add = [&](cascade::Stage stage, const cascade::NetworkConfig& network) {
-        model::InfoDefaults defaults;
+        model::InfoDefaults defaults{{}, network.preprocess ? network.preprocess : options.preprocess};
         if (const auto labels = options.labels.find(stage); labels != options.labels.end()) defaults.labels = labels->second;
         auto network_file = model::open_network_file(network.model, defaults);
         loaded.notes.insert(loaded.notes.end(), network_file.assumptions.begin(), network_file.assumptions.end());

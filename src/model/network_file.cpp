@@ -116,11 +116,18 @@ NetworkFile open_network_file(const std::filesystem::path& path, const InfoDefau
         file.info_source = "assumed";
         file.info.name = path.stem().string();
         file.info.labels = defaults.labels;
-        file.info.preprocess = imagenet_preprocess();
-        file.assumptions.push_back(
-            path.string() + ": carries no openset.json and " + sidecar.filename().string() +
-            " is not beside it; assumed: softmax, ImageNet's preprocessing (shorter side 256, crop 224), " +
-            (defaults.labels.empty() ? "the output's ids as labels" : "the labels given"));
+        file.info.preprocess = defaults.preprocess.value_or(imagenet_preprocess());
+        file.assumptions.push_back(path.string() + ": carries no openset.json and " + sidecar.filename().string() +
+                                   " is not beside it; assumed: softmax" +
+                                   (defaults.preprocess ? "" : ", ImageNet's preprocessing (shorter side 256, crop 224)") +
+                                   (defaults.labels.empty() ? ", the output's ids as labels" : ""));
+        return file;
+    }
+    if (file.info.labels.empty()) {
+        file.info.labels = defaults.labels;
+    } else if (!defaults.labels.empty()) {
+        file.assumptions.push_back(path.string() + ": carries " + std::to_string(file.info.labels.size()) +
+                                   " labels of its own (" + file.info_source + "); the labels given are not used");
     }
     return file;
 }

@@ -66,6 +66,13 @@ class Inspect(CliTest):
         self.assertIn("sidecar.pt.openset.json", self.openset("inspect", NETWORKS / "sidecar.pt").text)
         self.assertIn("assumed", self.openset("inspect", NETWORKS / "without_info.pt").messages)
 
+    def test_flags_say_what_the_network_does_not(self):
+        (self.folder / "names.txt").write_text("Tomate\nApfelsine\nZitrone\n")
+        result = self.openset("inspect", NETWORKS / "without_info.pt", "--labels", self.folder / "names.txt", "--preprocess", "imagenet")
+        self.assertIn("Apfelsine", result.text)
+        self.assertNotIn("ImageNet", result.messages)
+        self.assertIn("of its own", self.openset("inspect", NETWORKS / "classifier.pt", "--labels", self.folder / "names.txt").messages)
+
     def test_many_labels_are_cut_short_unless_all_are_wanted(self):
         labels = [f"label {i}" for i in range(100)]
         info = {"format": "openset-model/1", "name": "many", "labels": labels,
@@ -116,6 +123,12 @@ class Doctor(CliTest):
             text = self.openset("doctor", "--model", NETWORKS / f"{name}.pt").text
             self.assertIn("the optimised network agrees", text)
             self.assertRegex(text, r"same bits .*: yes")
+
+    def test_flags_say_what_the_network_does_not(self):
+        (self.folder / "names.txt").write_text("Tomate\nApfelsine\n")
+        self.assertNotIn("ImageNet", self.openset("doctor", "--model", NETWORKS / "without_info.pt", "--preprocess", "imagenet").messages)
+        messages = self.openset("doctor", "--model", NETWORKS / "without_info.pt", "--labels", self.folder / "names.txt", code=1).messages
+        self.assertIn("3 outputs, but 2 labels", messages)
 
     def test_a_network_that_cannot_be_used_is_an_error(self):
         self.assertIn("3 outputs, but 4 labels", self.openset("doctor", "--model", NETWORKS / "four_labels.pt", code=1).messages)

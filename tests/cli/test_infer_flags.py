@@ -155,6 +155,40 @@ class Inputs(CliTest):
         messages = self.infer(TOMATO, "--labels", self.folder / "names.txt", config=config, code=1).messages
         self.assertIn("3 outputs, but 2 labels", messages)
 
+    def test_only_what_is_still_assumed_is_told(self):
+        (self.folder / "names.txt").write_text("Tomate\nApfelsine\nZitrone\n")
+        config = self.write_config("bare.json", classifier_config("without_info"))
+        labels = ["--labels", self.folder / "names.txt"]
+        for flags, assumed, stated in (([], ["softmax", "ImageNet", "ids as labels"], []),
+                                       (["--preprocess", "imagenet"], ["softmax", "ids as labels"], ["ImageNet"]),
+                                       (labels, ["softmax", "ImageNet"], ["labels"]),
+                                       ([*labels, "--preprocess", "imagenet"], ["softmax"], ["ImageNet", "labels"])):
+            result = self.infer(TOMATO, *flags, config=config)
+            (warning,) = (line for line in result.messages.splitlines() if "assumed" in line)
+            for word in assumed:
+                self.assertIn(word, warning)
+            for word in stated:
+                self.assertNotIn(word, warning.split("assumed")[1])
+        self.assertEqual(self.infer(TOMATO, "--preprocess", "imagenet", config=config).stdout, self.infer(TOMATO, config=config).stdout)
+        self.assertIn("imagenet", self.infer(TOMATO, "--preprocess", "imagnet", config=config, code=2).messages)
+
+    def test_labels_that_nobody_needs_are_told(self):
+        (self.folder / "names.txt").write_text("Tomate\nApfelsine\nZitrone\n")
+        result = self.infer(TOMATO, "--labels", self.folder / "names.txt", "-f", "jsonl")
+        self.assertEqual(json.loads(result.text)["verdict"], "tomato")
+        self.assertIn("3 labels of its own", result.messages)
+
+    def test_labels_for_a_stage_that_is_not_there_or_twice_for_one_are_refused(self):
+        (self.folder / "names.txt").write_text("Tomate\nApfelsine\nZitrone\n")
+        config = self.write_config("bare.json", classifier_config("without_info"))
+        for stage in ("gate", "species"):
+            messages = self.infer(TOMATO, "--labels", f"{stage}={self.folder / 'names.txt'}", config=config, code=2).messages
+            self.assertIn(f"no /{stage}", messages)
+        twice = ["--labels", self.folder / "names.txt", "--labels", f"classifier={self.folder / 'names.txt'}"]
+        self.assertIn("a second file for classifier", self.infer(TOMATO, *twice, config=config, code=2).messages)
+        (self.folder / "nothing.txt").write_text("")
+        self.assertIn("nothing.txt: is empty", self.infer(TOMATO, "--labels", self.folder / "nothing.txt", config=config, code=2).messages)
+
     def test_an_empty_folder_gives_no_rows_and_a_warning(self):
         (self.folder / "empty").mkdir()
         result = self.infer(self.folder / "empty")

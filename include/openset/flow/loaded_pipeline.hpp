@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct LoadedPipeline {
 struct PipelineLoadOptions {
     bool closed_set = false; ///< the classifier alone, rejecting nothing; the other networks are not loaded
     std::map<cascade::Stage, std::vector<std::string>> labels; ///< for networks that carry none
+    std::optional<image::PreprocessSpec> preprocess; ///< for networks that do not say theirs, nor the config for them
 };
 
 /// Reads the network files that the config names, loads them, and resolves the config against their labels.
