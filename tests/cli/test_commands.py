@@ -154,6 +154,19 @@ class Init(CliTest):
         self.assertIn('"classifier"', self.init("--name", "spaniels", "-o", "-").text)
         self.assertEqual(sorted(self.folder.iterdir()), before)
 
+    def test_a_file_that_exists_leaves_the_others_unwritten(self):
+        (self.folder / "spaniels.classifier.labels.txt").write_text("mine")
+        before = sorted(self.folder.iterdir())
+        for flags in ([], ["--dry-run"]):
+            self.assertIn("spaniels.classifier.labels.txt: exists already", self.init("--name", "spaniels", *flags, code=1).messages)
+            self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_a_dry_run_says_what_it_would_write(self):
+        before = sorted(self.folder.iterdir())
+        text = self.init("--name", "spaniels", "--dry-run").text
+        self.assertEqual(text.splitlines(), [f"would write spaniels{ending}" for ending in (".json", ".species.labels.txt", ".classifier.labels.txt")])
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
     def test_a_name_that_no_file_can_have(self):
         messages = self.init("--name", "spaniels", "-o", "n" * 300, code=1).messages
         self.assertIn("too long", messages)
