@@ -1,17 +1,14 @@
 #include "openset/flow/loaded_pipeline.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "openset/base/error.hpp"
 
 namespace openset::flow {
 namespace {
-
-cascade::StageLabels labels_of(const LoadedStage& stage) {
-    const model::ModelInfo& info = stage.network->info();
-    return {info.labels, info.activation};
-}
 
 struct ConfiguredNetwork {
     cascade::Stage stage;
@@ -38,6 +35,41 @@ void check_files_exist(const std::vector<ConfiguredNetwork>& networks, const std
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }
 
+/// Reads the descriptions of all networks: fast, without loading one, and with all that is wrong told at once.
+std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& networks, const PipelineLoadOptions& options) {
+    std::vector<model::NetworkFile> files;
+    std::string problems;
+    std::optional<ErrorKind> first_kind;
+    for (const auto& [stage, network] : networks) {
+        model::InfoDefaults defaults{{}, network->preprocess ? network->preprocess : options.preprocess};
+        if (const auto labels = options.labels.find(stage); labels != options.labels.end()) defaults.labels = labels->second;
+        try {
+            files.push_back(model::open_network_file(network->model, defaults));
+            // The network tries its own input size when it is loaded: that is what the config says, where it says it.
+            if (network->preprocess) files.back().info.preprocess = *network->preprocess;
+        } catch (const Error& error) {
+            problems += (problems.empty() ? "" : "\n") + std::string(error.what());
+            if (!first_kind) first_kind = error.kind();
+        }
+    }
+    if (first_kind) throw Error(*first_kind, problems);
+    return files;
+}
+
+cascade::PipelineLabels labels_of(const std::vector<ConfiguredNetwork>& networks, const std::function<const model::ModelInfo&(std::size_t)>& info_of) {
+    cascade::PipelineLabels labels;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        const model::ModelInfo& info = info_of(i);
+        const cascade::StageLabels stage_labels{info.labels, info.activation};
+        switch (networks[i].stage) {
+        case cascade::Stage::gate: labels.gate = stage_labels; break;
+        case cascade::Stage::species: labels.species = stage_labels; break;
+        case cascade::Stage::classifier: labels.classifier = stage_labels; break;
+        }
+    }
+    return labels;
+}
+
 } // namespace
 
 std::vector<StageNetwork> LoadedPipeline::networks() const {
@@ -54,30 +86,21 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         used.gate.reset();
         used.species.reset();
     }
-    const auto add = [&](cascade::Stage stage, const cascade::NetworkConfig& network) {
-        model::InfoDefaults defaults{{}, network.preprocess ? network.preprocess : options.preprocess};
-        if (const auto labels = options.labels.find(stage); labels != options.labels.end()) defaults.labels = labels->second;
-        auto network_file = model::open_network_file(network.model, defaults);
-        loaded.notes.insert(loaded.notes.end(), network_file.assumptions.begin(), network_file.assumptions.end());
-        // The network tries its own input size when it is loaded: that is what the config says, where it says it.
-        if (network.preprocess) network_file.info.preprocess = *network.preprocess;
-        auto instance = load(network_file);
-        const image::PreprocessSpec preprocess = instance->info().preprocess;
-        loaded.stages.push_back({stage, std::move(network_file), std::move(instance), preprocess});
-    };
     const auto networks = configured_networks(used);
     check_files_exist(networks, file);
-    for (const auto& [stage, network] : networks) add(stage, *network);
-
-    cascade::PipelineLabels labels;
-    for (const LoadedStage& stage : loaded.stages) {
-        switch (stage.stage) {
-        case cascade::Stage::gate: labels.gate = labels_of(stage); break;
-        case cascade::Stage::species: labels.species = labels_of(stage); break;
-        case cascade::Stage::classifier: labels.classifier = labels_of(stage); break;
-        }
+    auto files = open_all(networks, options);
+    for (const model::NetworkFile& each : files) loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
+    // Where every file carries its labels, the config is wrong or right before minutes go into loading.
+    if (std::ranges::none_of(files, [](const model::NetworkFile& each) { return each.info.labels.empty(); })) {
+        cascade::resolve(used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }), file);
     }
-    loaded.pipeline = cascade::resolve(used, labels, file);
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        auto instance = load(files[i]);
+        const image::PreprocessSpec preprocess = instance->info().preprocess;
+        loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instance), preprocess});
+    }
+    const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& { return loaded.stages[i].network->info(); };
+    loaded.pipeline = cascade::resolve(used, labels_of(networks, loaded_info), file);
     if (options.closed_set) loaded.pipeline = cascade::closed_set(std::move(loaded.pipeline));
     if (loaded.pipeline.gate) {
         if (auto warning = cascade::loose_gate_warning(*loaded.pipeline.gate)) loaded.notes.push_back(file + ": " + *warning);

@@ -42,6 +42,22 @@ class ExitCodes(CliTest):
             self.assertNotIn("frame #", result.messages)
             self.assertEqual(len(result.messages.splitlines()), 1, result.messages)
 
+    def test_all_files_that_are_no_networks_are_told_at_once(self):
+        config = fruit_config()
+        config["gate"]["model"] = str(NETWORKS / "not_a_tensor.pt")  # found out by loading it
+        config["species"]["model"] = str(NETWORKS / "text.pt")
+        config["classifier"]["model"] = str(NETWORKS / "weights_alone.pt")
+        messages = self.infer(TOMATO, config=self.write_config("config.json", config), code=1).messages
+        self.assertIn("text.pt: no ZIP archive", messages)
+        self.assertIn("weights_alone.pt: a ZIP archive without TorchScript code", messages)
+        self.assertNotIn("not_a_tensor", messages)
+
+    def test_labels_are_checked_before_networks_are_loaded(self):
+        config = fruit_config()
+        config["gate"]["accept"] = ["yelow"]
+        config["classifier"]["model"] = str(NETWORKS / "not_a_tensor.pt")
+        self.assertIn('did you mean "yellow"', self.infer(TOMATO, config=self.write_config("config.json", config), code=2).messages)
+
     def test_a_network_that_cannot_be_used_leaves_no_output(self):
         config = self.write_config("config.json", classifier_config("text"))
         self.infer(TOMATO, "-o", self.folder / "rows.jsonl", config=config, code=1)
