@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -73,13 +74,22 @@ public:
     void operator()() {
         {
             std::vector<std::jthread> threads;
-            for (int i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
-            for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+            guarded([&] { start(threads); });
         }
         if (error_) std::rethrow_exception(error_);
     }
 
 private:
+    void start(std::vector<std::jthread>& threads) {
+        const int count = options_.jobs + options_.threads;
+        try {
+            for (int i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
+            for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+        } catch (const std::system_error& error) {
+            throw Error(ErrorKind::internal, "cannot start " + std::to_string(count) + " threads: " + error.what() + "; lower -j or --threads");
+        }
+    }
+
     /// Ends the whole run with the first exception of any thread.
     template <typename Loop>
     void guarded(Loop loop) {
@@ -159,6 +169,7 @@ private:
             for (const std::string& warning : decoded.warnings) log_warning(item.row.path + ": " + warning);
             for (const auto& spec : preparations_) item.prepared.push_back(image::resize_crop(decoded.picture, spec));
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal) throw; // not the picture's fault
             fail(item.row, std::nullopt, std::string(to_string(error.kind())), error.what());
         } catch (const std::bad_alloc&) {
             fail(item.row, std::nullopt, std::string(to_string(ErrorKind::too_large)),
@@ -228,21 +239,30 @@ private:
     void infer(std::size_t stage, std::span<Item> items) {
         try {
             forward(stage, items);
+        } catch (const std::bad_alloc&) {
+            infer_in_halves(stage, items, "out of memory");
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::model && error.kind() != ErrorKind::out_of_memory) throw;
-            if (items.size() == 1) {
-                fail_at(stage, items.front(), error.what());
-                return;
-            }
             if (error.kind() == ErrorKind::out_of_memory) {
-                const std::size_t half = items.size() / 2;
-                lower_batch_limit(stage, static_cast<int>(half));
-                infer(stage, items.first(half));
-                infer(stage, items.subspan(half));
+                infer_in_halves(stage, items, error.what());
+            } else if (error.kind() != ErrorKind::model) {
+                throw;
+            } else if (items.size() == 1) {
+                fail_at(stage, items.front(), error.what());
             } else {
                 for (std::size_t i = 0; i < items.size(); ++i) infer(stage, items.subspan(i, 1));
             }
         }
+    }
+
+    void infer_in_halves(std::size_t stage, std::span<Item> items, const std::string& message) {
+        if (items.size() == 1) {
+            fail_at(stage, items.front(), message + " for a single picture");
+            return;
+        }
+        const std::size_t half = items.size() / 2;
+        lower_batch_limit(stage, static_cast<int>(half));
+        infer(stage, items.first(half));
+        infer(stage, items.subspan(half));
     }
 
     void lower_batch_limit(std::size_t stage, int limit) {

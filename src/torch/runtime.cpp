@@ -56,6 +56,9 @@ RuntimeFacts runtime_facts() {
 
 void prepare_process() {
     at::set_num_threads(1);
+    // TF32 rounds the factors of a product to 10 bits: a CUDA device would disagree with everything else by 1e-3.
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setAllowTF32CuDNN(false);
 #if defined(__GLIBC__)
     // Layer outputs are tens of MB each; mapped and unmapped for every layer they cost up to half of the time in page
     // faults. One arena: those of further threads are cut into heaps of 64 MB, which are given back whenever they are empty.
