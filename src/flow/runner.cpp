@@ -28,6 +28,7 @@ struct Item {
     std::int64_t number = 0;
     io::Row row;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
+    std::int64_t prepared_bytes = 0;
     bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
 };
 
@@ -117,6 +118,7 @@ private:
             if (item.row.failure) {
                 finish(lock, std::move(item));
             } else {
+                waiting_bytes_ += item.prepared_bytes;
                 waiting_.front().push_back(std::move(item));
                 work_.notify_one();
             }
@@ -134,7 +136,9 @@ private:
     std::optional<NumberedInput> next_input() {
         {
             std::unique_lock lock(mutex_);
-            room_.wait(lock, [this] { return stopped_ || started_ - delivered_ < window_; });
+            room_.wait(lock, [this] {
+                return stopped_ || (started_ - delivered_ < window_ && waiting_bytes_ < options_.waiting_bytes);
+            });
             if (stopped_) return std::nullopt;
             ++started_;
         }
@@ -167,7 +171,10 @@ private:
             const auto bytes = numbered.input.bytes ? std::move(*numbered.input.bytes) : read_file(item.row.path);
             const auto decoded = image::decode(bytes, options_.decode);
             for (const std::string& warning : decoded.warnings) log_warning(item.row.path + ": " + warning);
-            for (const auto& spec : preparations_) item.prepared.push_back(image::resize_crop(decoded.picture, spec));
+            for (const auto& spec : preparations_) {
+                item.prepared.push_back(image::resize_crop(decoded.picture, spec));
+                item.prepared_bytes += std::ssize(item.prepared.back().rgb);
+            }
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal) throw; // not the picture's fault
             fail(item.row, std::nullopt, std::string(to_string(error.kind())), error.what());
@@ -322,6 +329,7 @@ private:
         for (Item& item : batch.items) {
             const bool ends = item.row.failure || last_stage || (item.decided && !options_.all_stages);
             if (ends) {
+                waiting_bytes_ -= item.prepared_bytes;
                 finish(lock, std::move(item));
             } else {
                 waiting_[batch.stage + 1].push_back(std::move(item));
@@ -354,6 +362,7 @@ private:
             if (!go_on) stop();
         }
         delivering_ = false;
+        room_.notify_all();
     }
 
     const cascade::Pipeline& pipeline_;
@@ -376,6 +385,7 @@ private:
     std::map<std::int64_t, io::Row> finished_;  ///< not yet delivered, by number
     std::int64_t window_;
     std::int64_t started_ = 0, delivered_ = 0;
+    std::int64_t waiting_bytes_ = 0; ///< of the prepared pictures that have no row yet
     int decoding_, inferring_ = 0;
     bool delivering_ = false, stopped_ = false;
     std::exception_ptr error_;

@@ -291,5 +291,15 @@ TEST_F(RunnerTest, NeverHasMoreInFlightThanItSays) {
     EXPECT_LE(most, window);
 }
 
+TEST_F(RunnerTest, WaitsWithFurtherPicturesWhileTheWaitingOnesTakeTooMuchMemory) {
+    options.batch = 64;
+    options.jobs = 2;
+    options.waiting_bytes = 4 * 100 * 100 * 3; // four pictures
+    std::vector<Input> list(60, picture("large", 0, 255, 0, 100, 100));
+    EXPECT_EQ(run(list).size(), 60U);
+    // Four and those that two threads had started; without the limit batches of 64 are to be had.
+    EXPECT_THAT(gate.batches, Each(Le(6)));
+}
+
 } // namespace
 } // namespace openset::flow
