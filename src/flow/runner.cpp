@@ -29,7 +29,7 @@ struct Item {
     io::Row row;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t prepared_bytes = 0;
-    bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
+    bool decided = false; ///< with all_stages a verdict may stand before the last stage
 };
 
 void fail(io::Row& row, std::optional<cascade::Stage> stage, std::string kind, std::string message) {
@@ -84,10 +84,13 @@ private:
     void start(std::vector<std::jthread>& threads) {
         const int count = options_.jobs + options_.threads;
         try {
-            for (int i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
-            for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+            for (int i = 0; i < options_.jobs; ++i)
+                threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
+            for (int i = 0; i < options_.threads; ++i)
+                threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
         } catch (const std::system_error& error) {
-            throw Error(ErrorKind::internal, "cannot start " + std::to_string(count) + " threads: " + error.what() + "; lower -j or --threads");
+            throw Error(ErrorKind::internal, "cannot start " + std::to_string(count) + " threads: " + error.what() +
+                                                 "; lower -j or --threads");
         }
     }
 
@@ -176,7 +179,8 @@ private:
                 item.prepared_bytes += std::ssize(item.prepared.back().rgb);
             }
         } catch (const Error& error) {
-            if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal) throw; // not the picture's fault
+            if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal)
+                throw; // not the picture's fault
             fail(item.row, std::nullopt, std::string(to_string(error.kind())), error.what());
         } catch (const std::bad_alloc&) {
             fail(item.row, std::nullopt, std::string(to_string(ErrorKind::too_large)),
@@ -305,7 +309,8 @@ private:
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
         for (std::size_t i = 0; i < items.size(); ++i) {
             const auto row = static_cast<int>(i);
-            const bool finite = all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
+            const bool finite =
+                all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
             if (finite) {
                 decide(stage, items[i], logits.row(row));
             } else {
@@ -316,7 +321,8 @@ private:
 
     void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
         const cascade::Stage which = networks_[stage].stage;
-        auto decision = cascade::decide(pipeline_, which, cascade::score(labels_of(pipeline_, which), logits), options_.top);
+        auto decision =
+            cascade::decide(pipeline_, which, cascade::score(labels_of(pipeline_, which), logits), options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
@@ -380,7 +386,7 @@ private:
 
     std::mutex mutex_; ///< guards everything below
     std::condition_variable room_, work_;
-    std::vector<std::deque<Item>> waiting_; ///< by stage
+    std::vector<std::deque<Item>> waiting_;     ///< by stage
     std::vector<std::atomic<int>> batch_limit_; ///< by stage; atomic: lowered in the middle of a forward pass
     std::map<std::int64_t, io::Row> finished_;  ///< not yet delivered, by number
     std::int64_t window_;

@@ -93,11 +93,13 @@ bool is_read_later(const LogitsUse& logits, const jit::Graph& graph) {
 
 bool is_batch_dependent(const jit::Node* node) {
     static constexpr std::array<std::string_view, 16> names = {
-        "aten::linear", "aten::addmm", "aten::addmv",   "aten::addbmm", "aten::mm",        "aten::mv",    "aten::matmul", "aten::bmm",
-        "aten::baddbmm", "aten::dot",  "aten::inner", "aten::einsum", "aten::tensordot", "aten::cdist", "aten::bilinear", "aten::chain_matmul"};
+        "aten::linear",    "aten::addmm", "aten::addmv",    "aten::addbmm",      "aten::mm",    "aten::mv",
+        "aten::matmul",    "aten::bmm",   "aten::baddbmm",  "aten::dot",         "aten::inner", "aten::einsum",
+        "aten::tensordot", "aten::cdist", "aten::bilinear", "aten::chain_matmul"};
     static constexpr std::array<std::string_view, 12> beginnings = {
-        "aten::conv",  "aten::_convolution", "aten::_conv", "aten::lstm",   "aten::gru",    "aten::rnn_",
-        "aten::quantized_", "aten::_scaled_dot", "aten::scaled_dot", "aten::_native_multi_head", "aten::_transformer", "aten::_cdist"};
+        "aten::conv",         "aten::_convolution", "aten::_conv",       "aten::lstm",       "aten::gru",
+        "aten::rnn_",         "aten::quantized_",   "aten::_scaled_dot", "aten::scaled_dot", "aten::_native_multi_head",
+        "aten::_transformer", "aten::_cdist"};
     const std::string_view kind = node->kind().toQualString();
     return std::ranges::find(names, kind) != names.end() ||
            std::ranges::any_of(beginnings, [kind](std::string_view beginning) { return kind.starts_with(beginning); });
@@ -106,7 +108,8 @@ bool is_batch_dependent(const jit::Node* node) {
 bool depends_on_batch(const jit::Block* block) {
     return std::ranges::any_of(block->nodes(), [](const jit::Node* node) {
         if (is_batch_dependent(node)) return true;
-        if (node->hasAttribute(jit::attr::Subgraph) && depends_on_batch(node->g(jit::attr::Subgraph)->block())) return true;
+        if (node->hasAttribute(jit::attr::Subgraph) && depends_on_batch(node->g(jit::attr::Subgraph)->block()))
+            return true;
         return std::ranges::any_of(node->blocks(), [](const jit::Block* inner) { return depends_on_batch(inner); });
     });
 }
@@ -126,8 +129,8 @@ std::optional<model::Head> cut_at_head(jit::Module& frozen) {
 
     logits->user->replaceInput(logits->input, linear->input);
     jit::EliminateDeadCode(graph);
-    return model::Head(static_cast<int>(linear->weight.size(0)), static_cast<int>(linear->weight.size(1)), float_values(linear->weight),
-                       float_values(linear->bias));
+    return model::Head(static_cast<int>(linear->weight.size(0)), static_cast<int>(linear->weight.size(1)),
+                       float_values(linear->weight), float_values(linear->bias));
 }
 
 bool depends_on_batch(const jit::Graph& graph) { return depends_on_batch(graph.block()); }

@@ -61,7 +61,8 @@ void prepare_process() {
     at::globalContext().setAllowTF32CuDNN(false);
 #if defined(__GLIBC__)
     // Layer outputs are tens of MB each; mapped and unmapped for every layer they cost up to half of the time in page
-    // faults. One arena: those of further threads are cut into heaps of 64 MB, which are given back whenever they are empty.
+    // faults. One arena: those of further threads are cut into heaps of 64 MB, which are given back whenever they are
+    // empty.
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
     ::mallopt(M_TRIM_THRESHOLD, 1 << 30);

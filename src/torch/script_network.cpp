@@ -42,8 +42,10 @@ std::string short_message(const std::string& text) {
 /// By the text: the CPU allocator has no error type of its own, and the TorchScript interpreter rethrows every error as
 /// std::runtime_error.
 bool is_out_of_memory(std::string_view text) {
-    static constexpr std::array<std::string_view, 4> signs = {"can't allocate memory", "not enough memory", "out of memory", "bad_alloc"};
-    return std::ranges::any_of(signs, [text](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
+    static constexpr std::array<std::string_view, 4> signs = {"can't allocate memory", "not enough memory",
+                                                              "out of memory", "bad_alloc"};
+    return std::ranges::any_of(signs,
+                               [text](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
 }
 
 [[noreturn]] void throw_ours(const std::string& what, const std::string& text) {
@@ -144,7 +146,8 @@ public:
 
     model::Outputs run(const model::Batch& batch) override {
         return guarded(info_.name, [&] {
-            const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()), {batch.count, 3, batch.height, batch.width}, at::kFloat);
+            const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()),
+                                                   {batch.count, 3, batch.height, batch.width}, at::kFloat);
             if (!report_.picture_by_picture || batch.count == 1) return forward(input);
             model::Outputs all = forward(input.slice(0, 0, 1));
             for (int i = 1; i < batch.count; ++i) append(all, forward(input.slice(0, i, i + 1)));
@@ -174,7 +177,8 @@ private:
             if (on_cpu) module_ = jit::optimize_for_inference(module_);
         } catch (const std::exception& error) {
             if (is_out_of_memory(error.what())) throw;
-            throw Error(ErrorKind::model, where_ + ": cannot be optimised: " + short_message(error.what()) + "; try --no-optimise");
+            throw Error(ErrorKind::model,
+                        where_ + ": cannot be optimised: " + short_message(error.what()) + "; try --no-optimise");
         }
         report_.picture_by_picture = on_cpu && depends_on_batch(*module_.get_method("forward").graph());
     }
@@ -188,12 +192,14 @@ private:
         const int rows = static_cast<int>(input.size(0));
         model::Outputs outputs;
         if (!has_rows(named.first, rows)) {
-            throw WrongOutput("returned a tensor whose first size is not the number of pictures, " + std::to_string(rows));
+            throw WrongOutput("returned a tensor whose first size is not the number of pictures, " +
+                              std::to_string(rows));
         }
         (head_ ? outputs.features : outputs.logits) = to_matrix(named.first, rows);
         if (head_ && outputs.features.columns != head_->features()) {
-            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) + " features a picture, but of one of " +
-                                              std::to_string(input.size(3)) + "x" + std::to_string(input.size(2)) + " come " +
+            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) +
+                                              " features a picture, but of one of " + std::to_string(input.size(3)) +
+                                              "x" + std::to_string(input.size(2)) + " come " +
                                               std::to_string(outputs.features.columns));
         }
         for (const auto& [name, tensor] : named.rest) {
@@ -233,7 +239,8 @@ private:
         try {
             outputs = guarded(where_, [&] {
                 model::Batch blank{1, size.height, size.width, {}};
-                blank.data.resize(std::size_t{3} * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
+                blank.data.resize(std::size_t{3} * static_cast<std::size_t>(size.height) *
+                                  static_cast<std::size_t>(size.width));
                 return run(blank);
             });
         } catch (const WrongOutput& error) {
@@ -241,8 +248,10 @@ private:
         } catch (const Error& error) {
             if (!fixed_size && error.kind() == ErrorKind::model) return; // 224x224 was our guess
             const std::string pixels = std::to_string(size.width) + "x" + std::to_string(size.height);
-            if (error.kind() != ErrorKind::model) throw Error(error.kind(), where_ + ": out of memory for one picture of " + pixels);
-            throw Error(ErrorKind::model, where_ + ": refused a picture of " + pixels + ", the size its preprocessing gives (" + error.what() +
+            if (error.kind() != ErrorKind::model)
+                throw Error(error.kind(), where_ + ": out of memory for one picture of " + pixels);
+            throw Error(ErrorKind::model, where_ + ": refused a picture of " + pixels +
+                                              ", the size its preprocessing gives (" + error.what() +
                                               "); check crop and resize in its openset.json");
         }
         outputs_ = head_ ? head_->classes() : outputs.logits.columns;
@@ -252,7 +261,8 @@ private:
         if (head_) outputs_ = head_->classes();
         if (outputs_ == 0 && !info_.labels.empty()) return; // told by the first picture
         if (outputs_ == 0) {
-            throw Error(ErrorKind::model, where_ + ": the number of its outputs cannot be told without a picture, and it names no labels; give it labels");
+            throw Error(ErrorKind::model, where_ + ": the number of its outputs cannot be told without a picture, and "
+                                                   "it names no labels; give it labels");
         }
         if (info_.labels.empty()) {
             for (int i = 0; i < outputs_; ++i) info_.labels.push_back(std::to_string(i));
@@ -261,7 +271,8 @@ private:
         const bool single_logit = outputs_ == 1 && labels == 2;
         if (single_logit) info_.activation = model::Activation::softmax; // one of two labels, however it was trained
         if (outputs_ != labels && !single_logit) {
-            throw Error(ErrorKind::model, where_ + ": " + std::to_string(outputs_) + " outputs, but " + std::to_string(labels) +
+            throw Error(ErrorKind::model, where_ + ": " + std::to_string(outputs_) + " outputs, but " +
+                                              std::to_string(labels) +
                                               " labels; give it the labels it was trained with");
         }
     }
