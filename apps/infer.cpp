@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -56,7 +57,7 @@ struct InferOptions {
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 void add_options(CLI::App& app, InferOptions& options) {
-    app.add_option("PATH", options.paths, "pictures, folders of pictures, or - for one picture on standard input");
+    cli::add_names(app, "PATH", options.paths, "pictures, folders of pictures, or - for one picture on standard input");
     app.add_option("-c,--config", options.config, "pipeline config (JSON)")->type_name("FILE")->required();
     app.add_option("-o,--output", options.output, "file for the rows, whole or not at all; - is standard output")->type_name("FILE");
     app.add_option("-f,--format", options.format,
@@ -84,6 +85,7 @@ void add_options(CLI::App& app, InferOptions& options) {
          "label names, one a line, for a network that carries none; for another stage than the classifier: gate=FILE, species=FILE")
         ->type_name("[STAGE=]FILE")
         ->expected(1)
+        ->allow_extra_args(false) // one FILE a flag: what follows is a picture
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     more_flag("--strict", options.strict, "stop at the first picture that fails, exit code 1");
     more("--max-errors", options.max_errors, "failed pictures that still count as success (default 0)")
@@ -162,7 +164,8 @@ io::RowFormat row_format(const InferOptions& options) {
     return io::RowFormat::jsonl;
 }
 
-/// The inputs that the flags name; can be opened twice, but for standard input.
+/// The inputs that the flags name. A list is opened at once, so that a wrong name is told before networks are loaded, and read
+/// once: it may be a pipe.
 class Inputs {
 public:
     explicit Inputs(const InferOptions& options) : paths_(options.paths), files_from_(options.files_from) {
@@ -172,22 +175,34 @@ public:
         if (!paths_.empty() && !files_from_.empty()) {
             throw Error(ErrorKind::usage, "--files-from together with PATH: expected one of them; put the paths into the file");
         }
+        if (files_from_.empty() || files_from_ == "-") return;
+        std::error_code ignored; // opening says why
+        if (std::filesystem::is_directory(files_from_, ignored)) {
+            throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": is a folder, expected a list of names; as PATH, without the flag, its pictures are classified");
+        }
+        list_.open(files_from_);
+        if (!list_) throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": cannot be opened");
     }
 
+    /// To be called once.
     std::unique_ptr<flow::InputSource> open() {
         if (files_from_.empty()) return flow::scan(paths_);
-        if (files_from_ == "-") return flow::scan_list(std::cin);
-        list_ = std::ifstream(files_from_);
-        if (!list_) throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": cannot be opened");
-        return flow::scan_list(list_);
+        return flow::scan_list(files_from_ == "-" ? std::cin : list_);
     }
 
-    bool reads_standard_input() const { return files_from_ == "-" || std::ranges::find(paths_, "-") != paths_.end(); }
+    /// A list on standard input that broke off. (Other streams know it themselves, std::cin does not.)
+    void check_whole() const {
+        if (files_from_ == "-" && std::ferror(stdin) != 0) throw Error(ErrorKind::unreadable, "the list on standard input: cannot be read to its end");
+    }
 
     /// How many there are; nullopt where only reading them would tell.
-    std::optional<std::int64_t> count(const Cancellation& cancellation) {
-        if (reads_standard_input()) return std::nullopt;
-        const auto source = open();
+    std::optional<std::int64_t> count(const Cancellation& cancellation) const {
+        std::error_code ignored;
+        if (files_from_.empty() ? std::ranges::find(paths_, "-") != paths_.end() : !std::filesystem::is_regular_file(files_from_, ignored)) {
+            return std::nullopt;
+        }
+        std::ifstream list(files_from_);
+        const auto source = files_from_.empty() ? flow::scan(paths_) : flow::scan_list(list);
         std::int64_t total = 0;
         while (!cancellation.requested() && source->next()) ++total;
         return total;
@@ -231,7 +246,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 /// The config as it can stand in any folder: its paths do not depend on where it lies.
 cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {
-    const auto make_absolute = [](cascade::NetworkConfig& network) { network.model = std::filesystem::absolute(network.model); };
+    const auto make_absolute = [](cascade::NetworkConfig& network) {
+        std::error_code problem; // the working folder may be gone
+        if (auto path = std::filesystem::absolute(network.model, problem); !problem) network.model = std::move(path);
+    };
     if (config.gate) make_absolute(config.gate->network);
     if (config.species) make_absolute(config.species->network);
     make_absolute(config.classifier.network);
@@ -261,7 +279,7 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
     return loaded;
 }
 
-void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, Inputs& inputs) {
+void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, const Inputs& inputs) {
     std::cout << "config " << options.config << ": fine\n";
     for (const io::NetworkRecord& network : record.networks) {
         std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 " << network.sha256.substr(0, 12) << "\n";
@@ -272,7 +290,7 @@ void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& load
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
     const auto count = inputs.count(interrupted);
-    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: told by standard input") << "; nothing was run\n";
+    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, they come through a pipe") << "; nothing was run\n";
 }
 
 /// The rows' way out, with what is counted on it.
@@ -335,12 +353,14 @@ void print_summary(const io::RunRecord& record) {
     log_notice(figures + (where.empty() ? "" : "; decided by " + where));
 }
 
-int exit_code(const InferOptions& options, const RowOutput& output) {
-    if (interrupting_signal != 0) {
+/// ended_by  the signal that cut the run short, 0 for none
+int exit_code(const InferOptions& options, const RowOutput& output, int ended_by) {
+    if (ended_by != 0) {
         const std::string kept = options.output == "-" ? "every row written is whole" : "the rows so far are whole and stand in " + partial_path(options.output).string();
         log_error("interrupted; " + kept);
-        std::signal(interrupting_signal, SIG_DFL);
-        std::raise(interrupting_signal); // so that shells and schedulers see what ended us
+        std::signal(ended_by, SIG_DFL);
+        std::raise(ended_by); // so that shells and schedulers see what ended us
+        return 128 + ended_by; // the first process of a container is not ended by it
     }
     if (!output.first_failure().empty()) {
         log_error(output.first_failure() + "; stopped here (--strict)");
@@ -357,6 +377,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         return cli::exit_done;
     }
     Inputs inputs(options);
+    if (options.output != "-") check_place_for_file(options.output);
     options.load.optimise = !options.no_optimise;
     options.runner.decode.exif_orientation = options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 
@@ -379,12 +400,16 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     const auto source = inputs.open();
     flow::run(loaded.pipeline, loaded.networks(), *source, [&output](const io::Row& row) { return output.receive(row); }, options.runner,
               interrupted);
+    inputs.check_whole();
     record.run_seconds = seconds_since(run_start);
-    record.complete = interrupting_signal == 0 && output.first_failure().empty();
+    const int ended_by = interrupting_signal; // a signal from here on comes too late to cut anything short
+    record.complete = ended_by == 0 && output.first_failure().empty();
     record.counts = output.counts();
     output.finish(record.complete);
 
-    if (options.output != "-" && record.complete) {
+    std::error_code ignored;
+    // No record beside a device or a pipe: nobody looks for it there, and /dev is no place for files.
+    if (record.complete && options.output != "-" && std::filesystem::is_regular_file(options.output, ignored)) {
         record.config_json = cascade::to_json(with_absolute_paths(config));
         record.closed_set = options.closed_set;
         record.all_stages = options.runner.all_stages;
@@ -396,7 +421,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     }
     if (record.counts.total() == 0 && record.complete) log_warning("no pictures found");
     print_summary(record);
-    return exit_code(options, output);
+    return exit_code(options, output, ended_by);
 }
 
 } // namespace

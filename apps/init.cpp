@@ -20,7 +20,8 @@ struct InitOptions {
 };
 
 void write_new(const std::string& path, const std::string& text, bool force) {
-    if (!force && std::filesystem::exists(path)) {
+    std::error_code ignored; // opening says why
+    if (!force && std::filesystem::exists(path, ignored)) {
         throw Error(ErrorKind::output, path + ": exists already; choose another -o, or --force to replace it");
     }
     write_file_atomically(path, text);

@@ -6,6 +6,7 @@
 #include "cli/command.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/printable.hpp"
 #include "openset/model/network_file.hpp"
 
 using namespace openset;
@@ -41,7 +42,7 @@ void print_text(const model::NetworkFile& file, bool all_labels) {
         if (value.empty()) return;
         std::string left = key;
         left.resize(14, ' ');
-        std::cout << left << value << "\n";
+        std::cout << left << printable(value) << "\n";
     };
     line("file", file.path.string() + ", " + megabytes(bytes));
     line("kind", "TorchScript network");
@@ -62,7 +63,7 @@ void print_text(const model::NetworkFile& file, bool all_labels) {
     line("source", info.source);
     line("labels", std::to_string(info.labels.size()));
     const std::size_t shown = all_labels ? info.labels.size() : std::min<std::size_t>(info.labels.size(), 20);
-    for (std::size_t i = 0; i < shown; ++i) std::cout << "  " << i << "  " << info.labels[i] << "\n";
+    for (std::size_t i = 0; i < shown; ++i) std::cout << "  " << i << "  " << printable(info.labels[i]) << "\n";
     if (shown < info.labels.size()) std::cout << "  ... (--all-labels lists them)\n";
 }
 

@@ -160,6 +160,15 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     return exit_failed;
 }
 
+CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::string>& names, const std::string& description) {
+    // Only options with allow_extra_args take [a,b] apart, but without it a positional stops at the number of values it
+    // expects. That number is not checked where the policy is TakeAll.
+    return app.add_option(name, names, description)
+        ->expected(CLI::detail::expected_max_vector_size - 1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 CLI::Validator one_of(const std::vector<std::string>& words) {
     std::string all;
     for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;

@@ -94,10 +94,19 @@ std::filesystem::path partial_path(const std::filesystem::path& path) {
     return partial;
 }
 
-std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path) {
-    if (std::filesystem::is_directory(path)) {
+void check_place_for_file(const std::filesystem::path& path) {
+    std::error_code problem;
+    if (std::filesystem::is_directory(path, problem)) {
         throw Error(ErrorKind::output, path.string() + ": is a folder, expected the name of a file to write");
     }
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    if (std::filesystem::is_directory(folder, problem)) return;
+    if (problem && problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory) return; // opening says why
+    throw Error(ErrorKind::output, folder.string() + ": no such folder; make it, or choose another -o");
+}
+
+std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path) {
+    check_place_for_file(path);
     const std::filesystem::path written_as = is_special_file(path) ? path : partial_path(path);
     const int descriptor = ::open(written_as.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) throw_output_error(written_as.string());

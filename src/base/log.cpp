@@ -7,6 +7,8 @@
 #include <spdlog/spdlog.h>
 #include <string>
 
+#include "openset/base/printable.hpp"
+
 namespace openset {
 namespace {
 
@@ -39,7 +41,7 @@ private:
         std::string line = options_.over_progress_line ? "\r\x1b[K" : "";
         line += "openset: ";
         if (level == spdlog::level::warn) line += options_.colour ? "\x1b[33mwarning:\x1b[0m " : "warning: ";
-        return line + text + "\n";
+        return line + printable(text) + "\n";
     }
 
     LogOptions options_;

@@ -30,7 +30,8 @@ std::vector<ConfiguredNetwork> configured_networks(const cascade::PipelineConfig
 void check_files_exist(const std::vector<ConfiguredNetwork>& networks, const std::string& file) {
     std::string problems;
     for (const auto& [stage, network] : networks) {
-        if (std::filesystem::exists(network->model)) continue;
+        std::error_code unknown;
+        if (std::filesystem::exists(network->model, unknown) || unknown) continue; // opening it says what is wrong
         problems += (problems.empty() ? "" : "\n") + file + ": /" + std::string(to_string(stage)) + "/model: no file " +
                     network->model.string() + "; paths are relative to the config's folder";
     }

@@ -42,8 +42,16 @@ bool is_folder(const dirent& entry, const std::string& path) {
     return status && S_ISDIR(status->st_mode);
 }
 
-Input failed_input(std::string path, const std::string& message) {
-    return {std::move(path), std::nullopt, io::Failure{std::string(to_string(ErrorKind::unreadable)), message}};
+Input failed_input(std::string path, const std::string& message, ErrorKind kind = ErrorKind::unreadable) {
+    return {std::move(path), std::nullopt, io::Failure{std::string(to_string(kind)), message}};
+}
+
+Input standard_input() {
+    try {
+        return {"-", read_standard_input(), std::nullopt};
+    } catch (const Error& error) {
+        return failed_input("-", error.what(), error.kind());
+    }
 }
 
 /// Walks what one name after the other stands for; the names come from a function, nullopt ends them.
@@ -51,7 +59,9 @@ class Walk : public InputSource {
 public:
     using NextName = std::function<std::optional<std::string>()>;
 
-    explicit Walk(NextName next_name) : next_name_(std::move(next_name)) {}
+    enum class Dash { standard_input, a_name };
+
+    Walk(NextName next_name, Dash dash) : next_name_(std::move(next_name)), dash_(dash) {}
 
     std::optional<Input> next() override {
         while (true) {
@@ -74,7 +84,7 @@ public:
 
 private:
     std::optional<Input> visit(const std::string& name) {
-        if (name == "-") return Input{name, read_standard_input(), std::nullopt};
+        if (name == "-" && dash_ == Dash::standard_input) return standard_input();
         const auto status = status_of(name);
         if (!status || !S_ISDIR(status->st_mode)) return Input{name, std::nullopt, std::nullopt};
         return enter(name.ends_with('/') ? name : name + "/");
@@ -110,26 +120,30 @@ private:
     }
 
     NextName next_name_;
+    Dash dash_;
     std::vector<OpenFolder> open_;
 };
 
 } // namespace
 
 std::unique_ptr<InputSource> scan(std::vector<std::string> paths) {
-    return std::make_unique<Walk>([paths = std::move(paths), index = std::size_t{0}]() mutable -> std::optional<std::string> {
+    auto next_path = [paths = std::move(paths), index = std::size_t{0}]() mutable -> std::optional<std::string> {
         if (index == paths.size()) return std::nullopt;
         return paths[index++];
-    });
+    };
+    return std::make_unique<Walk>(std::move(next_path), Walk::Dash::standard_input);
 }
 
 std::unique_ptr<InputSource> scan_list(std::istream& list) {
-    return std::make_unique<Walk>([&list]() -> std::optional<std::string> {
+    auto next_line = [&list]() -> std::optional<std::string> {
         for (std::string line; std::getline(list, line);) {
             if (line.ends_with('\r')) line.pop_back();
             if (!line.empty()) return line;
         }
+        if (list.bad()) throw Error(ErrorKind::unreadable, "the list of inputs: cannot be read to its end");
         return std::nullopt;
-    });
+    };
+    return std::make_unique<Walk>(std::move(next_line), Walk::Dash::a_name);
 }
 
 } // namespace openset::flow

@@ -1,7 +1,6 @@
 #include "openset/io/row_writer.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "io/text_encoding.hpp"
+#include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
 
 namespace openset::io {
@@ -174,13 +174,6 @@ private:
     ByteSink& sink_;
     std::vector<CsvColumn> columns_;
 };
-
-/// Control bytes would move the cursor or change colours of the reader's terminal.
-std::string printable(const std::string& text) {
-    std::string result = text;
-    std::ranges::replace_if(result, [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
-    return result;
-}
 
 class TableWriter : public RowWriter {
 public:

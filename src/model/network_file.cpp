@@ -51,15 +51,26 @@ std::string_view below_top_folder(std::string_view name) {
     return slash == std::string_view::npos ? name : name.substr(slash + 1);
 }
 
+std::string read_sidecar(const std::filesystem::path& path) {
+    try {
+        const auto bytes = read_file(path, largest_info);
+        return {bytes.begin(), bytes.end()};
+    } catch (const Error& error) {
+        throw Error(error.kind(), path.string() + ": " + error.what());
+    }
+}
+
 } // namespace
 
 ArchiveContents read_archive(const std::filesystem::path& path) {
-    if (std::filesystem::is_directory(path)) {
+    std::error_code problem;
+    if (std::filesystem::is_directory(path, problem)) {
         throw Error(ErrorKind::model, path.string() + ": is a folder; " + how_to_export);
     }
     const Zip archive = open_zip(path);
     ArchiveContents contents;
-    contents.bytes = std::filesystem::file_size(path);
+    contents.bytes = std::filesystem::file_size(path, problem);
+    if (problem) throw Error(ErrorKind::unreadable, path.string() + ": cannot read: " + problem.message());
     bool has_code = false;
     const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) {
@@ -93,13 +104,15 @@ NetworkFile open_network_file(const std::filesystem::path& path, const InfoDefau
 
     std::filesystem::path sidecar = path;
     sidecar += ".openset.json";
+    std::error_code unknown;
+    // A name too long for a file cannot be one; what else hides a sidecar is told by reading it.
+    const bool has_sidecar = std::filesystem::exists(sidecar, unknown) || (unknown && unknown != std::errc::filename_too_long);
     if (file.contents.info_json) {
         file.info_source = "openset.json inside";
         file.info = parse_model_info(*file.contents.info_json, path.string() + ": openset.json");
-    } else if (std::filesystem::exists(sidecar)) {
+    } else if (has_sidecar) {
         file.info_source = sidecar.string();
-        const auto bytes = read_file(sidecar, largest_info);
-        file.info = parse_model_info({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, sidecar.string());
+        file.info = parse_model_info(read_sidecar(sidecar), sidecar.string());
     } else {
         file.info_source = "assumed";
         file.info.name = path.stem().string();

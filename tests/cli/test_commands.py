@@ -141,6 +141,11 @@ class Init(CliTest):
         self.assertIn('"classifier"', self.init("--name", "spaniels", "-o", "-").text)
         self.assertEqual(sorted(self.folder.iterdir()), before)
 
+    def test_a_name_that_no_file_can_have(self):
+        messages = self.init("--name", "spaniels", "-o", "n" * 300, code=1).messages
+        self.assertIn("too long", messages)
+        self.assertNotIn("mistake in openset", messages)
+
     def test_an_unknown_entry_gets_a_suggestion(self):
         self.assertIn('did you mean "spaniels"', self.init("--name", "spanielsx", code=2).messages)
 

@@ -1,6 +1,7 @@
 """openset infer: exit codes, and messages that say where, what was found, what was expected."""
 
 import json
+import os
 
 from openset_cli import NETWORKS, PICTURES, SOUND, CliTest, classifier_config, fruit_config, main
 
@@ -79,6 +80,12 @@ class Usage(CliTest):
     def test_a_list_that_is_not_there(self):
         self.refused("--files-from", self.folder / "nowhere.txt", says="nowhere.txt")
 
+    def test_a_folder_in_place_of_a_list(self):
+        self.refused("--files-from", PICTURES, says=["--files-from", "is a folder"])
+        folder = os.open(PICTURES, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        self.assertIn("the list on standard input", self.infer("--files-from", "-", stdin=folder, code=1).messages)
+
     def test_unknown_flags_get_a_suggestion(self):
         self.refused(TOMATO, "--gate-topk", 3, says=["--gate-topk", 'did you mean "--gate-top-k"'])
         self.refused(TOMATO, "--colour", "never", says='did you mean "--color"')
@@ -136,9 +143,36 @@ class Usage(CliTest):
 
 
 class Output(CliTest):
+    def test_names_that_no_file_can_have_are_the_users_business(self):
+        long = "n" * 300
+        (self.folder / "loop").symlink_to("loop")
+        for name, words in ((long, "too long"), ("loop/x", "symbolic links")):
+            self.assertIn(words, self.infer(TOMATO, "-o", self.folder / name, code=1).messages)
+            config = fruit_config()
+            config["gate"]["model"] = name
+            messages = self.infer(TOMATO, config=self.write_config("long.json", config), code=1).messages
+            self.assertIn(name, messages)
+            self.assertNotIn("mistake in openset", messages)
+            self.assertNotIn("mistake in openset", self.openset("inspect", self.folder / name, code=1).messages)
+        self.infer(TOMATO, "-o", self.folder / ("n" * 250), code=1)
+
+    def test_a_network_whose_name_leaves_no_room_for_a_sidecar(self):
+        name = self.folder / ("n" * 250)
+        name.symlink_to(NETWORKS / "without_info.pt")
+        self.assertIn("assumed", self.openset("inspect", name).messages)
+    def test_control_characters_in_names_do_not_reach_the_terminal(self):
+        messages = self.infer("\x1b[2J\u009b31m.png", "--strict", code=1).messages
+        self.assertIn("?[2J?31m.png", messages)
+        for character in "\x1b\u009b":
+            self.assertNotIn(character, messages)
+
     def test_a_folder_that_does_not_exist(self):
-        result = self.infer(TOMATO, "-o", self.folder / "nowhere" / "rows.jsonl", code=1)
-        self.assertIn("nowhere", result.messages)
+        # The network that cannot be used is not met: the folder is looked at before.
+        config = self.write_config("config.json", classifier_config("text"))
+        for flags in ([], ["--dry-run"]):
+            result = self.infer(TOMATO, "-o", self.folder / "nowhere" / "rows.jsonl", *flags, config=config, code=1)
+            self.assertEqual(result.messages, f"openset: {self.folder / 'nowhere'}: no such folder; make it, or choose another -o\n")
+        self.assertIn("no such folder", self.infer(TOMATO, "-o", f"{TOMATO}/rows.jsonl", config=config, code=1).messages)
 
     def test_a_folder_in_place_of_a_file(self):
         self.assertIn("folder", self.infer(TOMATO, "-o", self.folder, code=1).messages)

@@ -92,6 +92,20 @@ class Inputs(CliTest):
         self.assertEqual(from_file, as_arguments)
         self.assertEqual(from_stdin, as_arguments)
 
+    def test_a_list_that_comes_through_a_pipe_is_read_once(self):
+        for flags in ([], ["--progress", "json"]):
+            rows = self.rows("--files-from", "/dev/stdin", *flags, input=f"{TOMATO}\n{DARK_TOMATO}\n".encode())
+            self.assertEqual([row["path"] for row in rows], [str(TOMATO), str(DARK_TOMATO)], flags)
+
+    def test_names_with_brackets_and_commas_are_names(self):
+        for name in ("[2023]", "[a,b].png", "[a,b]", "c,d.png", "[]"):
+            (self.folder / name).symlink_to(TOMATO)
+        (self.folder / "[2024]").mkdir()
+        (self.folder / "[2024]" / "x.png").symlink_to(TOMATO)
+        rows = self.rows("[2023]", "[a,b].png", "--top", 1, "[a,b]", "c,d.png", "[2024]", "[]", cwd=self.folder)
+        self.assertEqual([row["path"] for row in rows], ["[2023]", "[a,b].png", "[a,b]", "c,d.png", "[2024]/x.png", "[]"])
+        self.assertEqual({row["verdict"] for row in rows}, {"tomato"})
+
     def test_a_dash_is_a_picture_on_standard_input(self):
         (row,) = self.rows("-", input=TOMATO.read_bytes())
         (same,) = self.rows(TOMATO)
@@ -102,6 +116,13 @@ class Inputs(CliTest):
     def test_nothing_on_standard_input_is_an_empty_picture(self):
         (row,) = self.rows("-", input=b"", code=3)
         self.assertEqual(row["error"]["kind"], "empty")
+
+    def test_standard_input_that_cannot_be_read_is_a_failed_row(self):
+        folder = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        failed, tomato = self.rows("-", TOMATO, stdin=folder, code=3)
+        self.assertEqual((failed["path"], failed["error"]["kind"]), ("-", "unreadable"))
+        self.assertEqual(tomato["verdict"], "tomato")
 
     def test_exif_orientation_is_ignored_unless_asked_for(self):
         config = self.write_config("half.json", classifier_config("left_half"))
@@ -122,6 +143,10 @@ class Inputs(CliTest):
         self.assertEqual(json.loads(plain.text)["verdict"], "0")
         self.assertIn("assumed", plain.messages)
         self.assertEqual(self.verdicts(TOMATO, "--labels", self.folder / "names.txt", config=config), {"tomato.png": "Tomate"})
+        self.assertEqual(self.verdicts("--labels", self.folder / "names.txt", TOMATO, config=config), {"tomato.png": "Tomate"}, "takes one file")
+        (self.folder / "names.txt").rename(self.folder / "[a,b]")
+        self.assertEqual(self.verdicts("--labels", "[a,b]", TOMATO, config=config, cwd=self.folder), {"tomato.png": "Tomate"})
+        (self.folder / "[a,b]").rename(self.folder / "names.txt")
         self.assertEqual(self.verdicts(TOMATO, "--labels", f"classifier={self.folder / 'names.txt'}", config=config), {"tomato.png": "Tomate"})
 
     def test_labels_of_another_number_than_outputs_are_refused(self):

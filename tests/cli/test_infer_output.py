@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -36,8 +37,9 @@ class Atomic(CliTest):
         self.assertEqual(json.loads(output.read_text())["verdict"], "tomato")
 
     def test_devices_are_written_to_directly(self):
-        self.infer(TOMATO, "-o", "/dev/null")
-        self.assertFalse(os.path.exists("/dev/null.partial"))
+        (self.folder / "null").symlink_to("/dev/null")  # so that a mistake leaves its files here, not in /dev
+        self.infer(TOMATO, "-o", self.folder / "null")
+        self.assertEqual(self.names(), ["null"], "nothing beside it, a run record neither")
 
     def test_the_record_says_what_made_the_rows(self):
         self.infer(PICTURES, "-o", self.folder / "rows.jsonl", "-b", 4, "-j", 1, "--threads", 1, "--gate-top-k", 2, code=3)
@@ -109,6 +111,38 @@ class Interrupted(CliTest):
                                 stderr=subprocess.DEVNULL, timeout=90)
         self.assertEqual(result.stdout.decode().split()[-1], "130")
 
+    def test_the_first_process_of_a_container_exits_with_128_and_the_signal(self):
+        isolate = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+        if shutil.which("unshare") is None or subprocess.run([*isolate, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no PID namespaces here")
+        (self.folder / "list").write_text((TOMATO + "\n") * self.ROWS)
+        partial = self.folder / "rows.jsonl.partial"
+        process = subprocess.Popen([*isolate, BIN / "openset", "infer", "-c", self.config, "--files-from", self.folder / "list", "-o",
+                                    self.folder / "rows.jsonl"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        self.wait_for_rows(partial)
+        (inside,) = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(inside), signal.SIGTERM)
+        self.assertIn("interrupted", process.stderr.read().decode())
+        self.assertEqual(process.wait(30), 143)
+
+    def test_a_signal_after_the_output_took_its_name_changes_nothing(self):
+        output, record = self.folder / "rows.jsonl", self.folder / "rows.jsonl.run.json"
+        os.mkfifo(record)  # the run waits here for a reader, its rows being written
+        process = subprocess.Popen([BIN / "openset", "infer", "-c", self.config, TOMATO, "-o", output], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        self.wait_for_rows(output)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        self.assertTrue(json.loads(record.read_text())["complete"])
+        messages = process.stderr.read().decode()
+        self.assertEqual(process.wait(30), 0, messages)
+        self.assertNotIn("interrupted", messages)
+        self.assertNotIn(".partial", messages)
+
     def test_a_kill_keeps_what_was_written(self):
         partial = self.folder / "rows.jsonl.partial"
         process = self.start("-o", self.folder / "rows.jsonl")
@@ -136,8 +170,9 @@ class NoRoom(CliTest):
             return self.infer(*arguments, stdout=full, code=code).messages
 
     def test_a_full_disk_is_an_error(self):
-        messages = self.infer(*SOUND, "-o", "/dev/full", code=1).messages
-        self.assertIn("/dev/full", messages)
+        (self.folder / "full").symlink_to("/dev/full")
+        messages = self.infer(*SOUND, "-o", self.folder / "full", code=1).messages
+        self.assertIn(str(self.folder / "full"), messages)
         self.assertIn("No space left", messages)
 
     def test_a_full_disk_behind_standard_output_is_an_error(self):

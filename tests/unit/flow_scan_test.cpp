@@ -3,6 +3,7 @@
 #include <sstream>
 #include <sys/stat.h>
 
+#include "openset/base/error.hpp"
 #include "openset/flow/input.hpp"
 #include "temporary_folder.hpp"
 
@@ -70,6 +71,23 @@ TEST(ScanList, TakesOneNameALine) {
     std::vector<std::string> paths;
     while (auto input = source->next()) paths.push_back(input->path);
     EXPECT_THAT(paths, ElementsAre("a.jpg", "-x.jpg", " with spaces .jpg", "last.jpg"));
+}
+
+TEST(ScanList, TakesADashForANameLikeAnyOther) {
+    std::istringstream list("-\n");
+    const auto input = scan_list(list)->next();
+    ASSERT_TRUE(input);
+    EXPECT_EQ(input->path, "-");
+    EXPECT_FALSE(input->bytes) << "standard input may be the list itself";
+}
+
+TEST(ScanList, DoesNotTakeAReadErrorForTheEnd) {
+    struct Breaking : std::streambuf {
+        int_type underflow() override { throw std::runtime_error("the disk is gone"); }
+    } buffer;
+    std::istream list(&buffer);
+    const auto source = scan_list(list);
+    EXPECT_THROW(source->next(), Error);
 }
 
 } // namespace
