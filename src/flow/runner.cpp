@@ -12,6 +12,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -27,7 +28,8 @@ struct Item {
     std::int64_t number = 0;
     io::Row row;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
-    bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
+    std::int64_t prepared_bytes = 0;
+    bool decided = false; ///< with all_stages a verdict may stand before the last stage
 };
 
 void fail(io::Row& row, std::optional<cascade::Stage> stage, std::string kind, std::string message) {
@@ -73,13 +75,25 @@ public:
     void operator()() {
         {
             std::vector<std::jthread> threads;
-            for (int i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
-            for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+            guarded([&] { start(threads); });
         }
         if (error_) std::rethrow_exception(error_);
     }
 
 private:
+    void start(std::vector<std::jthread>& threads) {
+        const int count = options_.jobs + options_.threads;
+        try {
+            for (int i = 0; i < options_.jobs; ++i)
+                threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
+            for (int i = 0; i < options_.threads; ++i)
+                threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+        } catch (const std::system_error& error) {
+            throw Error(ErrorKind::internal, "cannot start " + std::to_string(count) + " threads: " + error.what() +
+                                                 "; lower -j or --threads");
+        }
+    }
+
     /// Ends the whole run with the first exception of any thread.
     template <typename Loop>
     void guarded(Loop loop) {
@@ -107,6 +121,7 @@ private:
             if (item.row.failure) {
                 finish(lock, std::move(item));
             } else {
+                waiting_bytes_ += item.prepared_bytes;
                 waiting_.front().push_back(std::move(item));
                 work_.notify_one();
             }
@@ -124,7 +139,9 @@ private:
     std::optional<NumberedInput> next_input() {
         {
             std::unique_lock lock(mutex_);
-            room_.wait(lock, [this] { return stopped_ || started_ - delivered_ < window_; });
+            room_.wait(lock, [this] {
+                return stopped_ || (started_ - delivered_ < window_ && waiting_bytes_ < options_.waiting_bytes);
+            });
             if (stopped_) return std::nullopt;
             ++started_;
         }
@@ -157,8 +174,13 @@ private:
             const auto bytes = numbered.input.bytes ? std::move(*numbered.input.bytes) : read_file(item.row.path);
             const auto decoded = image::decode(bytes, options_.decode);
             for (const std::string& warning : decoded.warnings) log_warning(item.row.path + ": " + warning);
-            for (const auto& spec : preparations_) item.prepared.push_back(image::resize_crop(decoded.picture, spec));
+            for (const auto& spec : preparations_) {
+                item.prepared.push_back(image::resize_crop(decoded.picture, spec));
+                item.prepared_bytes += std::ssize(item.prepared.back().rgb);
+            }
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal)
+                throw; // not the picture's fault
             fail(item.row, std::nullopt, std::string(to_string(error.kind())), error.what());
         } catch (const std::bad_alloc&) {
             fail(item.row, std::nullopt, std::string(to_string(ErrorKind::too_large)),
@@ -228,21 +250,30 @@ private:
     void infer(std::size_t stage, std::span<Item> items) {
         try {
             forward(stage, items);
+        } catch (const std::bad_alloc&) {
+            infer_in_halves(stage, items, "out of memory");
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::model && error.kind() != ErrorKind::out_of_memory) throw;
-            if (items.size() == 1) {
-                fail_at(stage, items.front(), error.what());
-                return;
-            }
             if (error.kind() == ErrorKind::out_of_memory) {
-                const std::size_t half = items.size() / 2;
-                lower_batch_limit(stage, static_cast<int>(half));
-                infer(stage, items.first(half));
-                infer(stage, items.subspan(half));
+                infer_in_halves(stage, items, error.what());
+            } else if (error.kind() != ErrorKind::model) {
+                throw;
+            } else if (items.size() == 1) {
+                fail_at(stage, items.front(), error.what());
             } else {
                 for (std::size_t i = 0; i < items.size(); ++i) infer(stage, items.subspan(i, 1));
             }
         }
+    }
+
+    void infer_in_halves(std::size_t stage, std::span<Item> items, const std::string& message) {
+        if (items.size() == 1) {
+            fail_at(stage, items.front(), message + " for a single picture");
+            return;
+        }
+        const std::size_t half = items.size() / 2;
+        lower_batch_limit(stage, static_cast<int>(half));
+        infer(stage, items.first(half));
+        infer(stage, items.subspan(half));
     }
 
     void lower_batch_limit(std::size_t stage, int limit) {
@@ -278,7 +309,8 @@ private:
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
         for (std::size_t i = 0; i < items.size(); ++i) {
             const auto row = static_cast<int>(i);
-            const bool finite = all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
+            const bool finite =
+                all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
             if (finite) {
                 decide(stage, items[i], logits.row(row));
             } else {
@@ -289,7 +321,8 @@ private:
 
     void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
         const cascade::Stage which = networks_[stage].stage;
-        auto decision = cascade::decide(pipeline_, which, cascade::score(labels_of(pipeline_, which), logits), options_.top);
+        auto decision =
+            cascade::decide(pipeline_, which, cascade::score(labels_of(pipeline_, which), logits), options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
@@ -302,6 +335,7 @@ private:
         for (Item& item : batch.items) {
             const bool ends = item.row.failure || last_stage || (item.decided && !options_.all_stages);
             if (ends) {
+                waiting_bytes_ -= item.prepared_bytes;
                 finish(lock, std::move(item));
             } else {
                 waiting_[batch.stage + 1].push_back(std::move(item));
@@ -334,6 +368,7 @@ private:
             if (!go_on) stop();
         }
         delivering_ = false;
+        room_.notify_all();
     }
 
     const cascade::Pipeline& pipeline_;
@@ -351,11 +386,12 @@ private:
 
     std::mutex mutex_; ///< guards everything below
     std::condition_variable room_, work_;
-    std::vector<std::deque<Item>> waiting_; ///< by stage
+    std::vector<std::deque<Item>> waiting_;     ///< by stage
     std::vector<std::atomic<int>> batch_limit_; ///< by stage; atomic: lowered in the middle of a forward pass
     std::map<std::int64_t, io::Row> finished_;  ///< not yet delivered, by number
     std::int64_t window_;
     std::int64_t started_ = 0, delivered_ = 0;
+    std::int64_t waiting_bytes_ = 0; ///< of the prepared pictures that have no row yet
     int decoding_, inferring_ = 0;
     bool delivering_ = false, stopped_ = false;
     std::exception_ptr error_;

@@ -9,7 +9,8 @@ Matrix logits(const Network& network, const Outputs& outputs) {
     Matrix result{outputs.features.rows, head->classes(), {}};
     result.values.resize(static_cast<std::size_t>(result.rows) * classes);
     for (int row = 0; row < result.rows; ++row) {
-        head->apply(outputs.features.row(row), {result.values.data() + static_cast<std::size_t>(row) * classes, classes});
+        head->apply(outputs.features.row(row),
+                    {result.values.data() + static_cast<std::size_t>(row) * classes, classes});
     }
     return result;
 }

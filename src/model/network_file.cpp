@@ -34,8 +34,8 @@ Zip open_zip(const std::filesystem::path& path) {
 
 std::string read_entry(zip_t* archive, zip_uint64_t index, std::uint64_t size, const std::string& where) {
     if (size > largest_info) {
-        throw Error(ErrorKind::model, where + ": " + std::to_string(size) + " bytes, expected at most " +
-                                          std::to_string(largest_info));
+        throw Error(ErrorKind::model,
+                    where + ": " + std::to_string(size) + " bytes, expected at most " + std::to_string(largest_info));
     }
     const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> entry(zip_fopen_index(archive, index, 0), zip_fclose);
     std::string text(size, '\0');
@@ -89,7 +89,8 @@ ArchiveContents read_archive(const std::filesystem::path& path) {
         }
     }
     if (!has_code) {
-        throw Error(ErrorKind::model, path.string() + ": a ZIP archive without TorchScript code (weights alone: a state_dict?); " +
+        throw Error(ErrorKind::model, path.string() +
+                                          ": a ZIP archive without TorchScript code (weights alone: a state_dict?); " +
                                           how_to_export);
     }
     return contents;

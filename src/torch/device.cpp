@@ -18,15 +18,17 @@ c10::Device resolve_device(const std::string& name) {
     int index = 0;
     const bool plain = name == "cuda";
     if (!plain) {
-        const auto [end, code] = std::from_chars(name.data() + std::min<std::size_t>(5, name.size()), name.data() + name.size(), index);
+        const auto [end, code] =
+            std::from_chars(name.data() + std::min<std::size_t>(5, name.size()), name.data() + name.size(), index);
         if (!name.starts_with("cuda:") || code != std::errc() || end != name.data() + name.size()) {
             throw Error(ErrorKind::usage, "--device: \"" + name + "\", expected auto, cpu, cuda or cuda:N");
         }
     }
     if (devices == 0) {
-        throw Error(ErrorKind::usage, "--device " + name + ": " +
-                                          (at::hasCUDA() ? "no CUDA device found" : "this LibTorch is built without CUDA") +
-                                          "; use --device cpu, or build with OPENSET_TORCH=/prefix of a CUDA LibTorch");
+        throw Error(ErrorKind::usage,
+                    "--device " + name + ": " +
+                        (at::hasCUDA() ? "no CUDA device found" : "this LibTorch is built without CUDA") +
+                        "; use --device cpu, or build with OPENSET_TORCH=/prefix of a CUDA LibTorch");
     }
     if (index < 0 || index >= devices) {
         throw Error(ErrorKind::usage, "--device " + name + ": there are " + std::to_string(devices) +

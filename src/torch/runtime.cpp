@@ -56,9 +56,13 @@ RuntimeFacts runtime_facts() {
 
 void prepare_process() {
     at::set_num_threads(1);
+    // TF32 rounds the factors of a product to 10 bits: a CUDA device would disagree with everything else by 1e-3.
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setAllowTF32CuDNN(false);
 #if defined(__GLIBC__)
     // Layer outputs are tens of MB each; mapped and unmapped for every layer they cost up to half of the time in page
-    // faults. One arena: those of further threads are cut into heaps of 64 MB, which are given back whenever they are empty.
+    // faults. One arena: those of further threads are cut into heaps of 64 MB, which are given back whenever they are
+    // empty.
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
     ::mallopt(M_TRIM_THRESHOLD, 1 << 30);

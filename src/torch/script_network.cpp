@@ -6,7 +6,6 @@
 #include <optional>
 #include <string_view>
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -15,6 +14,8 @@
 
 #include "openset/base/error.hpp"
 #include "torch/device.hpp"
+#include "torch/graph.hpp"
+#include "torch/tensor_values.hpp"
 
 namespace openset::torch {
 namespace {
@@ -22,8 +23,7 @@ namespace {
 namespace jit = ::torch::jit;
 
 /// LibTorch's message without its C++ and TorchScript backtraces: the last line that says something.
-std::string short_message(const c10::Error& error) {
-    const std::string text = error.what_without_backtrace();
+std::string short_message(const std::string& text) {
     std::string_view best;
     std::size_t start = 0;
     while (start < text.size()) {
@@ -39,11 +39,18 @@ std::string short_message(const c10::Error& error) {
     return best.empty() ? text.substr(0, text.find('\n')) : std::string(best);
 }
 
-bool is_out_of_memory(const c10::Error& error) {
-    // The CPU allocator has no error type of its own.
-    const std::string_view text = error.what_without_backtrace();
-    return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr || text.find("can't allocate memory") != std::string_view::npos ||
-           text.find("not enough memory") != std::string_view::npos;
+/// By the text: the CPU allocator has no error type of its own, and the TorchScript interpreter rethrows every error as
+/// std::runtime_error.
+bool is_out_of_memory(std::string_view text) {
+    static constexpr std::array<std::string_view, 4> signs = {"can't allocate memory", "not enough memory",
+                                                              "out of memory", "bad_alloc"};
+    return std::ranges::any_of(signs,
+                               [text](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
+}
+
+[[noreturn]] void throw_ours(const std::string& what, const std::string& text) {
+    if (is_out_of_memory(text)) throw Error(ErrorKind::out_of_memory, what + ": out of memory");
+    throw Error(ErrorKind::model, what + ": " + short_message(text));
 }
 
 /// Calls LibTorch; its exceptions leave as ours.
@@ -51,16 +58,12 @@ template <typename Call>
 auto guarded(const std::string& what, Call call) {
     try {
         return call();
-    } catch (const c10::Error& error) {
-        if (is_out_of_memory(error)) throw Error(ErrorKind::out_of_memory, what + ": out of memory");
-        throw Error(ErrorKind::model, what + ": " + short_message(error));
-    } catch (const std::bad_alloc&) {
-        throw Error(ErrorKind::out_of_memory, what + ": out of memory");
     } catch (const Error&) {
         throw;
-    } catch (const std::exception& error) { // errors of the TorchScript interpreter
-        const c10::Error wrapped({__func__, __FILE__, static_cast<std::uint32_t>(__LINE__)}, error.what());
-        throw Error(ErrorKind::model, what + ": " + short_message(wrapped));
+    } catch (const c10::Error& error) {
+        throw_ours(what, error.what_without_backtrace());
+    } catch (const std::exception& error) {
+        throw_ours(what, error.what());
     }
 }
 
@@ -73,106 +76,15 @@ void convert_to_float(jit::Module& module) {
     for (const at::Tensor& tensor : module.buffers()) convert(tensor);
 }
 
-// ---- the cut in front of the last Linear
-
-std::optional<at::Tensor> constant_tensor(const jit::Value* value) {
-    const auto constant = jit::toIValue(value);
-    return constant && constant->isTensor() ? std::optional(constant->toTensor()) : std::nullopt;
-}
-
-/// A Linear found in a frozen graph.
-struct LinearNode {
-    jit::Value* input = nullptr;
-    at::Tensor weight; ///< [classes, features]
-    at::Tensor bias;   ///< [classes]; zeros where the layer has none
-};
-
-std::optional<LinearNode> as_linear(jit::Node* node) {
-    LinearNode linear;
-    if (node->kind() == c10::Symbol::fromQualString("aten::linear")) {
-        const auto weight = constant_tensor(node->input(1));
-        if (!weight || weight->dim() != 2) return std::nullopt;
-        const auto bias = constant_tensor(node->input(2));
-        const bool no_bias = node->input(2)->type()->kind() == c10::TypeKind::NoneType;
-        if (!bias && !no_bias) return std::nullopt;
-        linear = {node->input(0), *weight, bias ? *bias : at::zeros({weight->size(0)})};
-    } else if (node->kind() == c10::Symbol::fromQualString("aten::addmm")) { // traced by older torch: b + x W^T
-        const auto bias = constant_tensor(node->input(0));
-        auto transposed = constant_tensor(node->input(2));
-        if (!transposed && node->input(2)->node()->kind() == c10::Symbol::fromQualString("aten::t")) {
-            const auto weight = constant_tensor(node->input(2)->node()->input(0));
-            if (weight) transposed = weight->t();
-        }
-        const auto is_one = [&](std::size_t input) {
-            const auto factor = jit::toIValue(node->input(input));
-            return factor && factor->isScalar() && factor->toScalar().toDouble() == 1.0;
-        };
-        if (!bias || !transposed || bias->dim() != 1 || !is_one(3) || !is_one(4)) return std::nullopt;
-        linear = {node->input(1), transposed->t(), *bias};
-    } else {
-        return std::nullopt;
-    }
-    return linear;
-}
-
-/// Where the graph's output takes the logits from: the output itself, or an element of its tuple or dict.
-struct LogitsUse {
-    jit::Node* user;
-    std::size_t input;
-};
-
-std::optional<LogitsUse> find_logits(jit::Graph& graph) {
-    if (graph.outputs().size() != 1) return std::nullopt;
-    jit::Node* const made_by = graph.outputs().at(0)->node();
-    if (made_by->kind() == c10::prim::TupleConstruct && !made_by->inputs().empty()) return LogitsUse{made_by, 0};
-    if (made_by->kind() == c10::prim::DictConstruct) {
-        for (std::size_t i = 0; i + 1 < made_by->inputs().size(); i += 2) {
-            const auto key = jit::toIValue(made_by->input(i));
-            if (key && key->isString() && key->toStringRef() == "logits") return LogitsUse{made_by, i + 1};
-        }
-        return std::nullopt;
-    }
-    return LogitsUse{graph.return_node(), 0};
-}
-
-std::vector<float> float_values(const at::Tensor& tensor) {
-    const at::Tensor contiguous = tensor.to(at::kCPU, at::kFloat).contiguous();
-    const auto* values = contiguous.data_ptr<float>();
-    return {values, values + contiguous.numel()};
-}
-
-/// Makes the graph give the last Linear's input instead of its output, and returns that Linear.
-std::optional<model::Head> cut_at_head(jit::Module& frozen) {
-    const auto graph = frozen.get_method("forward").graph();
-    const auto logits = find_logits(*graph);
-    if (!logits) return std::nullopt;
-    const auto linear = as_linear(logits->user->input(logits->input)->node());
-    if (!linear) return std::nullopt;
-    logits->user->replaceInput(logits->input, linear->input);
-    jit::EliminateDeadCode(graph);
-    return model::Head(static_cast<int>(linear->weight.size(0)), static_cast<int>(linear->weight.size(1)),
-                       float_values(linear->weight), float_values(linear->bias));
-}
-
-/// Whether a matrix product is left: its bits depend on the batch (the BLAS picks another kernel by size).
-bool has_matrix_product(const jit::Block* block) {
-    static const std::array names = {"aten::linear", "aten::addmm", "aten::mm",   "aten::matmul",
-                                     "aten::bmm",    "aten::baddbmm", "aten::einsum", "aten::scaled_dot_product_attention"};
-    return std::ranges::any_of(block->nodes(), [](const jit::Node* node) {
-        const std::string_view kind = node->kind().toQualString();
-        return std::ranges::find(names, kind) != names.end() || std::ranges::any_of(node->blocks(), has_matrix_product);
-    });
-}
-
 // ---- outputs
 
+/// Whether the tensor has something for each picture. One picture may come without its first dimension (`squeeze()`).
+bool has_rows(const at::Tensor& tensor, int rows) {
+    return tensor.dim() >= 1 && (tensor.size(0) == rows || (rows == 1 && tensor.dim() == 1));
+}
+
 model::Matrix to_matrix(const at::Tensor& tensor, int rows) {
-    if (tensor.dim() < 1 || tensor.size(0) != rows) {
-        throw Error(ErrorKind::model, "returned a tensor of another first size than the " + std::to_string(rows) +
-                                          " pictures it was given");
-    }
-    model::Matrix matrix{rows, rows == 0 ? 0 : static_cast<int>(tensor.numel() / rows), float_values(tensor)};
-    return matrix;
+    return {rows, static_cast<int>(tensor.numel() / rows), float_values(tensor)};
 }
 
 /// logits (or, after a cut, features) and the rest by name.
@@ -234,7 +146,8 @@ public:
 
     model::Outputs run(const model::Batch& batch) override {
         return guarded(info_.name, [&] {
-            const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()), {batch.count, 3, batch.height, batch.width}, at::kFloat);
+            const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()),
+                                                   {batch.count, 3, batch.height, batch.width}, at::kFloat);
             if (!report_.picture_by_picture || batch.count == 1) return forward(input);
             model::Outputs all = forward(input.slice(0, 0, 1));
             for (int i = 1; i < batch.count; ++i) append(all, forward(input.slice(0, i, i + 1)));
@@ -245,41 +158,52 @@ public:
 private:
     void load(bool optimise) {
         const c10::InferenceMode inference;
-        // Read on the CPU first: the conversion to float must not depend on what a device can do.
-        jit::Module module = jit::load(where_, c10::Device(c10::kCPU));
+        jit::Module module = jit::load(where_, device_);
         module.eval();
         convert_to_float(module);
-        module.to(device_); // before freezing: afterwards the weights are constants of the graph
         const bool on_cpu = device_.is_cpu();
         if (!optimise) {
             module_ = module;
             report_.picture_by_picture = on_cpu;
             return;
         }
-        module_ = jit::freeze_module(module);
-        head_ = cut_at_head(module_);
-        report_.cut_at_head = head_.has_value();
-        auto graph = module_.get_method("forward").graph();
-        report_.picture_by_picture = on_cpu && has_matrix_product(graph->block());
-        jit::OptimizeFrozenGraph(graph);
-        // Packs for oneDNN: of no use elsewhere.
-        if (on_cpu) module_ = jit::optimize_for_inference(module_);
+        try {
+            module_ = jit::freeze_module(module);
+            head_ = cut_at_head(module_);
+            report_.cut_at_head = head_.has_value();
+            auto graph = module_.get_method("forward").graph();
+            jit::OptimizeFrozenGraph(graph);
+            // Packs for oneDNN: of no use elsewhere.
+            if (on_cpu) module_ = jit::optimize_for_inference(module_);
+        } catch (const std::exception& error) {
+            if (is_out_of_memory(error.what())) throw;
+            throw Error(ErrorKind::model,
+                        where_ + ": cannot be optimised: " + short_message(error.what()) + "; try --no-optimise");
+        }
+        report_.picture_by_picture = on_cpu && depends_on_batch(*module_.get_method("forward").graph());
     }
 
     model::Outputs forward(const at::Tensor& input) const {
         const c10::InferenceMode inference;
-        std::vector<jit::IValue> arguments{input.to(device_)};
+        // A copy: some networks write to their input.
+        std::vector<jit::IValue> arguments{input.to(device_, at::kFloat, /*non_blocking=*/false, /*copy=*/true)};
         // A frozen module's forward() is const in effect; LibTorch does not mark it so.
         const auto named = name_outputs(const_cast<jit::Module&>(module_).forward(std::move(arguments)));
         const int rows = static_cast<int>(input.size(0));
         model::Outputs outputs;
+        if (!has_rows(named.first, rows)) {
+            throw WrongOutput("returned a tensor whose first size is not the number of pictures, " +
+                              std::to_string(rows));
+        }
         (head_ ? outputs.features : outputs.logits) = to_matrix(named.first, rows);
         if (head_ && outputs.features.columns != head_->features()) {
-            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) + " features a picture, but of one of " +
-                                              std::to_string(input.size(3)) + "x" + std::to_string(input.size(2)) + " come " +
+            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) +
+                                              " features a picture, but of one of " + std::to_string(input.size(3)) +
+                                              "x" + std::to_string(input.size(2)) + " come " +
                                               std::to_string(outputs.features.columns));
         }
         for (const auto& [name, tensor] : named.rest) {
+            if (!has_rows(tensor, rows)) continue; // a temperature, say: nothing of a picture
             if (name == "features" && !head_) {
                 outputs.features = to_matrix(tensor, rows);
             } else if (name != "features") {
@@ -307,26 +231,39 @@ private:
         return std::nullopt;
     }
 
+    /// One blank picture, to learn the number of outputs and to hear of a wrong input size before the first photograph.
     void try_once() {
-        const auto size = input_size();
-        if (!size) return;
-        model::Batch blank{1, size->height, size->width, {}};
-        blank.data.resize(std::size_t{3} * static_cast<std::size_t>(size->height) * static_cast<std::size_t>(size->width));
+        const auto fixed_size = input_size();
+        const image::Size size = fixed_size.value_or(image::Size{224, 224});
         model::Outputs outputs;
         try {
-            outputs = run(blank);
+            outputs = guarded(where_, [&] {
+                model::Batch blank{1, size.height, size.width, {}};
+                blank.data.resize(std::size_t{3} * static_cast<std::size_t>(size.height) *
+                                  static_cast<std::size_t>(size.width));
+                return run(blank);
+            });
         } catch (const WrongOutput& error) {
             throw Error(ErrorKind::model, where_ + ": " + error.what());
         } catch (const Error& error) {
-            throw Error(error.kind(), where_ + ": refused a picture of " + std::to_string(size->width) + "x" + std::to_string(size->height) +
-                                          ", the size its preprocessing gives (" + error.what() + "); check crop and resize in its openset.json");
+            if (!fixed_size && error.kind() == ErrorKind::model) return; // 224x224 was our guess
+            const std::string pixels = std::to_string(size.width) + "x" + std::to_string(size.height);
+            if (error.kind() != ErrorKind::model)
+                throw Error(error.kind(), where_ + ": out of memory for one picture of " + pixels);
+            throw Error(ErrorKind::model, where_ + ": refused a picture of " + pixels +
+                                              ", the size its preprocessing gives (" + error.what() +
+                                              "); check crop and resize in its openset.json");
         }
         outputs_ = head_ ? head_->classes() : outputs.logits.columns;
     }
 
     void check_labels() {
         if (head_) outputs_ = head_->classes();
-        if (outputs_ == 0) return; // no fixed input size and no Linear: told by the first picture
+        if (outputs_ == 0 && !info_.labels.empty()) return; // told by the first picture
+        if (outputs_ == 0) {
+            throw Error(ErrorKind::model, where_ + ": the number of its outputs cannot be told without a picture, and "
+                                                   "it names no labels; give it labels");
+        }
         if (info_.labels.empty()) {
             for (int i = 0; i < outputs_; ++i) info_.labels.push_back(std::to_string(i));
         }
@@ -334,7 +271,8 @@ private:
         const bool single_logit = outputs_ == 1 && labels == 2;
         if (single_logit) info_.activation = model::Activation::softmax; // one of two labels, however it was trained
         if (outputs_ != labels && !single_logit) {
-            throw Error(ErrorKind::model, where_ + ": " + std::to_string(outputs_) + " outputs, but " + std::to_string(labels) +
+            throw Error(ErrorKind::model, where_ + ": " + std::to_string(outputs_) + " outputs, but " +
+                                              std::to_string(labels) +
                                               " labels; give it the labels it was trained with");
         }
     }

@@ -19,7 +19,8 @@ std::vector<float> npy_values(const std::filesystem::path& path) {
     const auto bytes = read_file(path);
     const std::size_t start = 10 + bytes.at(8) + 256U * bytes.at(9);
     std::vector<float> values((bytes.size() - start) / sizeof(float));
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(start), values.size() * sizeof(float), reinterpret_cast<std::uint8_t*>(values.data()));
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(start), values.size() * sizeof(float),
+                reinterpret_cast<std::uint8_t*>(values.data()));
     return values;
 }
 
@@ -42,7 +43,8 @@ TEST(GoldenFeatures, EveryRowOfTheSampleIsReproduced) {
     const std::size_t width = expected.size() / paths.size();
 
     torch::prepare_process();
-    const auto network = torch::load_network(model::open_network_file(shared_data() / "models/spaniels7_effnetlite0.pt"));
+    const auto network =
+        torch::load_network(model::open_network_file(shared_data() / "models/spaniels7_effnetlite0.pt"));
     ASSERT_NE(network->head(), nullptr);
     const auto& spec = network->info().preprocess;
     double largest = 0;
@@ -54,7 +56,8 @@ TEST(GoldenFeatures, EveryRowOfTheSampleIsReproduced) {
         ASSERT_EQ(static_cast<std::size_t>(features.columns), width);
         double difference = 0;
         for (std::size_t d = 0; d < width; ++d) {
-            difference = std::max(difference, std::abs(static_cast<double>(features.values[d]) - static_cast<double>(expected[i * width + d])));
+            difference = std::max(difference, std::abs(static_cast<double>(features.values[d]) -
+                                                       static_cast<double>(expected[i * width + d])));
         }
         EXPECT_LE(difference, 1e-4) << paths[i];
         largest = std::max(largest, difference);

@@ -192,6 +192,63 @@ def forward(self, x):
     f = self.features(x)
     return torch.linear(f / torch.sum(f, [1], True), self.weight, self.bias)
 )");
+    // What a cut in front of the Linear would change: something behind it looks at it, or writes to it.
+    save("halved_in_place", R"(
+def forward(self, x):
+    y = torch.linear(self.features(x), self.weight, self.bias)
+    y.div_(2)
+    return y
+)");
+    save("dict_rewritten", R"(
+def forward(self, x):
+    out = {"logits": torch.linear(self.features(x), self.weight, self.bias)}
+    out["logits"] = out["logits"] / 2
+    return out
+)");
+    save("dict_read", R"(
+def forward(self, x):
+    out = {"logits": torch.linear(self.features(x), self.weight, self.bias)}
+    out["probabilities"] = torch.softmax(out["logits"], 1)
+    return out
+)");
+    save("features_cleared", R"(
+def forward(self, x):
+    f = self.features(x)
+    y = torch.linear(f, self.weight, self.bias)
+    f.zero_()
+    return y
+)");
+    // What sound networks do beside naming labels.
+    save("writes_its_input", R"(
+def forward(self, x):
+    x.mul_(0.5)
+    return torch.linear(self.features(x), self.weight, self.bias)
+)");
+    save("scalar_beside", R"(
+def forward(self, x):
+    return {"logits": torch.linear(self.features(x), self.weight, self.bias), "temperature": torch.mean(x)}
+)");
+    save("squeezed", R"(
+def forward(self, x):
+    return torch.linear(torch.squeeze(self.features(x)), self.weight, self.bias)
+)");
+    // Operations whose kernels change with the batch.
+    save("conv1d", R"(
+def forward(self, x):
+    y = torch.conv1d(torch.flatten(torch.relu(torch.conv2d(x, self.conv_weight, self.conv_bias, [1, 1], [1, 1])), 2), self.mixing)
+    return torch.linear(torch.mean(y, [2]), self.weight, self.bias)
+)",
+         {{"mixing", at::eye(3).reshape({3, 3, 1})}});
+    save("computed_weight", R"(
+def forward(self, x):
+    y = torch.conv2d(x, self.conv_weight * float(x.size(1) - 2), self.conv_bias, [1, 1], [1, 1])
+    return torch.linear(torch.mean(torch.relu(y), [2, 3]), self.weight, self.bias)
+)");
+    save("greedy", R"(
+def forward(self, x):
+    y = x.repeat([1, 1, 64, 64])
+    return torch.linear(self.features(x) + torch.mean(y, [2, 3]) * 0, self.weight, self.bias)
+)");
     for (const auto& [name, type] : {std::pair{"half", at::kHalf}, std::pair{"double", at::kDouble}}) {
         Module module = network(head, plain_forward);
         module.to(type);

@@ -46,7 +46,8 @@ public:
             const float* picture = &batch.data[i * 3 * plane];
             if (picture[0] == refused_red) throw Error(ErrorKind::model, "cannot look at this");
             for (std::size_t c = 0; c < 3; ++c) {
-                outputs.logits.values.push_back(picture[0] == nan_red ? std::numeric_limits<float>::quiet_NaN() : factor_ * picture[c * plane]);
+                outputs.logits.values.push_back(picture[0] == nan_red ? std::numeric_limits<float>::quiet_NaN()
+                                                                      : factor_ * picture[c * plane]);
             }
         }
         return outputs;
@@ -79,7 +80,8 @@ private:
 };
 
 /// A picture of one colour.
-Input picture(const std::string& name, std::uint8_t red, std::uint8_t green, std::uint8_t blue, int width = 2, int height = 2) {
+Input picture(const std::string& name, std::uint8_t red, std::uint8_t green, std::uint8_t blue, int width = 2,
+              int height = 2) {
     made::Bytes line;
     for (int i = 0; i < width; ++i) made::append(line, made::Bytes{red, green, blue});
     const std::vector<made::Bytes> lines(static_cast<std::size_t>(height), line);
@@ -110,10 +112,13 @@ protected:
             networks.push_back({stage, &network, network.info().preprocess});
         }
         std::vector<io::Row> rows;
-        flow::run(which, networks, *inputs, [&](const io::Row& row) {
-            rows.push_back(row);
-            return !stop_after || rows.size() < *stop_after;
-        }, options, cancellation);
+        flow::run(
+            which, networks, *inputs,
+            [&](const io::Row& row) {
+                rows.push_back(row);
+                return !stop_after || rows.size() < *stop_after;
+            },
+            options, cancellation);
         return rows;
     }
 
@@ -159,7 +164,8 @@ TEST_F(RunnerTest, EveryInputHasItsRowInInputOrderWhateverTheThreadsAndBatches) 
     std::vector<Input> list;
     for (int i = 0; i < 500; ++i) {
         const auto shade = static_cast<std::uint8_t>(i % 256);
-        list.push_back(picture("p" + std::to_string(i), shade, static_cast<std::uint8_t>((i * 7) % 256), static_cast<std::uint8_t>((i * 13) % 256), 1 + i % 3, 2));
+        list.push_back(picture("p" + std::to_string(i), shade, static_cast<std::uint8_t>((i * 7) % 256),
+                               static_cast<std::uint8_t>((i * 13) % 256), 1 + i % 3, 2));
         if (i % 50 == 7) list.push_back({"broken" + std::to_string(i), made::Bytes{0xFF, 0xD8, 0xFF}, std::nullopt});
         if (i % 60 == 9) list.push_back({"missing" + std::to_string(i), std::nullopt, std::nullopt});
     }
@@ -178,13 +184,15 @@ TEST_F(RunnerTest, EveryInputHasItsRowInInputOrderWhateverTheThreadsAndBatches) 
 
 TEST_F(RunnerTest, PicturesOfDifferentSizesNeverShareABatch) {
     options.batch = 64;
-    const auto rows = run({picture("a", 0, 255, 0, 2, 2), picture("b", 0, 255, 0, 3, 2), picture("c", 0, 255, 0, 2, 2)});
+    const auto rows =
+        run({picture("a", 0, 255, 0, 2, 2), picture("b", 0, 255, 0, 3, 2), picture("c", 0, 255, 0, 2, 2)});
     EXPECT_EQ(rows.size(), 3U);
     EXPECT_EQ(gate.sizes, (std::set<std::pair<int, int>>{{2, 2}, {2, 3}}));
 }
 
 TEST_F(RunnerTest, AFileThatIsNotThereOrNoPictureIsAFailedRow) {
-    const auto rows = run({{"/no/such/file.jpg", std::nullopt, std::nullopt}, {"text", made::to_bytes("hello"), std::nullopt}, green});
+    const auto rows = run(
+        {{"/no/such/file.jpg", std::nullopt, std::nullopt}, {"text", made::to_bytes("hello"), std::nullopt}, green});
     ASSERT_EQ(rows.size(), 3U);
     EXPECT_EQ(rows[0].failure->kind, "not-found");
     EXPECT_EQ(rows[1].failure->kind, "not-an-image");
@@ -249,11 +257,14 @@ TEST_F(RunnerTest, OnCancellationTheRowsInFlightAreStillDelivered) {
     std::vector<io::Row> rows;
     ListedInputs list(std::vector<Input>(10'000, green));
     const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
-    flow::run(cascade::closed_set(pipeline()), networks, list, [&](const io::Row& row) {
-        rows.push_back(row);
-        if (rows.size() == 10) cancellation.request();
-        return true;
-    }, options, cancellation);
+    flow::run(
+        cascade::closed_set(pipeline()), networks, list,
+        [&](const io::Row& row) {
+            rows.push_back(row);
+            if (rows.size() == 10) cancellation.request();
+            return true;
+        },
+        options, cancellation);
     EXPECT_EQ(rows.size(), list.handed_out);
     EXPECT_LT(rows.size(), 1000U);
 }
@@ -282,13 +293,26 @@ TEST_F(RunnerTest, NeverHasMoreInFlightThanItSays) {
         InputSource& source_;
         std::atomic<std::size_t>& count_;
     } counting(list, handed_out);
-    flow::run(pipeline(), networks, counting, [&](const io::Row&) {
-        most = std::max(most, handed_out.load() - delivered);
-        ++delivered;
-        return true;
-    }, options, cancellation);
+    flow::run(
+        pipeline(), networks, counting,
+        [&](const io::Row&) {
+            most = std::max(most, handed_out.load() - delivered);
+            ++delivered;
+            return true;
+        },
+        options, cancellation);
     EXPECT_EQ(delivered, 2000U);
     EXPECT_LE(most, window);
+}
+
+TEST_F(RunnerTest, WaitsWithFurtherPicturesWhileTheWaitingOnesTakeTooMuchMemory) {
+    options.batch = 64;
+    options.jobs = 2;
+    options.waiting_bytes = 4 * 100 * 100 * 3; // four pictures
+    std::vector<Input> list(60, picture("large", 0, 255, 0, 100, 100));
+    EXPECT_EQ(run(list).size(), 60U);
+    // Four and those that two threads had started; without the limit batches of 64 are to be had.
+    EXPECT_THAT(gate.batches, Each(Le(6)));
 }
 
 } // namespace

@@ -21,10 +21,12 @@ std::vector<std::string> below(const std::filesystem::path& folder, InputSource&
 
 TEST(Scan, ListsAFolderInBytewiseOrderOfTheWholePath) {
     const TemporaryFolder folder;
-    for (const char* name : {"b.jpg", "a/z.png", "a.jpg", "a-b.jpg", "B.jpg", "a/b/c.txt"}) write_text(folder / name, "");
+    for (const char* name : {"b.jpg", "a/z.png", "a.jpg", "a-b.jpg", "B.jpg", "a/b/c.txt"})
+        write_text(folder / name, "");
     const auto source = scan({folder.path().string()});
     // '-' < '.' < '/': the folder sorts with its slash
-    EXPECT_THAT(below(folder.path(), *source), ElementsAre("B.jpg", "a-b.jpg", "a.jpg", "a/b/c.txt", "a/z.png", "b.jpg"));
+    EXPECT_THAT(below(folder.path(), *source),
+                ElementsAre("B.jpg", "a-b.jpg", "a.jpg", "a/b/c.txt", "a/z.png", "b.jpg"));
 }
 
 TEST(Scan, LeavesOutHiddenFilesAndFoldersUnlessTheyAreNamed) {
@@ -32,15 +34,17 @@ TEST(Scan, LeavesOutHiddenFilesAndFoldersUnlessTheyAreNamed) {
     write_text(folder / ".hidden.jpg", "");
     write_text(folder / ".git/x.jpg", "");
     EXPECT_THAT(below(folder.path(), *scan({folder.path().string()})), IsEmpty());
-    EXPECT_THAT(below(folder.path(), *scan({folder.path().string() + "/.hidden.jpg", folder.path().string() + "/.git"})),
-                ElementsAre(".hidden.jpg", ".git/x.jpg"));
+    EXPECT_THAT(
+        below(folder.path(), *scan({folder.path().string() + "/.hidden.jpg", folder.path().string() + "/.git"})),
+        ElementsAre(".hidden.jpg", ".git/x.jpg"));
 }
 
 TEST(Scan, KeepsTheOrderInWhichNamesAreGivenAndDoesNotDoubleTheSlash) {
     const TemporaryFolder folder;
     write_text(folder / "f/a.jpg", "");
     const std::string root = folder.path().string();
-    EXPECT_THAT(below(folder.path(), *scan({root + "/x.jpg", root + "/f/", root + "/a.jpg"})), ElementsAre("x.jpg", "f/a.jpg", "a.jpg"));
+    EXPECT_THAT(below(folder.path(), *scan({root + "/x.jpg", root + "/f/", root + "/a.jpg"})),
+                ElementsAre("x.jpg", "f/a.jpg", "a.jpg"));
 }
 
 TEST(Scan, FollowsLinksButNeverInALoop) {
@@ -50,7 +54,8 @@ TEST(Scan, FollowsLinksButNeverInALoop) {
     std::filesystem::create_directory_symlink(folder.path(), folder / "f/loop");
     std::filesystem::create_directory_symlink(elsewhere.path(), folder / "f/out");
     std::filesystem::create_symlink("nowhere", folder / "f/dangling.jpg");
-    EXPECT_THAT(below(folder.path(), *scan({folder.path().string()})), ElementsAre("f/a.jpg", "f/dangling.jpg", "f/out/e.jpg"));
+    EXPECT_THAT(below(folder.path(), *scan({folder.path().string()})),
+                ElementsAre("f/a.jpg", "f/dangling.jpg", "f/out/e.jpg"));
 }
 
 TEST(Scan, HandsOutANameThatDoesNotExist) {

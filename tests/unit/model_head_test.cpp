@@ -26,7 +26,8 @@ TEST(Head, SumsInDoubleFromTheFirstFeatureUpwardsWhateverTheNumberOfClasses) {
     Head(classes, features, weight, bias).apply(row, logits);
     for (std::size_t k = 0; k < classes; ++k) {
         double sum = 0;
-        for (std::size_t d = 0; d < features; ++d) sum += static_cast<double>(row[d]) * static_cast<double>(weight[k * features + d]);
+        for (std::size_t d = 0; d < features; ++d)
+            sum += static_cast<double>(row[d]) * static_cast<double>(weight[k * features + d]);
         EXPECT_EQ(logits[k], static_cast<float>(sum + static_cast<double>(bias[k]))) << "class " << k;
     }
 }

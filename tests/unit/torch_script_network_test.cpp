@@ -3,11 +3,14 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <optional>
 #include <random>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 
 #include "openset/base/error.hpp"
 #include "openset/torch/runtime.hpp"
@@ -109,6 +112,74 @@ TEST_F(ScriptNetworks, SayTheSameWhateverFormTheirOutputTakes) {
         EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(2.75F, 0.0F, -5.0F)) << name;
         EXPECT_THAT(network->run(a_colour()).features.values, ElementsAre(0.5F, 0.25F, 0.125F)) << name;
     }
+}
+
+TEST_F(ScriptNetworks, AreNotCutWhereTheGraphChangesOrReadsTheLogitsLater) {
+    // Halved logits: what the same network says uncut.
+    for (const char* name : {"halved_in_place", "dict_rewritten"}) {
+        const auto network = load(name);
+        EXPECT_FALSE(network->report().cut_at_head) << name;
+        EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(1.375F, 0.0F, -2.5F)) << name;
+    }
+    const auto network = load("dict_read");
+    EXPECT_FALSE(network->report().cut_at_head);
+    EXPECT_THAT(logits_of(*network, a_colour()), ElementsAre(2.75F, 0.0F, -5.0F));
+    const auto probabilities = network->run(a_colour()).extras.at("probabilities").values;
+    EXPECT_NEAR(probabilities[0], 1 / (1 + std::exp(-2.75) + std::exp(-7.75)), 1e-6);
+}
+
+TEST_F(ScriptNetworks, KeepTheirFeaturesWhereTheGraphClearsThemLater) {
+    EXPECT_THAT(logits_of(*load("features_cleared"), a_colour()), ElementsAre(2.75F, 0.0F, -5.0F));
+}
+
+TEST_F(ScriptNetworks, ThatWriteToTheirInputLeaveTheCallersAlone) {
+    const auto network = load("writes_its_input");
+    const auto batch = a_colour();
+    const auto first = logits_of(*network, batch);
+    EXPECT_EQ(batch.data, a_colour().data);
+    EXPECT_TRUE(same_bits(logits_of(*network, batch), first));
+}
+
+TEST_F(ScriptNetworks, MayReturnTensorsThatSayNothingOfAPicture) {
+    const auto network = load("scalar_beside");
+    EXPECT_THAT(logits_of(*network, a_colour(2)), ElementsAre(2.75F, 0.0F, -5.0F, 2.75F, 0.0F, -5.0F));
+    EXPECT_THAT(network->run(a_colour(2)).extras, IsEmpty());
+}
+
+TEST_F(ScriptNetworks, MaySqueezeTheFirstDimensionOfOnePictureAway) {
+    const auto network = load("squeezed");
+    EXPECT_THAT(logits_of(*network, a_colour(1)), ElementsAre(2.75F, 0.0F, -5.0F));
+    EXPECT_THAT(logits_of(*network, a_colour(2)), SizeIs(6));
+}
+
+TEST_F(ScriptNetworks, RunPictureByPictureWhereKernelsChangeWithTheBatch) {
+    for (const char* name : {"mlp", "conv1d", "computed_weight", "halved_in_place"}) {
+        EXPECT_TRUE(load(name)->report().picture_by_picture) << name;
+    }
+    for (const char* name : {"classifier", "tuple", "dict", "pooled_convolution"}) {
+        EXPECT_FALSE(load(name)->report().picture_by_picture) << name;
+    }
+}
+
+TEST_F(ScriptNetworks, ThatFindNoMemoryForABatchSaySo) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers reserve more address space than any limit";
+#endif
+    const auto network = load("greedy"); // 48 MB a picture
+    struct rlimit before {};
+    ::getrlimit(RLIMIT_AS, &before);
+    std::ifstream status("/proc/self/statm");
+    rlim_t pages = 0;
+    status >> pages;
+    struct rlimit tight = before;
+    tight.rlim_cur = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{200} << 20);
+    if (::setrlimit(RLIMIT_AS, &tight) != 0) GTEST_SKIP() << "no limit can be set here";
+    const auto failure = failure_of([&] { network->run(a_colour(64)); });
+    const auto alone = logits_of(*network, a_colour());
+    ::setrlimit(RLIMIT_AS, &before);
+    ASSERT_TRUE(failure);
+    EXPECT_EQ(failure->kind(), ErrorKind::out_of_memory) << failure->what();
+    EXPECT_THAT(alone, ElementsAre(2.75F, 0.0F, -5.0F));
 }
 
 TEST_F(ScriptNetworks, WithoutABiasHaveAHeadWithZeros) {

@@ -23,7 +23,7 @@ struct ThresholdConfig {
 };
 
 struct NetworkConfig {
-    std::filesystem::path model; ///< absolute, or relative to the working directory
+    std::filesystem::path model;                     ///< absolute, or relative to the working directory
     std::optional<image::PreprocessSpec> preprocess; ///< instead of the network's own
 };
 
@@ -65,7 +65,8 @@ struct ConfigOverride {
 /// file  names the config in messages
 /// Throws Error(usage) with every problem of the file at once, one a line:
 /// `cats.json: /gate/acept: unknown key; did you mean "accept"?`
-PipelineConfig parse_pipeline_config(std::string_view json_text, const std::string& file, const std::filesystem::path& folder,
+PipelineConfig parse_pipeline_config(std::string_view json_text, const std::string& file,
+                                     const std::filesystem::path& folder,
                                      const std::vector<ConfigOverride>& overrides = {});
 
 /// The networks' labels, as far as the pipeline has the stages.
@@ -75,8 +76,8 @@ struct PipelineLabels {
 };
 
 /// Resolves label references and thresholds against the networks' labels.
-/// Throws Error(usage) with every problem at once (no such label, with a did-you-mean; a name that occurs twice, with its
-/// ids; an id out of range; a sigmoid network as gate or species; k above the number of labels is not one).
+/// Throws Error(usage) with every problem at once (no such label, with a did-you-mean; a name that occurs twice, with
+/// its ids; an id out of range; a sigmoid network as gate or species; k above the number of labels is not one).
 Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file);
 
 /// The config in full, defaults filled in, as JSON text that parse_pipeline_config reads back to the same.

@@ -8,8 +8,8 @@ namespace openset::cascade {
 
 /// A pipeline made from one entry of the reference system's `classification.config` (methods.md 1.6).
 struct ReferenceImport {
-    std::string config_json;          ///< a pipeline config with comments that say which files the user must export
-    std::string species_labels_text;  ///< one label a line, in key order: for the ModelInfo of the exported network
+    std::string config_json;         ///< a pipeline config with comments that say which files the user must export
+    std::string species_labels_text; ///< one label a line, in key order: for the ModelInfo of the exported network
     std::string classifier_labels_text;
     std::vector<std::string> notes; ///< what was dropped or looks wrong
 };

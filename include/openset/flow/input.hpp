@@ -28,8 +28,8 @@ public:
 
 /// Files and folders by name, and standard input's bytes as `-`.
 /// Folders are walked recursively in bytewise order of the whole path (a folder sorts with its `/`), hidden entries are
-/// left out, links are followed but never in a loop; every other entry is an input, whatever its name ends in. One folder's
-/// names are held at a time and a level. A name that does not exist is an input that will fail.
+/// left out, links are followed but never in a loop; every other entry is an input, whatever its name ends in. One
+/// folder's names are held at a time and a level. A name that does not exist is an input that will fail.
 std::unique_ptr<InputSource> scan(std::vector<std::string> paths);
 
 /// The same for one name a line of `list`, where `-` is a name like any other; empty lines are skipped. The stream must outlive the source.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct RunnerOptions {
     int jobs = 1;    ///< decode threads, 1 or more
     int threads = 1; ///< inference threads, 1 or more
     image::DecodeOptions decode;
+    /// No further picture is started while the prepared ones that wait take more: it matters where no preprocessing
+    /// bounds their size.
+    std::int64_t waiting_bytes = std::int64_t{1} << 30;
     int top = 5;             ///< labels listed in the classifier's figures
     bool all_stages = false; ///< later stages run for rejected pictures too; the verdict stays
 };
@@ -36,10 +40,11 @@ using RowReceiver = std::function<bool(const io::Row&)>;
 ///
 /// networks  one for each of cascade::stages(pipeline), in that order
 /// Decode threads read and prepare pictures; inference threads take a full batch of the latest stage that has one, else
-/// what waits at the earliest stage, so that nothing ever waits for a batch to fill. Only what a stage lets pass goes on.
-/// At most `batch * (stages + threads) + jobs` pictures, and as many rows, are in flight: memory does not grow with the inputs.
-/// A network that runs out of memory is given half the batch from then on; one that refuses a batch is asked picture by picture.
-/// On cancellation no further input is started and the rows in flight are delivered.
+/// what waits at the earliest stage, so that nothing ever waits for a batch to fill. Only what a stage lets pass goes
+/// on. At most `batch * (stages + threads) + jobs` pictures, and as many rows, are in flight, and their pixels take at
+/// most `waiting_bytes` and one picture a decode thread: memory does not grow with the inputs. A network that runs out
+/// of memory is given half the batch from then on; one that refuses a batch is asked picture by picture. On
+/// cancellation no further input is started and the rows in flight are delivered.
 ///
 /// Rethrows what the receiver or the source throws, after the threads have ended.
 void run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,

@@ -20,8 +20,8 @@ struct ArchiveContents {
     std::optional<std::string> info_json; ///< the extra file openset.json
 };
 
-/// Throws Error of kind not_found, unreadable or model: no ZIP archive, or one without TorchScript code (a state_dict, an
-/// ONNX file...), with the way to make one that fits.
+/// Throws Error of kind not_found, unreadable or model: no ZIP archive, or one without TorchScript code (a state_dict,
+/// an ONNX file...), with the way to make one that fits.
 ArchiveContents read_archive(const std::filesystem::path& path);
 
 /// What to assume where a network says nothing of itself.
@@ -35,7 +35,7 @@ struct NetworkFile {
     std::string sha256; ///< of the whole file, hexadecimal
     ArchiveContents contents;
     ModelInfo info;
-    std::string info_source;                  ///< "openset.json inside", the sidecar's path, or "assumed"
+    std::string info_source;              ///< "openset.json inside", the sidecar's path, or "assumed"
     std::vector<std::string> assumptions; ///< sentences to tell the user; empty where the network says all itself
 };
 

@@ -20,8 +20,9 @@ RuntimeFacts runtime_facts();
 
 /// Makes this process fit to run networks from several threads of ours; call it before the first is started.
 ///
-/// LibTorch gets one thread a kernel: parallel work is the caller's business, and more threads than cores only wait for each
-/// other. The allocator keeps what a forward pass frees for the next one instead of handing it back to the system each time.
+/// LibTorch gets one thread a kernel: parallel work is the caller's business, and more threads than cores only wait for
+/// each other. The allocator keeps what a forward pass frees for the next one instead of handing it back to the system
+/// each time.
 void prepare_process();
 
 } // namespace openset::torch

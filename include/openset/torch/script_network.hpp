@@ -16,9 +16,9 @@ struct LoadOptions {
 
 /// What became of a network file.
 struct LoadReport {
-    std::string device;               ///< "cpu", "cuda:0"
-    bool cut_at_head = false;         ///< features come from the graph, logits from our own head
-    bool picture_by_picture = false;  ///< a batch goes through one by one, see load_network
+    std::string device;              ///< "cpu", "cuda:0"
+    bool cut_at_head = false;        ///< features come from the graph, logits from our own head
+    bool picture_by_picture = false; ///< a batch goes through one by one, see load_network
 };
 
 class ScriptNetwork : public model::Network {
@@ -28,19 +28,20 @@ public:
 
 /// Loads a TorchScript archive (saved by torch 1.13 or newer; half and double weights are computed in float).
 ///
-/// Where the graph's logits come from a Linear, the graph is cut in front of it: run() returns the penultimate features,
-/// head() is the Linear (not so without `optimise`). The output may be a tensor, a tuple whose first element, or a dict whose entry `logits` is the
-/// logits; further tensors [n, ...] become extras, by their key or as output1, output2, ...
+/// Where the graph's logits come from a Linear, the graph is cut in front of it: run() returns the penultimate
+/// features, head() is the Linear (not so without `optimise`). The output may be a tensor, a tuple whose first element,
+/// or a dict whose entry `logits` is the logits; further tensors [n, ...] become extras, by their key or as output1,
+/// output2, ...
 ///
-/// On the CPU equal pictures give equal bits, whatever the batch, their place in it and the number of threads: an optimised
-/// convolutional network has this property by itself. One that still holds matrix products after the cut, or that is not
-/// optimised, does not; it is given the pictures of a batch one by one. CUDA devices make no such promise.
+/// On the CPU equal pictures give equal bits, whatever the batch, their place in it and the number of threads: an
+/// optimised convolutional network has this property by itself. One that still holds matrix products after the cut, or
+/// that is not optimised, does not; it is given the pictures of a batch one by one. CUDA devices make no such promise.
 ///
 /// Where the preprocessing fixes the input's size the network is tried once on a blank picture.
 /// The caller bounds LibTorch's own threads with prepare_process().
 ///
-/// Throws Error(model): LibTorch cannot read the file, it refuses its own input size, or the number of outputs is not the
-/// number of labels (one output for two labels is a single-logit head). Error(usage): no such device.
+/// Throws Error(model): LibTorch cannot read the file, it refuses its own input size, or the number of outputs is not
+/// the number of labels (one output for two labels is a single-logit head). Error(usage): no such device.
 std::unique_ptr<ScriptNetwork> load_network(const model::NetworkFile& file, const LoadOptions& options = {});
 
 } // namespace openset::torch
