@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <thread>
@@ -16,6 +15,8 @@
 #include "cli/terminal.hpp"
 #include "cli/text_file.hpp"
 #include "cli/version.hpp"
+#include "infer/inputs.hpp"
+#include "infer/row_output.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/flow/loaded_pipeline.hpp"
@@ -39,15 +40,13 @@ struct InferOptions {
     std::string config;
     std::vector<std::string> paths;
     std::string files_from;
-    std::string output = "-";
-    std::string format = "auto";
+    infer::OutputOptions output;
     ConfigFlags overrides;
     std::vector<cascade::ConfigOverride> config_overrides;
-    bool closed_set = false, dry_run = false, print_config = false, strict = false;
+    bool closed_set = false, dry_run = false, print_config = false;
     std::vector<std::string> labels;
     std::string preprocess;
     std::int64_t max_errors = 0;
-    std::string progress = "auto";
     std::string exif_orientation = "ignore";
     torch::LoadOptions load;
     bool no_optimise = false;
@@ -59,8 +58,8 @@ int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurre
 void add_options(CLI::App& app, InferOptions& options) {
     cli::add_names(app, "PATH", options.paths, "pictures, folders of pictures, or - for one picture on standard input");
     app.add_option("-c,--config", options.config, "pipeline config (JSON)")->type_name("FILE")->required();
-    app.add_option("-o,--output", options.output, "file for the rows, whole or not at all; - is standard output")->type_name("FILE");
-    app.add_option("-f,--format", options.format,
+    app.add_option("-o,--output", options.output.file, "file for the rows, whole or not at all; - is standard output")->type_name("FILE");
+    app.add_option("-f,--format", options.output.format,
                    "jsonl, csv or table; auto: by the output's ending, table on a terminal, else jsonl")
         ->type_name("FORMAT")
         ->check(cli::one_of({"auto", "jsonl", "csv", "table"}));
@@ -88,7 +87,7 @@ void add_options(CLI::App& app, InferOptions& options) {
         ->allow_extra_args(false) // one FILE a flag: what follows is a picture
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     cli::add_preprocess_option(app, options.preprocess);
-    more_flag("--strict", options.strict, "stop at the first picture that fails, exit code 1");
+    more_flag("--strict", options.output.strict, "stop at the first picture that fails, exit code 1");
     more("--max-errors", options.max_errors, "failed pictures that still count as success (default 0)")
         ->type_name("N")
         ->check(cli::whole_number(0, std::int64_t{1} << 62));
@@ -103,7 +102,7 @@ void add_options(CLI::App& app, InferOptions& options) {
     more("--threads", options.runner.threads, "inference threads (default: one a core; one on a GPU)")->type_name("N")->check(cli::whole_number(1, 1024));
     more("--device", options.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     more_flag("--no-optimise,--no-optimize", options.no_optimise, "run the networks as they were saved: slower, for comparison");
-    more("--progress", options.progress, "auto, always, never or json (lines on standard error)")
+    more("--progress", options.output.progress, "auto, always, never or json (lines on standard error)")
         ->type_name("WHEN")
         ->check(cli::one_of({"auto", "always", "never", "json"}));
 }
@@ -150,65 +149,6 @@ std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector
     }
     return result;
 }
-
-io::RowFormat row_format(const InferOptions& options) {
-    if (options.format == "csv" || (options.format == "auto" && options.output.ends_with(".csv"))) return io::RowFormat::csv;
-    const bool on_terminal = options.output == "-" && cli::is_terminal(STDOUT_FILENO);
-    if (options.format == "table" || (options.format == "auto" && on_terminal)) return io::RowFormat::table;
-    return io::RowFormat::jsonl;
-}
-
-/// The inputs that the flags name. A list is opened at once, so that a wrong name is told before networks are loaded, and read
-/// once: it may be a pipe.
-class Inputs {
-public:
-    explicit Inputs(const InferOptions& options) : paths_(options.paths), files_from_(options.files_from) {
-        if (paths_.empty() && files_from_.empty()) {
-            throw Error(ErrorKind::usage, "no pictures: name files or folders, - for a picture on standard input, or --files-from FILE");
-        }
-        if (!paths_.empty() && !files_from_.empty()) {
-            throw Error(ErrorKind::usage, "--files-from together with PATH: expected one of them; put the paths into the file");
-        }
-        if (files_from_.empty() || files_from_ == "-") return;
-        std::error_code ignored; // opening says why
-        if (std::filesystem::is_directory(files_from_, ignored)) {
-            throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": is a folder, expected a list of names; as PATH, without the flag, its pictures are classified");
-        }
-        list_.open(files_from_);
-        if (!list_) throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": cannot be opened");
-    }
-
-    /// To be called once.
-    std::unique_ptr<flow::InputSource> open() {
-        if (files_from_.empty()) return flow::scan(paths_);
-        return flow::scan_list(files_from_ == "-" ? std::cin : list_);
-    }
-
-    /// A list on standard input that broke off. (Other streams know it themselves, std::cin does not.)
-    void check_whole() const {
-        if (files_from_ == "-" && std::ferror(stdin) != 0) throw Error(ErrorKind::unreadable, "the list on standard input: cannot be read to its end");
-    }
-
-    /// How many there are; nullopt where only reading them would tell.
-    std::optional<std::int64_t> count(const Cancellation& cancellation) const {
-        std::error_code ignored;
-        if (files_from_.empty() ? std::ranges::find(paths_, "-") != paths_.end() : !std::filesystem::is_regular_file(files_from_, ignored)) {
-            return std::nullopt;
-        }
-        std::ifstream list(files_from_);
-        const auto source = files_from_.empty() ? flow::scan(paths_) : flow::scan_list(list);
-        std::int64_t total = 0;
-        while (!cancellation.requested() && source->next()) ++total;
-        return total;
-    }
-
-    std::vector<std::string> as_given() const { return files_from_.empty() ? paths_ : std::vector{"--files-from " + files_from_}; }
-
-private:
-    std::vector<std::string> paths_;
-    std::string files_from_;
-    std::ifstream list_;
-};
 
 Cancellation interrupted;
 volatile std::sig_atomic_t interrupting_signal = 0;
@@ -273,7 +213,7 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
     return loaded;
 }
 
-void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, const Inputs& inputs) {
+void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, const infer::Inputs& inputs) {
     std::cout << "config " << options.config << ": fine\n";
     for (const io::NetworkRecord& network : record.networks) {
         std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 " << network.sha256.substr(0, 12) << "\n";
@@ -286,54 +226,6 @@ void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& load
     const auto count = inputs.count(interrupted);
     std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, they come through a pipe") << "; nothing was run\n";
 }
-
-/// The rows' way out, with what is counted on it.
-class RowOutput {
-public:
-    RowOutput(const InferOptions& options, const cascade::Pipeline& pipeline, std::optional<std::int64_t> total, bool quiet, const std::string& colour)
-        : strict_(options.strict),
-          sink_(options.output == "-" ? open_standard_output() : open_atomic_file(options.output)),
-          progress_(cli::progress_style(options.progress, quiet, options.output == "-" && cli::is_terminal(STDOUT_FILENO)), total),
-          flush_each_(options.output == "-" && cli::is_terminal(STDOUT_FILENO)) {
-        const io::RowLayout layout{pipeline.gate.has_value(), pipeline.species.has_value(),
-                                   pipeline.classifier.labels.activation == model::Activation::sigmoid,
-                                   options.output == "-" && cli::use_colour(colour, STDOUT_FILENO)};
-        writer_ = io::make_row_writer(row_format(options), *sink_, layout);
-    }
-
-    bool receive(const io::Row& row) {
-        writer_->write(row);
-        counts_.add(row);
-        if (flush_each_) sink_->flush();
-        progress_.update(counts_);
-        if (!strict_ || !row.failure) return true;
-        first_failure_ = row.path + ": " + row.failure->kind + ": " + row.failure->message;
-        return false;
-    }
-
-    /// whole  every input has its row: the file may take its name
-    void finish(bool whole) {
-        writer_->finish(counts_);
-        if (whole) {
-            sink_->commit();
-        } else {
-            sink_->flush();
-        }
-        progress_.finish(counts_);
-    }
-
-    const io::RowCounts& counts() const { return counts_; }
-    const std::string& first_failure() const { return first_failure_; }
-
-private:
-    bool strict_;
-    std::unique_ptr<ByteSink> sink_;
-    std::unique_ptr<io::RowWriter> writer_;
-    cli::Progress progress_;
-    bool flush_each_;
-    io::RowCounts counts_;
-    std::string first_failure_;
-};
 
 void print_summary(const io::RunRecord& record) {
     const io::RowCounts& counts = record.counts;
@@ -348,9 +240,9 @@ void print_summary(const io::RunRecord& record) {
 }
 
 /// ended_by  the signal that cut the run short, 0 for none
-int exit_code(const InferOptions& options, const RowOutput& output, int ended_by) {
+int exit_code(const InferOptions& options, const infer::RowOutput& output, int ended_by) {
     if (ended_by != 0) {
-        const std::string kept = options.output == "-" ? "every row written is whole" : "the rows so far are whole and stand in " + partial_path(options.output).string();
+        const std::string kept = options.output.file == "-" ? "every row written is whole" : "the rows so far are whole and stand in " + partial_path(options.output.file).string();
         log_error("interrupted; " + kept);
         std::signal(ended_by, SIG_DFL);
         std::raise(ended_by); // so that shells and schedulers see what ended us
@@ -370,8 +262,8 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         std::cout << cascade::to_json(with_absolute_paths(config)) << "\n";
         return cli::exit_done;
     }
-    Inputs inputs(options);
-    if (options.output != "-") check_place_for_file(options.output);
+    infer::Inputs inputs(options.paths, options.files_from);
+    if (options.output.file != "-") check_place_for_file(options.output.file);
     options.load.optimise = !options.no_optimise;
     options.runner.decode.exif_orientation = options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 
@@ -388,8 +280,10 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
 
     catch_signals();
-    const bool wants_total = options.progress != "never" && (options.progress != "auto" || cli::is_terminal(STDERR_FILENO));
-    RowOutput output(options, loaded.pipeline, wants_total ? inputs.count(interrupted) : std::nullopt, common.quiet, common.colour);
+    const bool wants_total = options.output.progress != "never" && (options.output.progress != "auto" || cli::is_terminal(STDERR_FILENO));
+    options.output.quiet = common.quiet;
+    options.output.colour = common.colour;
+    infer::RowOutput output(options.output, loaded.pipeline, wants_total ? inputs.count(interrupted) : std::nullopt);
     const auto run_start = std::chrono::steady_clock::now();
     const auto source = inputs.open();
     flow::run(loaded.pipeline, loaded.networks(), *source, [&output](const io::Row& row) { return output.receive(row); }, options.runner,
@@ -403,7 +297,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
 
     std::error_code ignored;
     // No record beside a device or a pipe: nobody looks for it there, and /dev is no place for files.
-    if (record.complete && options.output != "-" && std::filesystem::is_regular_file(options.output, ignored)) {
+    if (record.complete && options.output.file != "-" && std::filesystem::is_regular_file(options.output.file, ignored)) {
         record.config_json = cascade::to_json(with_absolute_paths(config));
         record.closed_set = options.closed_set;
         record.all_stages = options.runner.all_stages;
@@ -411,7 +305,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         record.batch = options.runner.batch;
         record.jobs = options.runner.jobs;
         record.threads = options.runner.threads;
-        write_file_atomically(options.output + ".run.json", to_json(record));
+        write_file_atomically(options.output.file + ".run.json", to_json(record));
     }
     if (record.counts.total() == 0 && record.complete) log_warning("no pictures found");
     print_summary(record);

@@ -72,7 +72,8 @@ public:
         if (renamed && ::fsync(descriptor()) != 0) throw_output_error(name());
         open_ = false;
         if (::close(descriptor()) != 0) throw_output_error(name());
-        if (renamed && ::rename(written_as_.c_str(), final_path_.c_str()) != 0) throw_output_error(final_path_.string());
+        if (renamed && ::rename(written_as_.c_str(), final_path_.c_str()) != 0)
+            throw_output_error(final_path_.string());
     }
 
 private:
@@ -101,7 +102,8 @@ void check_place_for_file(const std::filesystem::path& path) {
     }
     const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
     if (std::filesystem::is_directory(folder, problem)) return;
-    if (problem && problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory) return; // opening says why
+    if (problem && problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory)
+        return; // opening says why
     throw Error(ErrorKind::output, folder.string() + ": no such folder; make it, or choose another -o");
 }
 

@@ -36,13 +36,15 @@ void check_files_exist(const std::vector<ConfiguredNetwork>& networks, const std
 }
 
 /// Reads the descriptions of all networks: fast, without loading one, and with all that is wrong told at once.
-std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& networks, const PipelineLoadOptions& options) {
+std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& networks,
+                                         const PipelineLoadOptions& options) {
     std::vector<model::NetworkFile> files;
     std::string problems;
     std::optional<ErrorKind> first_kind;
     for (const auto& [stage, network] : networks) {
         model::InfoDefaults defaults{{}, network->preprocess ? network->preprocess : options.preprocess};
-        if (const auto labels = options.labels.find(stage); labels != options.labels.end()) defaults.labels = labels->second;
+        if (const auto labels = options.labels.find(stage); labels != options.labels.end())
+            defaults.labels = labels->second;
         try {
             files.push_back(model::open_network_file(network->model, defaults));
             // The network tries its own input size when it is loaded: that is what the config says, where it says it.
@@ -56,7 +58,8 @@ std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& n
     return files;
 }
 
-cascade::PipelineLabels labels_of(const std::vector<ConfiguredNetwork>& networks, const std::function<const model::ModelInfo&(std::size_t)>& info_of) {
+cascade::PipelineLabels labels_of(const std::vector<ConfiguredNetwork>& networks,
+                                  const std::function<const model::ModelInfo&(std::size_t)>& info_of) {
     cascade::PipelineLabels labels;
     for (std::size_t i = 0; i < networks.size(); ++i) {
         const model::ModelInfo& info = info_of(i);
@@ -89,21 +92,27 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     const auto networks = configured_networks(used);
     check_files_exist(networks, file);
     auto files = open_all(networks, options);
-    for (const model::NetworkFile& each : files) loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
+    for (const model::NetworkFile& each : files)
+        loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
     // Where every file carries its labels, the config is wrong or right before minutes go into loading.
     if (std::ranges::none_of(files, [](const model::NetworkFile& each) { return each.info.labels.empty(); })) {
-        cascade::resolve(used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }), file);
+        cascade::resolve(
+            used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }),
+            file);
     }
     for (std::size_t i = 0; i < networks.size(); ++i) {
         auto instance = load(files[i]);
         const image::PreprocessSpec preprocess = instance->info().preprocess;
         loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instance), preprocess});
     }
-    const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& { return loaded.stages[i].network->info(); };
+    const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& {
+        return loaded.stages[i].network->info();
+    };
     loaded.pipeline = cascade::resolve(used, labels_of(networks, loaded_info), file);
     if (options.closed_set) loaded.pipeline = cascade::closed_set(std::move(loaded.pipeline));
     if (loaded.pipeline.gate) {
-        if (auto warning = cascade::loose_gate_warning(*loaded.pipeline.gate)) loaded.notes.push_back(file + ": " + *warning);
+        if (auto warning = cascade::loose_gate_warning(*loaded.pipeline.gate))
+            loaded.notes.push_back(file + ": " + *warning);
     }
     return loaded;
 }

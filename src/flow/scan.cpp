@@ -99,7 +99,8 @@ private:
         if (!status) return fail(std::string("cannot enter the folder: ") + std::strerror(errno));
         const FolderIdentity identity{status->st_dev, status->st_ino};
         // A link that leads back into a folder being walked: its pictures are listed there already.
-        if (std::ranges::any_of(open_, [&](const OpenFolder& above) { return above.identity == identity; })) return std::nullopt;
+        if (std::ranges::any_of(open_, [&](const OpenFolder& above) { return above.identity == identity; }))
+            return std::nullopt;
 
         const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(prefix.c_str()), ::closedir);
         if (!listing) return fail(std::string("cannot enter the folder: ") + std::strerror(errno));

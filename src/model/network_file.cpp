@@ -106,7 +106,8 @@ NetworkFile open_network_file(const std::filesystem::path& path, const InfoDefau
     sidecar += ".openset.json";
     std::error_code unknown;
     // A name too long for a file cannot be one; what else hides a sidecar is told by reading it.
-    const bool has_sidecar = std::filesystem::exists(sidecar, unknown) || (unknown && unknown != std::errc::filename_too_long);
+    const bool has_sidecar =
+        std::filesystem::exists(sidecar, unknown) || (unknown && unknown != std::errc::filename_too_long);
     if (file.contents.info_json) {
         file.info_source = "openset.json inside";
         file.info = parse_model_info(*file.contents.info_json, path.string() + ": openset.json");
@@ -118,10 +119,11 @@ NetworkFile open_network_file(const std::filesystem::path& path, const InfoDefau
         file.info.name = path.stem().string();
         file.info.labels = defaults.labels;
         file.info.preprocess = defaults.preprocess.value_or(imagenet_preprocess());
-        file.assumptions.push_back(path.string() + ": carries no openset.json and " + sidecar.filename().string() +
-                                   " is not beside it; assumed: softmax" +
-                                   (defaults.preprocess ? "" : ", ImageNet's preprocessing (shorter side 256, crop 224)") +
-                                   (defaults.labels.empty() ? ", the output's ids as labels" : ""));
+        file.assumptions.push_back(
+            path.string() + ": carries no openset.json and " + sidecar.filename().string() +
+            " is not beside it; assumed: softmax" +
+            (defaults.preprocess ? "" : ", ImageNet's preprocessing (shorter side 256, crop 224)") +
+            (defaults.labels.empty() ? ", the output's ids as labels" : ""));
         return file;
     }
     if (file.info.labels.empty()) {

@@ -106,6 +106,11 @@ class Inputs(CliTest):
         self.assertEqual([row["path"] for row in rows], ["[2023]", "[a,b].png", "[a,b]", "c,d.png", "[2024]/x.png", "[]"])
         self.assertEqual({row["verdict"] for row in rows}, {"tomato"})
 
+    def test_a_list_on_standard_input_is_not_counted_from_a_file_called_dash(self):
+        (self.folder / "-").write_text(f"{TOMATO}\n")
+        messages = self.infer("--files-from", "-", "--progress", "json", "-q", input=b"", cwd=self.folder).messages
+        self.assertNotIn('"total": 1', messages)
+
     def test_a_dash_is_a_picture_on_standard_input(self):
         (row,) = self.rows("-", input=TOMATO.read_bytes())
         (same,) = self.rows(TOMATO)

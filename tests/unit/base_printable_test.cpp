@@ -11,7 +11,8 @@ TEST(Printable, ReplacesControlCharactersAndNothingElse) {
     EXPECT_EQ(printable("\xC2\x80 \xC2\x9B"
                         "31m \xC2\x9F"),
               "? ?31m ?");
-    EXPECT_EQ(printable("\xC2\xA0 \xC3\xA9 \xE2\x82\x9B \xF0\x9F\x90\x95"), "\xC2\xA0 \xC3\xA9 \xE2\x82\x9B \xF0\x9F\x90\x95")
+    EXPECT_EQ(printable("\xC2\xA0 \xC3\xA9 \xE2\x82\x9B \xF0\x9F\x90\x95"),
+              "\xC2\xA0 \xC3\xA9 \xE2\x82\x9B \xF0\x9F\x90\x95")
         << "bytes like those of control characters inside longer sequences";
 }
 

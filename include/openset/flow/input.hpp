@@ -32,8 +32,8 @@ public:
 /// folder's names are held at a time and a level. A name that does not exist is an input that will fail.
 std::unique_ptr<InputSource> scan(std::vector<std::string> paths);
 
-/// The same for one name a line of `list`, where `-` is a name like any other; empty lines are skipped. The stream must outlive the source.
-/// next() throws Error(unreadable) where the stream breaks off.
+/// The same for one name a line of `list`, where `-` is a name like any other; empty lines are skipped. The stream must
+/// outlive the source. next() throws Error(unreadable) where the stream breaks off.
 std::unique_ptr<InputSource> scan_list(std::istream& list);
 
 } // namespace openset::flow

@@ -39,10 +39,10 @@ struct PipelineLoadOptions {
     std::optional<image::PreprocessSpec> preprocess; ///< for networks that do not say theirs, nor the config for them
 };
 
-/// Reads the network files that the config names, loads them, and resolves the config against their labels. What can be told
-/// without loading a network is told before the first is loaded, all of it at once.
-/// file  names the config in messages
-/// Throws Error(usage) for what is wrong with the config, Error(not_found, unreadable or model) for a network file.
+/// Reads the network files that the config names, loads them, and resolves the config against their labels. What can be
+/// told without loading a network is told before the first is loaded, all of it at once. file  names the config in
+/// messages Throws Error(usage) for what is wrong with the config, Error(not_found, unreadable or model) for a network
+/// file.
 LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::string& file, const NetworkLoader& load,
                              const PipelineLoadOptions& options = {});
 

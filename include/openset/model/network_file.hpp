@@ -26,7 +26,7 @@ ArchiveContents read_archive(const std::filesystem::path& path);
 
 /// What to assume where a network says nothing of itself.
 struct InfoDefaults {
-    std::vector<std::string> labels; ///< empty: the ids as names, once the number of outputs is known
+    std::vector<std::string> labels;                 ///< empty: the ids as names, once the number of outputs is known
     std::optional<image::PreprocessSpec> preprocess; ///< empty: ImageNet's, as an assumption that the user is told of
 };
 
@@ -39,8 +39,8 @@ struct NetworkFile {
     std::vector<std::string> assumptions; ///< sentences to tell the user; empty where the network says all itself
 };
 
-/// Reads the archive's facts and its ModelInfo: from openset.json inside, else from `<path>.openset.json`, else the defaults
-/// and softmax. Labels given for a network that carries its own are told in `assumptions`.
+/// Reads the archive's facts and its ModelInfo: from openset.json inside, else from `<path>.openset.json`, else the
+/// defaults and softmax. Labels given for a network that carries its own are told in `assumptions`.
 NetworkFile open_network_file(const std::filesystem::path& path, const InfoDefaults& defaults = {});
 
 } // namespace openset::model
