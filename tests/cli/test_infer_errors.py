@@ -194,7 +194,7 @@ class Output(CliTest):
         self.assertIn("folder", self.infer(TOMATO, "-o", self.folder, code=1).messages)
 
     def test_an_output_that_cannot_be_written_is_told_before_the_pictures_are_classified(self):
-        result = self.infer(*SOUND * 50, "-o", "/proc/nowhere/rows.jsonl", code=1, timeout=20)
+        result = self.infer(*SOUND * 50, "-o", "/proc/nowhere/rows.jsonl", code=1, timeout=120)
         self.assertNotIn("pictures in", result.messages)
 
 
