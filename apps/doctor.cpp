@@ -48,7 +48,8 @@ std::string instruction_sets() {
 
 /// OpenBLAS kernels for processors without AVX2.
 bool is_slow_kernel(const std::string& kernel) {
-    static const std::vector<std::string> slow = {"Prescott", "Core2", "Penryn", "Dunnington", "Atom", "Nehalem", "Northwood", "Banias", "Katmai", "Generic"};
+    static const std::vector<std::string> slow = {"Prescott", "Core2",     "Penryn", "Dunnington", "Atom",
+                                                  "Nehalem",  "Northwood", "Banias", "Katmai",     "Generic"};
     return std::ranges::find(slow, kernel) != slow.end();
 }
 
@@ -62,18 +63,24 @@ int check_machine() {
     line("LibTorch kernels", facts.cpu_capability);
     line("processor", instruction_sets());
     line("cores", std::to_string(std::thread::hardware_concurrency()));
-    line("threads", "infer runs one inference thread a core; LibTorch alone would use " + std::to_string(facts.threads));
+    line("threads",
+         "infer runs one inference thread a core; LibTorch alone would use " + std::to_string(facts.threads));
     line("OpenCV", CV_VERSION);
-    line("CUDA", !facts.cuda_built ? "this LibTorch is built without it" : std::to_string(facts.cuda_devices) + " devices");
+    line("CUDA",
+         !facts.cuda_built ? "this LibTorch is built without it" : std::to_string(facts.cuda_devices) + " devices");
     for (const auto& [variable, wanted] : cli::blas_environment(cli::this_processor())) {
         const char* value = std::getenv(variable.c_str());
         line(variable, value == nullptr ? "not set; \"openset COMMAND\" sets it to " + wanted : std::string(value));
     }
 
     const auto processor = cli::this_processor();
-    if (facts.onednn.empty()) slow.emplace_back("this LibTorch has no oneDNN: convolutions run several times slower; use Debian's libtorch-dev or pip's torch");
+    if (facts.onednn.empty())
+        slow.emplace_back("this LibTorch has no oneDNN: convolutions run several times slower; use Debian's "
+                          "libtorch-dev or pip's torch");
     if (is_slow_kernel(facts.openblas_kernel) && processor.avx2_fma) {
-        slow.push_back("OpenBLAS chose its " + facts.openblas_kernel + " kernel on a processor with AVX2: matrix products run at about a fifth of the speed. Start commands as \"openset COMMAND\", or set OPENBLAS_CORETYPE=" +
+        slow.push_back("OpenBLAS chose its " + facts.openblas_kernel +
+                       " kernel on a processor with AVX2: matrix products run at about a fifth of the speed. Start "
+                       "commands as \"openset COMMAND\", or set OPENBLAS_CORETYPE=" +
                        (processor.avx512 ? "SkylakeX" : "Haswell"));
     }
     if (facts.blas.starts_with("no OpenBLAS")) slow.emplace_back("no fast BLAS: install libopenblas0-pthread");
@@ -100,9 +107,12 @@ Timed forward(model::Network& network, const model::Batch& batch) {
 int arg_max(std::span<const float> row) { return static_cast<int>(std::ranges::max_element(row) - row.begin()); }
 
 model::Batch noise(const image::PreprocessSpec& spec, int count) {
-    const image::Size size = spec.crop ? *spec.crop : spec.resize.mode == image::ResizeMode::squash ? spec.resize.squash : image::Size{224, 224};
+    const image::Size size = spec.crop                                       ? *spec.crop
+                             : spec.resize.mode == image::ResizeMode::squash ? spec.resize.squash
+                                                                             : image::Size{224, 224};
     model::Batch batch{count, size.height, size.width, {}};
-    batch.data.resize(static_cast<std::size_t>(count) * 3 * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
+    batch.data.resize(static_cast<std::size_t>(count) * 3 * static_cast<std::size_t>(size.height) *
+                      static_cast<std::size_t>(size.width));
     std::mt19937 random(1);
     std::ranges::generate(batch.data, [&random] { return static_cast<float>(random() % 2048) / 512.0F - 2.0F; });
     return batch;
@@ -115,11 +125,15 @@ bool same_bits_in_any_batch(model::Network& network, const image::PreprocessSpec
     const std::size_t picture = batch.data.size() / 64, classes = all.size() / 64;
     const auto equals_part_of_all = [&](std::size_t first, std::size_t count) {
         const auto start = batch.data.begin() + static_cast<std::ptrdiff_t>(first * picture);
-        const model::Batch part{static_cast<int>(count), batch.height, batch.width, {start, start + static_cast<std::ptrdiff_t>(count * picture)}};
+        const model::Batch part{static_cast<int>(count),
+                                batch.height,
+                                batch.width,
+                                {start, start + static_cast<std::ptrdiff_t>(count * picture)}};
         const auto logits = model::logits(network, network.run(part)).values;
         return std::memcmp(logits.data(), &all[first * classes], logits.size() * sizeof(float)) == 0;
     };
-    return equals_part_of_all(0, 1) && equals_part_of_all(63, 1) && equals_part_of_all(7, 5) && equals_part_of_all(30, 16);
+    return equals_part_of_all(0, 1) && equals_part_of_all(63, 1) && equals_part_of_all(7, 5) &&
+           equals_part_of_all(30, 16);
 }
 
 int check_model(const std::string& path, const std::string& device, const model::InfoDefaults& defaults) {
@@ -143,20 +157,31 @@ int check_model(const std::string& path, const std::string& device, const model:
     }
     const auto& report = optimised->report();
     const bool agrees = largest <= 1e-4 * std::max(1.0, scale) && same_top == batch.count;
-    line("network", path + ", " + std::to_string(expected.logits.columns) + " outputs, input " + std::to_string(batch.height) + "x" + std::to_string(batch.width));
+    line("network", path + ", " + std::to_string(expected.logits.columns) + " outputs, input " +
+                        std::to_string(batch.height) + "x" + std::to_string(batch.width));
     line("device", report.device);
     line("head", report.cut_at_head ? "last Linear found: features come from the graph, logits from openset's own head"
                                     : "no Linear at the end: logits come from the network itself");
     char figures[256];
-    std::snprintf(figures, sizeof figures, "largest difference in a logit %.2g (logits up to %.3g), same likeliest label for %d of %d noise pictures", largest,
-                  scale, same_top, batch.count);
+    std::snprintf(
+        figures, sizeof figures,
+        "largest difference in a logit %.2g (logits up to %.3g), same likeliest label for %d of %d noise pictures",
+        largest, scale, same_top, batch.count);
     line("agreement", figures);
-    line("same bits", same_bits_in_any_batch(*optimised, file.info.preprocess) ? "alone and in batches of 5, 16 and 64: yes" : "alone and in batches of 5, 16 and 64: NO");
-    if (report.picture_by_picture) line("batches", "holds operations whose bits depend on the batch: pictures run one by one, to keep rows independent of it");
-    std::snprintf(figures, sizeof figures, "%.1f ms a picture as saved, %.1f ms optimised (batch of 8, one thread)", expected.milliseconds_a_picture,
-                  got.milliseconds_a_picture);
+    line("same bits", same_bits_in_any_batch(*optimised, file.info.preprocess)
+                          ? "alone and in batches of 5, 16 and 64: yes"
+                          : "alone and in batches of 5, 16 and 64: NO");
+    if (report.picture_by_picture)
+        line(
+            "batches",
+            "holds operations whose bits depend on the batch: pictures run one by one, to keep rows independent of it");
+    std::snprintf(figures, sizeof figures, "%.1f ms a picture as saved, %.1f ms optimised (batch of 8, one thread)",
+                  expected.milliseconds_a_picture, got.milliseconds_a_picture);
     line("speed", figures);
-    std::cout << (agrees ? "\nthe optimised network agrees with the one that was saved\n" : "\nthe optimised network DISAGREES with the one that was saved: use --no-optimise, and report it\n");
+    std::cout
+        << (agrees
+                ? "\nthe optimised network agrees with the one that was saved\n"
+                : "\nthe optimised network DISAGREES with the one that was saved: use --no-optimise, and report it\n");
     return agrees ? cli::exit_done : cli::exit_failed;
 }
 
@@ -165,10 +190,15 @@ int check_model(const std::string& path, const std::string& device, const model:
 int main(int argc, char** argv) {
     std::string model_path, device = "auto";
     cli::NetworkDefaults defaults;
-    cli::Command command("openset doctor", "Says what this machine has and what will be slow; with --model, whether a network runs as it should.",
-                         {{"openset doctor", "libraries, processor, threads"}, {"openset doctor --model cats8.pt", "load it, compare optimised and plain, time it"}});
+    cli::Command command(
+        "openset doctor",
+        "Says what this machine has and what will be slow; with --model, whether a network runs as it should.",
+        {{"openset doctor", "libraries, processor, threads"},
+         {"openset doctor --model cats8.pt", "load it, compare optimised and plain, time it"}});
     command.app().add_option("--model", model_path, "network to try")->type_name("FILE");
     command.app().add_option("--device", device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     defaults.add_options(command.app());
-    return command.main(argc, argv, [&] { return model_path.empty() ? check_machine() : check_model(model_path, device, defaults.read()); });
+    return command.main(argc, argv, [&] {
+        return model_path.empty() ? check_machine() : check_model(model_path, device, defaults.read());
+    });
 }

@@ -58,12 +58,14 @@ int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurre
 void add_options(CLI::App& app, InferOptions& options) {
     cli::add_names(app, "PATH", options.paths, "pictures, folders of pictures, or - for one picture on standard input");
     app.add_option("-c,--config", options.config, "pipeline config (JSON)")->type_name("FILE")->required();
-    app.add_option("-o,--output", options.output.file, "file for the rows, whole or not at all; - is standard output")->type_name("FILE");
+    app.add_option("-o,--output", options.output.file, "file for the rows, whole or not at all; - is standard output")
+        ->type_name("FILE");
     app.add_option("-f,--format", options.output.format,
                    "jsonl, csv or table; auto: by the output's ending, table on a terminal, else jsonl")
         ->type_name("FORMAT")
         ->check(cli::one_of({"auto", "jsonl", "csv", "table"}));
-    app.add_option("--files-from", options.files_from, "read names of pictures and folders from FILE, one a line; - is standard input")
+    app.add_option("--files-from", options.files_from,
+                   "read names of pictures and folders from FILE, one a line; - is standard input")
         ->type_name("FILE");
     app.add_flag("--closed-set", options.closed_set, "the classifier alone; rejects nothing");
     app.add_flag("--dry-run", options.dry_run, "check the config, load the networks, count the inputs, and stop");
@@ -71,17 +73,22 @@ void add_options(CLI::App& app, InferOptions& options) {
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
     more_flag("--print-config", options.print_config, "print the config in full, with defaults and flags, and stop");
-    more_flag("--all-stages", options.runner.all_stages, "run every stage for every picture and report all of them; same verdicts");
-    more("--top", options.runner.top, "labels to list for a classified picture (default 5)")->type_name("N")->check(cli::whole_number(0, 1'000'000));
+    more_flag("--all-stages", options.runner.all_stages,
+              "run every stage for every picture and report all of them; same verdicts");
+    more("--top", options.runner.top, "labels to list for a classified picture (default 5)")
+        ->type_name("N")
+        ->check(cli::whole_number(0, 1'000'000));
     more("--gate-rule", options.overrides.gate_rule, "instead of the config's /gate/rule: top-k, mass or top-1")
         ->type_name("RULE")
         ->check(cli::one_of({"top-k", "mass", "top-1"}));
     more("--gate-top-k", options.overrides.gate_top_k, "instead of /gate/k")->type_name("K");
     more("--gate-min-mass", options.overrides.gate_min_mass, "instead of /gate/min_mass")->type_name("P");
     more("--species-min", options.overrides.species_min, "instead of /species/min_probability")->type_name("P");
-    more("--classifier-min", options.overrides.classifier_min, "instead of /classifier/min_probability")->type_name("P");
+    more("--classifier-min", options.overrides.classifier_min, "instead of /classifier/min_probability")
+        ->type_name("P");
     more("--labels", options.labels,
-         "label names, one a line, for a network that carries none; for another stage than the classifier: gate=FILE, species=FILE")
+         "label names, one a line, for a network that carries none; for another stage than the classifier: gate=FILE, "
+         "species=FILE")
         ->type_name("[STAGE=]FILE")
         ->expected(1)
         ->allow_extra_args(false) // one FILE a flag: what follows is a picture
@@ -97,11 +104,18 @@ void add_options(CLI::App& app, InferOptions& options) {
     more("--exif-orientation", options.exif_orientation, "ignore (as in training with Pillow) or apply")
         ->type_name("WHAT")
         ->check(cli::one_of({"ignore", "apply"}));
-    more("-b,--batch", options.runner.batch, "most pictures a forward pass (default 8)")->type_name("N")->check(cli::whole_number(1, 4096));
-    more("-j,--jobs", options.runner.jobs, "decode threads (default: one a core)")->type_name("N")->check(cli::whole_number(1, 1024));
-    more("--threads", options.runner.threads, "inference threads (default: one a core; one on a GPU)")->type_name("N")->check(cli::whole_number(1, 1024));
+    more("-b,--batch", options.runner.batch, "most pictures a forward pass (default 8)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, 4096));
+    more("-j,--jobs", options.runner.jobs, "decode threads (default: one a core)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, 1024));
+    more("--threads", options.runner.threads, "inference threads (default: one a core; one on a GPU)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, 1024));
     more("--device", options.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
-    more_flag("--no-optimise,--no-optimize", options.no_optimise, "run the networks as they were saved: slower, for comparison");
+    more_flag("--no-optimise,--no-optimize", options.no_optimise,
+              "run the networks as they were saved: slower, for comparison");
     more("--progress", options.output.progress, "auto, always, never or json (lines on standard error)")
         ->type_name("WHEN")
         ->check(cli::one_of({"auto", "always", "never", "json"}));
@@ -125,14 +139,17 @@ std::vector<cascade::ConfigOverride> config_overrides(const CLI::App& app, const
         add("--gate-min-mass", "/gate/min_mass", io::shortest(flags.gate_min_mass));
     }
     if (given("--species-min")) add("--species-min", "/species/min_probability", io::shortest(flags.species_min));
-    if (given("--classifier-min")) add("--classifier-min", "/classifier/min_probability", io::shortest(flags.classifier_min));
+    if (given("--classifier-min"))
+        add("--classifier-min", "/classifier/min_probability", io::shortest(flags.classifier_min));
     return overrides;
 }
 
 /// The files of --labels, for stages that the config has.
-std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector<std::string>& flags, const cascade::PipelineConfig& config) {
-    static const std::map<std::string, cascade::Stage> stages = {
-        {"gate", cascade::Stage::gate}, {"species", cascade::Stage::species}, {"classifier", cascade::Stage::classifier}};
+std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector<std::string>& flags,
+                                                               const cascade::PipelineConfig& config) {
+    static const std::map<std::string, cascade::Stage> stages = {{"gate", cascade::Stage::gate},
+                                                                 {"species", cascade::Stage::species},
+                                                                 {"classifier", cascade::Stage::classifier}};
     std::map<cascade::Stage, std::vector<std::string>> result;
     for (const std::string& flag : flags) {
         const auto equals = flag.find('=');
@@ -144,7 +161,8 @@ std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector
         }
         auto labels = cli::read_label_file(named == stages.end() ? flag : flag.substr(equals + 1));
         if (!result.emplace(stage, std::move(labels)).second) {
-            throw Error(ErrorKind::usage, "--labels " + flag + ": a second file for " + name + ", expected one a stage");
+            throw Error(ErrorKind::usage,
+                        "--labels " + flag + ": a second file for " + name + ", expected one a stage");
         }
     }
     return result;
@@ -200,52 +218,63 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
         auto network = torch::load_network(file, options.load);
         const torch::LoadReport& report = network->report();
         record.device = report.device;
-        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source, report.cut_at_head,
-                                   report.picture_by_picture});
+        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
+                                   report.cut_at_head, report.picture_by_picture});
         if (report.picture_by_picture && options.load.optimise) {
-            log_info(file.path.string() + ": holds matrix products beside its last Linear; runs picture by picture, so that rows do not depend on the batch");
+            log_info(file.path.string() + ": holds matrix products beside its last Linear; runs picture by picture, so "
+                                          "that rows do not depend on the batch");
         }
         return network;
     };
-    auto loaded = flow::load_pipeline(config, options.config, loader, {options.closed_set, read_labels(options.labels, config), cli::preprocess_named(options.preprocess)});
+    auto loaded = flow::load_pipeline(
+        config, options.config, loader,
+        {options.closed_set, read_labels(options.labels, config), cli::preprocess_named(options.preprocess)});
     for (std::size_t i = 0; i < loaded.stages.size(); ++i) record.networks[i].stage = to_string(loaded.stages[i].stage);
     for (const std::string& note : loaded.notes) log_warning(note);
     return loaded;
 }
 
-void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record, const infer::Inputs& inputs) {
+void print_dry_run(const InferOptions& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record,
+                   const infer::Inputs& inputs) {
     std::cout << "config " << options.config << ": fine\n";
     for (const io::NetworkRecord& network : record.networks) {
-        std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 " << network.sha256.substr(0, 12) << "\n";
+        std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 "
+                  << network.sha256.substr(0, 12) << "\n";
     }
     if (loaded.pipeline.gate && loaded.pipeline.gate->rule == cascade::GateRule::top_k) {
-        std::cout << "gate: " << loaded.pipeline.gate->accept.size() << " of " << loaded.pipeline.gate->labels.names.size()
+        std::cout << "gate: " << loaded.pipeline.gate->accept.size() << " of "
+                  << loaded.pipeline.gate->labels.names.size()
                   << " labels accepted; a picture it knows nothing about passes with probability "
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
     const auto count = inputs.count(interrupted);
-    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, they come through a pipe") << "; nothing was run\n";
+    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, they come through a pipe")
+              << "; nothing was run\n";
 }
 
 void print_summary(const io::RunRecord& record) {
     const io::RowCounts& counts = record.counts;
     std::string where;
-    for (const auto& [stage, count] : counts.decided_by) where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
+    for (const auto& [stage, count] : counts.decided_by)
+        where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
     char figures[256];
-    std::snprintf(figures, sizeof figures, "%lld pictures in %s (%.1f/s): %lld known, %lld unknown, %lld failed", static_cast<long long>(counts.total()),
-                  cli::duration_text(record.run_seconds).c_str(),
-                  record.run_seconds > 0 ? static_cast<double>(counts.total()) / record.run_seconds : 0.0, static_cast<long long>(counts.known),
-                  static_cast<long long>(counts.unknown), static_cast<long long>(counts.failed));
+    std::snprintf(figures, sizeof figures, "%lld pictures in %s (%.1f/s): %lld known, %lld unknown, %lld failed",
+                  static_cast<long long>(counts.total()), cli::duration_text(record.run_seconds).c_str(),
+                  record.run_seconds > 0 ? static_cast<double>(counts.total()) / record.run_seconds : 0.0,
+                  static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
+                  static_cast<long long>(counts.failed));
     log_notice(figures + (where.empty() ? "" : "; decided by " + where));
 }
 
 /// ended_by  the signal that cut the run short, 0 for none
 int exit_code(const InferOptions& options, const infer::RowOutput& output, int ended_by) {
     if (ended_by != 0) {
-        const std::string kept = options.output.file == "-" ? "every row written is whole" : "the rows so far are whole and stand in " + partial_path(options.output.file).string();
+        const std::string kept = options.output.file == "-" ? "every row written is whole"
+                                                            : "the rows so far are whole and stand in " +
+                                                                  partial_path(options.output.file).string();
         log_error("interrupted; " + kept);
         std::signal(ended_by, SIG_DFL);
-        std::raise(ended_by); // so that shells and schedulers see what ended us
+        std::raise(ended_by);  // so that shells and schedulers see what ended us
         return 128 + ended_by; // the first process of a container is not ended by it
     }
     if (!output.first_failure().empty()) {
@@ -256,8 +285,9 @@ int exit_code(const InferOptions& options, const infer::RowOutput& output, int e
 }
 
 int run(InferOptions& options, const cli::CommonFlags& common) {
-    const auto config = cascade::parse_pipeline_config(cli::read_text_file(options.config), options.config,
-                                                       std::filesystem::path(options.config).parent_path(), options.config_overrides);
+    const auto config =
+        cascade::parse_pipeline_config(cli::read_text_file(options.config), options.config,
+                                       std::filesystem::path(options.config).parent_path(), options.config_overrides);
     if (options.print_config) {
         std::cout << cascade::to_json(with_absolute_paths(config)) << "\n";
         return cli::exit_done;
@@ -265,7 +295,8 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     infer::Inputs inputs(options.paths, options.files_from);
     if (options.output.file != "-") check_place_for_file(options.output.file);
     options.load.optimise = !options.no_optimise;
-    options.runner.decode.exif_orientation = options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
+    options.runner.decode.exif_orientation =
+        options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 
     io::RunRecord record;
     record.openset_version = cli::version;
@@ -280,14 +311,16 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
 
     catch_signals();
-    const bool wants_total = options.output.progress != "never" && (options.output.progress != "auto" || cli::is_terminal(STDERR_FILENO));
+    const bool wants_total =
+        options.output.progress != "never" && (options.output.progress != "auto" || cli::is_terminal(STDERR_FILENO));
     options.output.quiet = common.quiet;
     options.output.colour = common.colour;
     infer::RowOutput output(options.output, loaded.pipeline, wants_total ? inputs.count(interrupted) : std::nullopt);
     const auto run_start = std::chrono::steady_clock::now();
     const auto source = inputs.open();
-    flow::run(loaded.pipeline, loaded.networks(), *source, [&output](const io::Row& row) { return output.receive(row); }, options.runner,
-              interrupted);
+    flow::run(
+        loaded.pipeline, loaded.networks(), *source, [&output](const io::Row& row) { return output.receive(row); },
+        options.runner, interrupted);
     inputs.check_whole();
     record.run_seconds = seconds_since(run_start);
     const int ended_by = interrupting_signal; // a signal from here on comes too late to cut anything short
@@ -297,7 +330,8 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
 
     std::error_code ignored;
     // No record beside a device or a pipe: nobody looks for it there, and /dev is no place for files.
-    if (record.complete && options.output.file != "-" && std::filesystem::is_regular_file(options.output.file, ignored)) {
+    if (record.complete && options.output.file != "-" &&
+        std::filesystem::is_regular_file(options.output.file, ignored)) {
         record.config_json = cascade::to_json(with_absolute_paths(config));
         record.closed_set = options.closed_set;
         record.all_stages = options.runner.all_stages;
@@ -318,10 +352,11 @@ int main(int argc, char** argv) {
     InferOptions options;
     options.runner.jobs = cores();
     options.runner.threads = 0;
-    cli::Command command("openset infer",
-                         "Says of every picture what it is, or where and why it was rejected: gate, species filter, classifier.",
-                         {{"openset infer -c cats.json photos/", "a row a picture, on standard output"},
-                          {"openset infer -c cats.json photos/ -o verdicts.csv", "as CSV, with a record of the run beside it"}});
+    cli::Command command(
+        "openset infer",
+        "Says of every picture what it is, or where and why it was rejected: gate, species filter, classifier.",
+        {{"openset infer -c cats.json photos/", "a row a picture, on standard output"},
+         {"openset infer -c cats.json photos/ -o verdicts.csv", "as CSV, with a record of the run beside it"}});
     command.set_version_detail("LibTorch " + torch::runtime_facts().compiled_version);
     add_options(command.app(), options);
     return command.main(argc, argv, [&] {

@@ -35,7 +35,8 @@ void check_places(const std::vector<NewFile>& files, bool force) {
 }
 
 int run(const InitOptions& options) {
-    const auto imported = cascade::import_reference_config(cli::read_text_file(options.reference), options.reference, options.name);
+    const auto imported =
+        cascade::import_reference_config(cli::read_text_file(options.reference), options.reference, options.name);
     for (const std::string& note : imported.notes) log_warning(note);
     if (options.output == "-") {
         std::cout << imported.config_json << "\n";
@@ -55,7 +56,8 @@ int run(const InitOptions& options) {
         write_file_atomically(file.path, file.text);
         log_notice("wrote " + file.path);
     }
-    log_notice("next: export the networks it names as TorchScript, then openset infer -c " + output + " --dry-run PHOTOS");
+    log_notice("next: export the networks it names as TorchScript, then openset infer -c " + output +
+               " --dry-run PHOTOS");
     return cli::exit_done;
 }
 
@@ -63,12 +65,19 @@ int run(const InitOptions& options) {
 
 int main(int argc, char** argv) {
     InitOptions options;
-    cli::Command command("openset init", "Writes a pipeline config, made from the reference system's classification.config.",
-                         {{"openset init --from-reference classification.config --name spaniels", "writes spaniels.json and its label files"},
-                          {"openset init --from-reference classification.config --name cars -o -", "prints the config"}});
-    command.app().add_option("--from-reference", options.reference, "the reference system's classification.config")->type_name("FILE")->required();
+    cli::Command command(
+        "openset init", "Writes a pipeline config, made from the reference system's classification.config.",
+        {{"openset init --from-reference classification.config --name spaniels",
+          "writes spaniels.json and its label files"},
+         {"openset init --from-reference classification.config --name cars -o -", "prints the config"}});
+    command.app()
+        .add_option("--from-reference", options.reference, "the reference system's classification.config")
+        ->type_name("FILE")
+        ->required();
     command.app().add_option("--name", options.name, "which of its MODELS")->type_name("NAME")->required();
-    command.app().add_option("-o,--output", options.output, "config to write (default NAME.json); - prints it")->type_name("FILE");
+    command.app()
+        .add_option("-o,--output", options.output, "config to write (default NAME.json); - prints it")
+        ->type_name("FILE");
     command.app().add_flag("--force", options.force, "replace files that exist");
     command.app().add_flag("--dry-run", options.dry_run, "say what would be written, and stop");
     return command.main(argc, argv, [&] { return run(options); });

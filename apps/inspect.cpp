@@ -19,7 +19,9 @@ std::string megabytes(std::uint64_t bytes) {
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
 }
 
-std::string size_text(const image::Size& size) { return std::to_string(size.height) + "x" + std::to_string(size.width) + " (height x width)"; }
+std::string size_text(const image::Size& size) {
+    return std::to_string(size.height) + "x" + std::to_string(size.width) + " (height x width)";
+}
 
 std::string preprocess_text(const image::PreprocessSpec& spec) {
     static constexpr const char* interpolations[] = {"bilinear", "bicubic", "nearest"};
@@ -53,12 +55,13 @@ void print_text(const model::NetworkFile& file, bool all_labels) {
     line("described by", file.info_source);
     line("weights", std::to_string(tensor_records) + " tensors, " + megabytes(tensor_bytes) +
                         (has_debug_records ? "; carries debug records (source lines of where it was made)" : ""));
-    line("activation", info.activation == model::Activation::softmax ? "softmax (one label a picture)" : "sigmoid (any number of labels a picture)");
+    line("activation", info.activation == model::Activation::softmax ? "softmax (one label a picture)"
+                                                                     : "sigmoid (any number of labels a picture)");
     line("head", info.head);
     line("preprocess", preprocess_text(info.preprocess));
     std::ostringstream numbers;
-    numbers << "mean " << info.preprocess.mean[0] << " " << info.preprocess.mean[1] << " " << info.preprocess.mean[2] << ", std "
-            << info.preprocess.std[0] << " " << info.preprocess.std[1] << " " << info.preprocess.std[2];
+    numbers << "mean " << info.preprocess.mean[0] << " " << info.preprocess.mean[1] << " " << info.preprocess.mean[2]
+            << ", std " << info.preprocess.std[0] << " " << info.preprocess.std[1] << " " << info.preprocess.std[2];
     line("normalise", numbers.str());
     line("license", info.license);
     line("source", info.source);
@@ -88,9 +91,13 @@ int main(int argc, char** argv) {
     bool all_labels = false;
     cli::NetworkDefaults defaults;
     cli::Command command("openset inspect", "Says what a network file is: labels, preprocessing, size, hash.",
-                         {{"openset inspect cats8.pt", "labels, preprocessing, hash"}, {"openset inspect cats8.pt -f json", "the same for programs"}});
+                         {{"openset inspect cats8.pt", "labels, preprocessing, hash"},
+                          {"openset inspect cats8.pt -f json", "the same for programs"}});
     command.app().add_option("FILE", path, "network (TorchScript archive)")->required();
-    command.app().add_option("-f,--format", format, "text or json")->type_name("FORMAT")->check(cli::one_of({"text", "json"}));
+    command.app()
+        .add_option("-f,--format", format, "text or json")
+        ->type_name("FORMAT")
+        ->check(cli::one_of({"text", "json"}));
     command.app().add_flag("--all-labels", all_labels, "list every label, however many");
     defaults.add_options(command.app());
     return command.main(argc, argv, [&] {

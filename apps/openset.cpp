@@ -64,7 +64,8 @@ std::optional<fs::path> find_command(const std::string& name) {
     }
     for (const fs::path& folder : folders) {
         const fs::path candidate = folder / program;
-        if (!folder.empty() && fs::is_regular_file(candidate, ignored) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+        if (!folder.empty() && fs::is_regular_file(candidate, ignored) && ::access(candidate.c_str(), X_OK) == 0)
+            return candidate;
     }
     return std::nullopt;
 }
@@ -81,10 +82,12 @@ int become(const std::string& name, char** arguments) {
         std::vector<std::string> names;
         for (const CommandEntry& command : commands) names.emplace_back(command.name);
         if (std::ranges::find(names, name) != names.end()) {
-            std::cerr << "openset: openset-" << name << " is not installed: looked beside openset, in libexec/openset and in PATH\n";
+            std::cerr << "openset: openset-" << name
+                      << " is not installed: looked beside openset, in libexec/openset and in PATH\n";
             return cli::exit_failed;
         }
-        std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names) << "; openset --help lists them\n";
+        std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names)
+                  << "; openset --help lists them\n";
         return cli::exit_usage;
     }
     for (const auto& [variable, value] : cli::blas_environment(cli::this_processor())) {
@@ -119,7 +122,8 @@ int main(int argc, char** argv) {
     }
     if (first.starts_with('-')) {
         const std::vector<std::string> flags = {"--help", "--version"};
-        std::cerr << "openset: unknown option " << first << did_you_mean(first, flags) << "; options follow the command: openset COMMAND [options]\n";
+        std::cerr << "openset: unknown option " << first << did_you_mean(first, flags)
+                  << "; options follow the command: openset COMMAND [options]\n";
         return cli::exit_usage;
     }
     return become(first, argv + 1);

@@ -9,7 +9,8 @@ ProcessorFacts this_processor() {
     facts.intel = __builtin_cpu_is("intel") != 0;
     facts.avx2_fma = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
     facts.avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512cd") != 0 &&
-                   __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+                   __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+                   __builtin_cpu_supports("avx512vl") != 0;
     facts.avx512_bf16 = __builtin_cpu_supports("avx512bf16") != 0;
 #endif
     return facts;

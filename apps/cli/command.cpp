@@ -106,7 +106,8 @@ void Command::explain(const CLI::ParseError& error) const {
         message = "unknown option " + flag + did_you_mean(flag, option_names(app_));
         break;
     }
-    print_error(name_.substr(name_.find(' ') == std::string::npos ? 0 : name_.find(' ') + 1) + ": " + message + (message.ends_with('?') ? " See " : "; see ") + name_ + " --help");
+    print_error(name_.substr(name_.find(' ') == std::string::npos ? 0 : name_.find(' ') + 1) + ": " + message +
+                (message.ends_with('?') ? " See " : "; see ") + name_ + " --help");
 }
 
 int Command::parse(int argc, char** argv, bool& answered) {
@@ -117,7 +118,8 @@ int Command::parse(int argc, char** argv, bool& answered) {
         // --help is an answer even where a required option is missing.
         if (!help_ && !help_all_ && !version_) {
             // The flags may not have been read before the mistake was met.
-            const bool json = std::any_of(argv + 1, argv + argc, [](const char* argument) { return std::string_view(argument) == "--log-json"; });
+            const bool json = std::any_of(
+                argv + 1, argv + argc, [](const char* argument) { return std::string_view(argument) == "--log-json"; });
             set_up_log({LogLevel::error, json, false, false});
             explain(error);
             return exit_usage;
@@ -146,7 +148,8 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     bool answered = false;
     const int code = parse(argc, argv, answered);
     if (answered) return code;
-    set_up_log({log_level(common_), common_.log_json, use_colour(common_.colour, STDERR_FILENO), is_terminal(STDERR_FILENO)});
+    set_up_log(
+        {log_level(common_), common_.log_json, use_colour(common_.colour, STDERR_FILENO), is_terminal(STDERR_FILENO)});
     try {
         return run();
     } catch (const Error& error) {
@@ -160,7 +163,8 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     return exit_failed;
 }
 
-CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::string>& names, const std::string& description) {
+CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::string>& names,
+                       const std::string& description) {
     // Only options with allow_extra_args take [a,b] apart, but without it a positional stops at the number of values it
     // expects. That number is not checked where the policy is TakeAll.
     return app.add_option(name, names, description)
@@ -187,7 +191,8 @@ CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
             const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
             const bool whole = code == std::errc() && end == value.data() + value.size();
             if (whole && number >= smallest && number <= largest) return std::string();
-            return "\"" + value + "\", expected a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest);
+            return "\"" + value + "\", expected a whole number from " + std::to_string(smallest) + " to " +
+                   std::to_string(largest);
         },
         "");
 }

@@ -55,7 +55,8 @@ private:
 };
 
 /// Positionals, any number of them, as they stand in argv: CLI11's vector options take `[a,b]` for a list of two.
-CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::string>& names, const std::string& description);
+CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::string>& names,
+                       const std::string& description);
 
 /// A check for CLI11 options: one of the given words, else a message with a did-you-mean.
 CLI::Validator one_of(const std::vector<std::string>& words);

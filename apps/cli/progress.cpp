@@ -29,9 +29,11 @@ void Progress::show(const io::RowCounts& counts) const {
     const double per_second = rate(counts);
     if (style_ == ProgressStyle::json) {
         const std::string total = total_ ? std::to_string(*total_) : "null";
-        std::fprintf(stderr, "{\"done\": %lld, \"total\": %s, \"known\": %lld, \"unknown\": %lld, \"failed\": %lld, \"rate\": %.2f}\n", done,
-                     total.c_str(), static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
-                     static_cast<long long>(counts.failed), per_second);
+        std::fprintf(
+            stderr,
+            "{\"done\": %lld, \"total\": %s, \"known\": %lld, \"unknown\": %lld, \"failed\": %lld, \"rate\": %.2f}\n",
+            done, total.c_str(), static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
+            static_cast<long long>(counts.failed), per_second);
         return;
     }
     std::string text = std::to_string(done);
@@ -39,15 +41,18 @@ void Progress::show(const io::RowCounts& counts) const {
         text += "/" + std::to_string(*total_) + " (" + std::to_string(100 * done / *total_) + " %)";
         if (per_second > 0) text += "  ETA " + duration_text(static_cast<double>(*total_ - done) / per_second);
     }
-    std::fprintf(stderr, "%s%s  %.1f/s  known %lld, unknown %lld, failed %lld%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "",
-                 text.c_str(), per_second, static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
+    std::fprintf(stderr, "%s%s  %.1f/s  known %lld, unknown %lld, failed %lld%s",
+                 style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(), per_second,
+                 static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
                  static_cast<long long>(counts.failed), style_ == ProgressStyle::line ? "" : "\n");
 }
 
 void Progress::update(const io::RowCounts& counts) {
     if (style_ == ProgressStyle::none || Clock::now() < next_) return;
     show(counts);
-    next_ = Clock::now() + std::chrono::milliseconds(style_ == ProgressStyle::lines ? 5000 : style_ == ProgressStyle::json ? 1000 : 100);
+    next_ = Clock::now() + std::chrono::milliseconds(style_ == ProgressStyle::lines  ? 5000
+                                                     : style_ == ProgressStyle::json ? 1000
+                                                                                     : 100);
 }
 
 void Progress::finish(const io::RowCounts& counts) {

@@ -64,8 +64,8 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
                                                                    : "is no regular file (a FIFO, socket or device)");
     }
     if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
-        throw Error(ErrorKind::unreadable, std::to_string(status.st_size) + " bytes, expected at most " +
-                                               std::to_string(max_bytes));
+        throw Error(ErrorKind::unreadable,
+                    std::to_string(status.st_size) + " bytes, expected at most " + std::to_string(max_bytes));
     }
     return read_to_end(file.value(), static_cast<std::size_t>(status.st_size), max_bytes);
 }

@@ -95,7 +95,8 @@ struct CsvColumn {
 };
 
 template <typename Figures>
-void add_label_columns(std::vector<CsvColumn>& columns, const std::string& stage, std::optional<Figures> Row::*figures) {
+void add_label_columns(std::vector<CsvColumn>& columns, const std::string& stage,
+                       std::optional<Figures> Row::*figures) {
     const auto column = [&](const char* name, auto text_of) {
         columns.push_back({stage + "_" + name, [figures, text_of](const Row& row) {
                                return row.*figures ? text_of(*(row.*figures)) : std::string();
@@ -136,9 +137,8 @@ std::vector<CsvColumn> csv_columns(const RowLayout& layout) {
                                                                                : std::string();
                            }});
     }
-    columns.push_back({"classifier_top", [](const Row& row) {
-                           return row.classifier ? csv_list(row.classifier->top) : std::string();
-                       }});
+    columns.push_back({"classifier_top",
+                       [](const Row& row) { return row.classifier ? csv_list(row.classifier->top) : std::string(); }});
     columns.push_back({"path_base64", [](const Row& row) { return is_utf8(row.path) ? "" : base64(row.path); }});
     return columns;
 }
@@ -184,7 +184,8 @@ public:
     void write(const Row& row) override {
         const std::string probability = row.verdict.probability ? percent(*row.verdict.probability) : "";
         std::string line = coloured(padded(printable(row.verdict.label), 24), row.verdict.outcome) +
-                           padded(probability, 7) + padded(std::string(decided_by(row.verdict)), 12) + printable(row.path);
+                           padded(probability, 7) + padded(std::string(decided_by(row.verdict)), 12) +
+                           printable(row.path);
         const std::string why = reason(row);
         if (!why.empty()) line += "  (" + why + ")";
         sink_.write(line + "\n");
@@ -195,7 +196,8 @@ public:
                            " known, " + std::to_string(counts.unknown) + " unknown, " + std::to_string(counts.failed) +
                            " failed";
         std::string where;
-        for (const auto& [stage, count] : counts.decided_by) where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
+        for (const auto& [stage, count] : counts.decided_by)
+            where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
         if (!where.empty()) line += "   (decided by: " + where + ")";
         sink_.write(line + "\n");
     }
@@ -229,7 +231,9 @@ private:
 
     std::string coloured(const std::string& text, Outcome outcome) const {
         if (!colour_) return text;
-        const char* code = outcome == Outcome::known ? "\x1b[32m" : outcome == Outcome::unknown ? "\x1b[33m" : "\x1b[31m";
+        const char* code = outcome == Outcome::known     ? "\x1b[32m"
+                           : outcome == Outcome::unknown ? "\x1b[33m"
+                                                         : "\x1b[31m";
         return code + text + "\x1b[0m";
     }
 

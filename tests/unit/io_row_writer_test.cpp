@@ -23,17 +23,19 @@ Row known_row() {
     row.verdict = {Outcome::known, "Bombay", Stage::classifier, 0.991};
     row.gate = GateFigures{{285, "Egyptian_cat", 0.61}, 0.93, 1, true};
     row.species = SpeciesFigures{{1, "cat", 0.999}, true};
-    row.classifier = ClassifierFigures{{3, "Bombay", 0.991}, 11.2F, std::nullopt, {{3, "Bombay", 0.991}, {0, "Abyssinian", 0.004}}};
+    row.classifier =
+        ClassifierFigures{{3, "Bombay", 0.991}, 11.2F, std::nullopt, {{3, "Bombay", 0.991}, {0, "Abyssinian", 0.004}}};
     return row;
 }
 
 TEST(JsonLine, HasTheKeysOfTheInterfaceInTheirOrder) {
-    EXPECT_EQ(to_json_line(known_row()),
-              R"({"path": "a/b.jpg", "verdict": "Bombay", "outcome": "known", "decided_by": "classifier", "probability": 0.991, )"
-              R"("gate": {"id": 285, "label": "Egyptian_cat", "probability": 0.61, "mass": 0.93, "rank": 1, "pass": true}, )"
-              R"("species": {"id": 1, "label": "cat", "probability": 0.999, "pass": true}, )"
-              R"("classifier": {"id": 3, "label": "Bombay", "probability": 0.991, "max_logit": 11.2, )"
-              R"("top": [{"id": 3, "label": "Bombay", "probability": 0.991}, {"id": 0, "label": "Abyssinian", "probability": 0.004}]}})");
+    EXPECT_EQ(
+        to_json_line(known_row()),
+        R"({"path": "a/b.jpg", "verdict": "Bombay", "outcome": "known", "decided_by": "classifier", "probability": 0.991, )"
+        R"("gate": {"id": 285, "label": "Egyptian_cat", "probability": 0.61, "mass": 0.93, "rank": 1, "pass": true}, )"
+        R"("species": {"id": 1, "label": "cat", "probability": 0.999, "pass": true}, )"
+        R"("classifier": {"id": 3, "label": "Bombay", "probability": 0.991, "max_logit": 11.2, )"
+        R"("top": [{"id": 3, "label": "Bombay", "probability": 0.991}, {"id": 0, "label": "Abyssinian", "probability": 0.004}]}})");
 }
 
 TEST(JsonLine, LeavesOutTheProbabilityAndLaterStagesOfARejectedPicture) {
@@ -42,9 +44,10 @@ TEST(JsonLine, LeavesOutTheProbabilityAndLaterStagesOfARejectedPicture) {
     row.gate->pass = false;
     row.species.reset();
     row.classifier.reset();
-    EXPECT_EQ(to_json_line(row),
-              R"({"path": "a/b.jpg", "verdict": "unknown", "outcome": "unknown", "decided_by": "gate", )"
-              R"("gate": {"id": 285, "label": "Egyptian_cat", "probability": 0.61, "mass": 0.93, "rank": 1, "pass": false}})");
+    EXPECT_EQ(
+        to_json_line(row),
+        R"({"path": "a/b.jpg", "verdict": "unknown", "outcome": "unknown", "decided_by": "gate", )"
+        R"("gate": {"id": 285, "label": "Egyptian_cat", "probability": 0.61, "mass": 0.93, "rank": 1, "pass": false}})");
 }
 
 TEST(JsonLine, PutsTheErrorOfAFailedPictureAfterDecidedBy) {
@@ -52,8 +55,9 @@ TEST(JsonLine, PutsTheErrorOfAFailedPictureAfterDecidedBy) {
     row.path = "b.jpg";
     row.verdict = {Outcome::failed, "failed", std::nullopt, std::nullopt};
     row.failure = Failure{"truncated", "ends early"};
-    EXPECT_EQ(to_json_line(row), R"({"path": "b.jpg", "verdict": "failed", "outcome": "failed", "decided_by": "decode", )"
-                                 R"("error": {"kind": "truncated", "message": "ends early"}})");
+    EXPECT_EQ(to_json_line(row),
+              R"({"path": "b.jpg", "verdict": "failed", "outcome": "failed", "decided_by": "decode", )"
+              R"("error": {"kind": "truncated", "message": "ends early"}})");
 }
 
 TEST(JsonLine, GivesAPathThatIsNotUtf8InBase64) {
@@ -72,7 +76,8 @@ TEST(JsonLine, EscapesQuotesAndControlBytes) {
 TEST(JsonLine, ListsAllLabelsOfAMultiLabelClassifierBeforeTheTop) {
     Row row = known_row();
     row.classifier->labels = {{{3, "Bombay", 0.991}}};
-    EXPECT_NE(to_json_line(row).find(R"("max_logit": 11.2, "labels": [{"id": 3, "label": "Bombay", "probability": 0.991}], "top": [)"),
+    EXPECT_NE(to_json_line(row).find(
+                  R"("max_logit": 11.2, "labels": [{"id": 3, "label": "Bombay", "probability": 0.991}], "top": [)"),
               std::string::npos);
 }
 
@@ -93,13 +98,14 @@ std::string csv_of(const Row& row, const RowLayout& layout) {
 }
 
 TEST(Csv, HasOneColumnAKeyForTheStagesOfThePipeline) {
-    EXPECT_EQ(csv_of(known_row(), {true, true, false, false}),
-              "path,verdict,outcome,decided_by,error_kind,error_message,probability,"
-              "gate_id,gate_label,gate_probability,gate_mass,gate_rank,gate_pass,"
-              "species_id,species_label,species_probability,species_pass,"
-              "classifier_id,classifier_label,classifier_probability,classifier_max_logit,classifier_top,path_base64\r\n"
-              "a/b.jpg,Bombay,known,classifier,,,0.991,285,Egyptian_cat,0.61,0.93,1,true,1,cat,0.999,true,"
-              "3,Bombay,0.991,11.2,Bombay:0.991;Abyssinian:0.004,\r\n");
+    EXPECT_EQ(
+        csv_of(known_row(), {true, true, false, false}),
+        "path,verdict,outcome,decided_by,error_kind,error_message,probability,"
+        "gate_id,gate_label,gate_probability,gate_mass,gate_rank,gate_pass,"
+        "species_id,species_label,species_probability,species_pass,"
+        "classifier_id,classifier_label,classifier_probability,classifier_max_logit,classifier_top,path_base64\r\n"
+        "a/b.jpg,Bombay,known,classifier,,,0.991,285,Egyptian_cat,0.61,0.93,1,true,1,cat,0.999,true,"
+        "3,Bombay,0.991,11.2,Bombay:0.991;Abyssinian:0.004,\r\n");
 }
 
 TEST(Csv, QuotesFieldsThatHoldCommasQuotesOrLineEnds) {
@@ -122,7 +128,9 @@ TEST(Table, EndsWithTheCountsAndSaysWhyAPictureWasRejected) {
     writer->finish(counts);
     EXPECT_NE(sink.text.find("Bombay                  99.1 % classifier  a/b.jpg\n"), std::string::npos) << sink.text;
     EXPECT_NE(sink.text.find("b?[31m.jpg  (looks like cat, 99.9 %)\n"), std::string::npos) << sink.text;
-    EXPECT_NE(sink.text.find("\n2 pictures: 1 known, 1 unknown, 0 failed   (decided by: classifier 1, species 1)\n"), std::string::npos) << sink.text;
+    EXPECT_NE(sink.text.find("\n2 pictures: 1 known, 1 unknown, 0 failed   (decided by: classifier 1, species 1)\n"),
+              std::string::npos)
+        << sink.text;
 }
 
 TEST(Utf8, IsToldFromOtherBytes) {

@@ -6,8 +6,8 @@
 
 namespace openset {
 
-/// Where results go. Every method throws Error(output) when the bytes cannot be written, naming the file and the reason.
-/// Not thread-safe.
+/// Where results go. Every method throws Error(output) when the bytes cannot be written, naming the file and the
+/// reason. Not thread-safe.
 class ByteSink {
 public:
     virtual ~ByteSink() = default;
@@ -21,11 +21,12 @@ public:
 /// The name a result file carries while it is being written: `<path>.partial`.
 std::filesystem::path partial_path(const std::filesystem::path& path);
 
-/// Throws Error(output) where the file's folder is missing or a folder has its name: to be told before the work is done.
+/// Throws Error(output) where the file's folder is missing or a folder has its name: to be told before the work is
+/// done.
 void check_place_for_file(const std::filesystem::path& path);
 
-/// A file that stands under its name only when whole: written as `<path>.partial` (an older one is replaced), synced and
-/// renamed by commit(). Without commit() the partial file stays. Something there that is no regular file
+/// A file that stands under its name only when whole: written as `<path>.partial` (an older one is replaced), synced
+/// and renamed by commit(). Without commit() the partial file stays. Something there that is no regular file
 /// (/dev/null, a FIFO) is written to directly.
 std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path);
 

@@ -38,7 +38,8 @@ struct ClassifierFigures {
 };
 
 struct Failure {
-    std::string kind; ///< not-found, unreadable, empty, not-an-image, unsupported-format, truncated, corrupt, too-large, model
+    std::string
+        kind; ///< not-found, unreadable, empty, not-an-image, unsupported-format, truncated, corrupt, too-large, model
     std::string message;
 };
 
