@@ -221,8 +221,8 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
         record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
                                    report.cut_at_head, report.picture_by_picture});
         if (report.picture_by_picture && options.load.optimise) {
-            log_info(file.path.string() + ": holds matrix products beside its last Linear; runs picture by picture, so "
-                                          "that rows do not depend on the batch");
+            log_info(file.path.string() + ": holds operations whose bits depend on the batch; runs picture by picture, so "
+                                          "that rows do not");
         }
         return network;
     };
