@@ -142,6 +142,7 @@ int check_model(const std::string& path, const std::string& device, const model:
     for (const std::string& assumption : file.assumptions) log_warning(assumption);
     const auto plain = torch::load_network(file, {device, false});
     const auto optimised = torch::load_network(file, {device, true});
+    for (const std::string& warning : optimised->report().warnings) log_warning(warning);
     const auto batch = noise(file.info.preprocess, 8);
     const auto expected = forward(*plain, batch), got = forward(*optimised, batch);
 

@@ -1,5 +1,6 @@
 // openset infer -c CONFIG PATH...: pictures -> verdicts
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -220,6 +221,7 @@ flow::LoadedPipeline load(const InferOptions& options, const cascade::PipelineCo
         record.device = report.device;
         record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
                                    report.cut_at_head, report.picture_by_picture});
+        for (const std::string& warning : report.warnings) log_warning(warning);
         if (report.picture_by_picture && options.load.optimise) {
             log_info(file.path.string() + ": holds operations whose bits depend on the batch; runs picture by picture, so "
                                           "that rows do not");
@@ -266,6 +268,21 @@ void print_summary(const io::RunRecord& record) {
     log_notice(figures + (where.empty() ? "" : "; decided by " + where));
 }
 
+/// An output file replaces an older one; what the run reads it must not replace.
+void refuse_to_replace_inputs(const InferOptions& options, const cascade::PipelineConfig& config, const infer::Inputs& inputs) {
+    const std::string& output = options.output.file;
+    std::vector<std::filesystem::path> read = {options.config, config.classifier.network.model};
+    if (config.gate) read.push_back(config.gate->network.model);
+    if (config.species) read.push_back(config.species->network.model);
+    const bool replaces = std::ranges::any_of(read, [&output](const std::filesystem::path& file) {
+        std::error_code ignored; // what is not there cannot be replaced
+        return std::filesystem::equivalent(file, output, ignored);
+    });
+    if (replaces || inputs.names(output)) {
+        throw Error(ErrorKind::usage, "-o " + output + ": would replace a file that this run reads; choose another name");
+    }
+}
+
 /// ended_by  the signal that cut the run short, 0 for none
 int exit_code(const InferOptions& options, const infer::RowOutput& output, int ended_by) {
     if (ended_by != 0) {
@@ -293,7 +310,11 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         return cli::exit_done;
     }
     infer::Inputs inputs(options.paths, options.files_from);
-    if (options.output.file != "-") check_place_for_file(options.output.file);
+    if (options.output.file != "-") {
+        check_place_for_file(options.output.file);
+        refuse_to_replace_inputs(options, config, inputs);
+        inputs.leave_out(options.output.file);
+    }
     options.load.optimise = !options.no_optimise;
     options.runner.decode.exif_orientation =
         options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;

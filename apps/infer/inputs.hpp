@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -19,6 +20,13 @@ public:
     /// Throws Error(usage) unless one of the two is given, and where the list cannot be opened.
     Inputs(std::vector<std::string> paths, std::string files_from);
 
+    /// The run's own output, its partial file and its record are no inputs where they lie among the pictures.
+    /// output  `-` is standard output
+    void leave_out(const std::string& output);
+
+    /// Whether the output would replace something that the flags name as an input.
+    bool names(const std::string& file) const;
+
     /// To be called once.
     std::unique_ptr<flow::InputSource> open();
 
@@ -35,6 +43,7 @@ private:
     std::vector<std::string> paths_;
     std::string files_from_;
     std::ifstream list_;
+    std::vector<std::filesystem::path> left_out_;
 };
 
 } // namespace openset::infer

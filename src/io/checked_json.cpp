@@ -305,4 +305,14 @@ void CheckedObject::refuse_other_keys() const {
     }
 }
 
+void CheckedObject::refuse_misspelt_keys() const {
+    for (const auto& [key, value] : object_->items()) {
+        if (std::ranges::find(known_keys_, key) != known_keys_.end()) continue;
+        const auto meant = closest_spelling(key, known_keys_);
+        // A key of about the same length is a slip; "license_url" beside "license" is a note.
+        if (!meant || std::max(meant->size(), key.size()) - std::min(meant->size(), key.size()) > 1) continue;
+        problems_->add(pointer_to(pointer_, key), "unknown key" + did_you_mean(key, known_keys_) + " A note needs another name");
+    }
+}
+
 } // namespace openset::io

@@ -102,6 +102,9 @@ public:
     /// Notes every key that was never asked for.
     void refuse_other_keys() const;
 
+    /// Notes every key that was never asked for but looks like one that was: for formats that let notes pass.
+    void refuse_misspelt_keys() const;
+
 private:
     const Json* object_;
     std::string pointer_;

@@ -76,7 +76,7 @@ image::Resize read_resize(io::CheckedObject& object, UnknownKeys unknown_keys) {
     if (const auto value = object.optional("order")) {
         resize.order = read_enum<PassOrder>(*value, pass_orders).value_or(PassOrder::horizontal_first);
     }
-    if (unknown_keys == UnknownKeys::refuse) object.refuse_other_keys();
+    unknown_keys == UnknownKeys::refuse ? object.refuse_other_keys() : object.refuse_misspelt_keys();
     return resize;
 }
 
@@ -110,7 +110,7 @@ std::optional<image::PreprocessSpec> read_preprocess(const io::CheckedValue& val
         // Below the smallest normal float a division by it is no longer one.
         read_channels(*std, std::numeric_limits<float>::min(), "a number above 0", spec.std);
     }
-    if (unknown_keys == UnknownKeys::refuse) object->refuse_other_keys();
+    unknown_keys == UnknownKeys::refuse ? object->refuse_other_keys() : object->refuse_misspelt_keys();
     return spec;
 }
 
@@ -163,6 +163,7 @@ ModelInfo parse_model_info(std::string_view json_text, const std::string& where)
         }
         read_text("license", info.license);
         read_text("source", info.source);
+        object->refuse_misspelt_keys();
     }
     problems.throw_if_any(ErrorKind::model);
     return info;

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <cmath>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
@@ -128,6 +129,15 @@ NamedTensors name_outputs(const jit::IValue& value) {
                           ", expected a tensor of logits, a tuple that starts with one, or a dict with \"logits\"");
     }
     return named;
+}
+
+bool are_probabilities(std::span<const float> row) {
+    double sum = 0;
+    for (const float value : row) {
+        if (!(value >= 0 && value <= 1)) return false;
+        sum += static_cast<double>(value);
+    }
+    return std::abs(sum - 1) < 1e-4;
 }
 
 class TorchScriptNetwork : public ScriptNetwork {
@@ -255,6 +265,10 @@ private:
                                               "); check crop and resize in its openset.json");
         }
         outputs_ = head_ ? head_->classes() : outputs.logits.columns;
+        if (!head_ && outputs_ > 1 && are_probabilities(outputs.logits.row(0))) {
+            report_.warnings.push_back(where_ + ": its outputs look like probabilities, but openset applies the softmax "
+                                                "itself; export the network without its own");
+        }
     }
 
     void check_labels() {

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from openset_cli import BIN, PICTURES, SOUND, CliTest, main
+from openset_cli import BIN, NETWORKS, PICTURES, SOUND, CliTest, main
 
 TOMATO = str(PICTURES / "tomato.png")
 
@@ -35,6 +35,27 @@ class Atomic(CliTest):
         self.assertEqual(output.read_text(), "older\n")
         self.infer(TOMATO, "-o", output)
         self.assertEqual(json.loads(output.read_text())["verdict"], "tomato")
+
+    def test_what_the_run_reads_is_never_replaced(self):
+        photo, network, listed = (self.folder / name for name in ("photo.png", "own.pt", "list.txt"))
+        photo.write_bytes(pathlib.Path(TOMATO).read_bytes())
+        network.write_bytes((NETWORKS / "classifier.pt").read_bytes())
+        listed.write_text(str(photo))
+        config = self.folder / "own.json"
+        config.write_text(json.dumps({"openset": 1, "classifier": {"model": "own.pt"}}))
+        for target, inputs in ((photo, [photo]), (network, [photo]), (config, [photo]), (listed, ["--files-from", listed])):
+            before = target.read_bytes()
+            result = self.infer(*inputs, "-o", target, config=config, code=2)
+            self.assertIn("would replace a file that this run reads", result.messages)
+            self.assertEqual(target.read_bytes(), before)
+
+    def test_an_output_among_the_pictures_is_no_picture(self):
+        photos = self.folder / "photos"
+        photos.mkdir()
+        (photos / "a.png").write_bytes(pathlib.Path(TOMATO).read_bytes())
+        for _ in range(2):  # the second time an older output and its record lie there
+            self.infer(photos, "-o", photos / "rows.jsonl", "--progress", "json")
+            self.assertEqual(len((photos / "rows.jsonl").read_text().splitlines()), 1)
 
     def test_devices_are_written_to_directly(self):
         (self.folder / "null").symlink_to("/dev/null")  # so that a mistake leaves its files here, not in /dev

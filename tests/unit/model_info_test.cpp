@@ -150,6 +150,24 @@ TEST(ModelInfo, AllProblemsAreReportedAtOnce) {
               "cats8.pt: /preprocess: no \"mean\", expected the mean of each channel, scaled to 0..1");
 }
 
+TEST(ModelInfo, ANoteMayHaveAnyNameButAMisspeltKeyIsNoNote) {
+    Json notes = whole();
+    notes["license_url"] = "https://example.org";
+    notes["preprocess"]["comment"] = "as in training";
+    EXPECT_NO_THROW(parse_model_info(notes.dump(), "m.pt"));
+    Json slips = whole();
+    slips["activaton"] = "sigmoid";
+    slips["preprocess"]["resize"]["interpolaton"] = "bicubic";
+    try {
+        parse_model_info(slips.dump(), "m.pt");
+        ADD_FAILURE() << "was read";
+    } catch (const Error& error) {
+        const std::string text = error.what();
+        EXPECT_NE(text.find("m.pt: /activaton: unknown key; did you mean \"activation\"?"), std::string::npos) << text;
+        EXPECT_NE(text.find("m.pt: /preprocess/resize/interpolaton: unknown key"), std::string::npos) << text;
+    }
+}
+
 TEST(ModelInfo, WhatIsNotJsonOrNotAnObjectIsAModelError) {
     for (const std::string text : {"", "{", "[]", "null", "\"openset-model/1\"", "\x80\x02"}) {
         try {

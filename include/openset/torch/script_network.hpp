@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "openset/model/network.hpp"
 #include "openset/model/network_file.hpp"
@@ -19,6 +20,7 @@ struct LoadReport {
     std::string device;              ///< "cpu", "cuda:0"
     bool cut_at_head = false;        ///< features come from the graph, logits from our own head
     bool picture_by_picture = false; ///< a batch goes through one by one, see load_network
+    std::vector<std::string> warnings; ///< what looks wrong: sentences that name the file
 };
 
 class ScriptNetwork : public model::Network {
