@@ -40,9 +40,9 @@ struct PipelineLoadOptions {
 };
 
 /// Reads the network files that the config names, loads them, and resolves the config against their labels. What can be
-/// told without loading a network is told before the first is loaded, all of it at once. file  names the config in
-/// messages Throws Error(usage) for what is wrong with the config, Error(not_found, unreadable or model) for a network
-/// file.
+/// told without loading a network is told before the first is loaded, all of it at once.
+/// file  names the config in messages
+/// Throws Error(usage) for what is wrong with the config, Error(not_found, unreadable or model) for a network file.
 LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::string& file, const NetworkLoader& load,
                              const PipelineLoadOptions& options = {});
 

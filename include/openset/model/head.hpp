@@ -19,8 +19,9 @@ public:
     const std::vector<float>& bias() const { return bias_; }
 
     /// Logits of one row of features, summed in double from feature 0 upwards, bias last, rounded to float once. No
-    /// BLAS: the same bits whatever the batch, the thread count or the processor. features  [features()]    logits
-    /// [classes()]
+    /// BLAS: the same bits whatever the batch, the thread count or the processor.
+    /// features  [features()]
+    /// logits    [classes()]
     void apply(std::span<const float> features, std::span<float> logits) const;
 
 private:

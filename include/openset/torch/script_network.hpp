@@ -36,8 +36,9 @@ public:
 /// output2, ...
 ///
 /// On the CPU equal pictures give equal bits, whatever the batch, their place in it and the number of threads: an
-/// optimised convolutional network has this property by itself. One that still holds matrix products after the cut, or
-/// that is not optimised, does not; it is given the pictures of a batch one by one. CUDA devices make no such promise.
+/// optimised convolutional network has this property by itself. One that holds operations whose kernels are chosen by
+/// the batch, or that is not optimised, does not; it is given the pictures of a batch one by one. CUDA devices make no
+/// such promise.
 ///
 /// Where the preprocessing fixes the input's size the network is tried once on a blank picture.
 /// The caller bounds LibTorch's own threads with prepare_process().
