@@ -31,6 +31,7 @@ struct Item {
     std::int64_t number = 0;
     Input input; ///< its bytes are gone once decoded, unless they are to be kept
     io::Row row;
+    image::Size decoded;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t bytes = 0;               ///< of what waits with it: prepared pictures, kept content
     bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
@@ -239,6 +240,7 @@ private:
             const bool shown = ++warnings_ <= most_warnings_shown;
             (shown ? log_warning : log_info)(item.row.path + ": " + warning);
         }
+        item.decoded = {decoded.picture.height, decoded.picture.width};
         for (const auto& spec : preparations_) {
             item.prepared.push_back(image::resize_crop(decoded.picture, spec));
             item.bytes += std::ssize(item.prepared.back().rgb);
@@ -390,7 +392,8 @@ private:
             item.row.verdict = std::move(*decision.verdict);
             item.decided = true;
         }
-        if (options_.observe) options_.observe({which, item.prepared[preparation_of_[stage]], scores, item.row});
+        if (options_.observe)
+            options_.observe({which, item.decoded, item.prepared[preparation_of_[stage]], scores, item.row});
     }
 
     void hand_on(std::unique_lock<std::mutex>& lock, StageBatch batch) {

@@ -24,6 +24,7 @@ struct StageNetwork {
 /// What one stage did to one picture.
 struct StageObservation {
     cascade::Stage stage;
+    image::Size decoded;            ///< the picture as it was read
     const image::Picture& prepared; ///< resized and cropped
     const cascade::StageScores& scores;
     const io::Row& row; ///< as it stands after this stage
