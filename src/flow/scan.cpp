@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "openset/base/error.hpp"
-#include "openset/base/file_bytes.hpp"
+#include "openset/base/byte_source.hpp"
 
 namespace openset::flow {
 namespace {
@@ -48,7 +48,7 @@ Input failed_input(std::string path, const std::string& message, ErrorKind kind 
 
 Input standard_input() {
     try {
-        return {"-", read_standard_input(), std::nullopt};
+        return {"-", read_to_end({}, *openset::standard_input(), 2000000000, Cancellation()), std::nullopt};
     } catch (const Error& error) {
         return failed_input("-", error.what(), error.kind());
     }
