@@ -6,19 +6,12 @@
 
 #include "openset/base/error.hpp"
 #include "temporary_folder.hpp"
+#include "text_sink.hpp"
 
 namespace openset::io {
 namespace {
 
 using testing::HasSubstr;
-
-class TextSink : public ByteSink {
-public:
-    void write(std::string_view bytes) override { text += bytes; }
-    void flush() override {}
-    void commit() override {}
-    std::string text;
-};
 
 Row known(const std::string& path, const std::string& label) {
     Row row;
@@ -79,9 +72,9 @@ std::string error_of(const std::string& text) {
     return "no error";
 }
 
-class BothFormats : public testing::TestWithParam<RowFormat> {};
+class RowReaderOfBothFormats : public testing::TestWithParam<RowFormat> {};
 
-TEST_P(BothFormats, RowsComeBackAsTheyWereWritten) {
+TEST_P(RowReaderOfBothFormats, RowsComeBackAsTheyWereWritten) {
     const std::string text = written(GetParam(), rows_of_all_kinds);
     const Reading reading = read(text);
     EXPECT_EQ(reading.format, GetParam());
@@ -103,7 +96,7 @@ TEST_P(BothFormats, RowsComeBackAsTheyWereWritten) {
     EXPECT_EQ(reading.torn_bytes, 0U);
 }
 
-TEST_P(BothFormats, AFileCutAnywhereGivesItsWholeRowsAndTheRestIsTorn) {
+TEST_P(RowReaderOfBothFormats, AFileCutAnywhereGivesItsWholeRowsAndTheRestIsTorn) {
     const std::string text = written(GetParam(), rows_of_all_kinds);
     std::vector<std::size_t> ends = {row_header(GetParam(), {.gate = true}).size()};
     for (const RowRecord& row : read(text).rows) ends.push_back(ends.back() + row.bytes.size());
@@ -118,14 +111,14 @@ TEST_P(BothFormats, AFileCutAnywhereGivesItsWholeRowsAndTheRestIsTorn) {
     }
 }
 
-TEST_P(BothFormats, RowsMayBeLongerThanTheReadersBuffer) {
+TEST_P(RowReaderOfBothFormats, RowsMayBeLongerThanTheReadersBuffer) {
     const Row row = known(std::string(300'000, 'x'), "Bombay");
     const Reading reading = read(written(GetParam(), {row, row}));
     ASSERT_EQ(reading.rows.size(), 2U);
     EXPECT_EQ(reading.rows[1].path, row.path);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, BothFormats, testing::Values(RowFormat::jsonl, RowFormat::csv),
+INSTANTIATE_TEST_SUITE_P(Format, RowReaderOfBothFormats, testing::Values(RowFormat::jsonl, RowFormat::csv),
                          [](const auto& format) { return std::string(to_string(format.param)); });
 
 TEST(RowReader, TakesAnEmptyFileForJsonlWithoutRows) {
