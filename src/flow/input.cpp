@@ -29,7 +29,7 @@ private:
 
 class Part : public InputSource {
 public:
-    Part(std::unique_ptr<InputSource> source, Shard shard) : source_(std::move(source)), shard_(shard) {}
+    Part(std::unique_ptr<InputSource> source, io::Shard shard) : source_(std::move(source)), shard_(shard) {}
 
     std::optional<Input> next() override {
         if (!skip_to_ours()) return std::nullopt;
@@ -52,7 +52,7 @@ private:
     }
 
     std::unique_ptr<InputSource> source_;
-    Shard shard_;
+    io::Shard shard_;
     std::int64_t position_ = 0;
 };
 
@@ -68,7 +68,7 @@ std::unique_ptr<InputSource> stream_names(NameList names, const ScanOptions& opt
     return std::make_unique<StreamedNames>(std::move(names), options);
 }
 
-std::unique_ptr<InputSource> take_shard(std::unique_ptr<InputSource> source, Shard shard) {
+std::unique_ptr<InputSource> take_shard(std::unique_ptr<InputSource> source, io::Shard shard) {
     return std::make_unique<Part>(std::move(source), shard);
 }
 

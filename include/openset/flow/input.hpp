@@ -10,6 +10,7 @@
 #include "openset/base/cancellation.hpp"
 #include "openset/flow/name_list.hpp"
 #include "openset/io/row.hpp"
+#include "openset/io/shard.hpp"
 
 /// Which pictures a run is about, in a stable order.
 namespace openset::flow {
@@ -69,13 +70,7 @@ std::unique_ptr<InputSource> stream_names(NameList names, const ScanOptions& opt
 std::unique_ptr<InputSource> scan_tar(std::unique_ptr<ByteSource> bytes, std::string name,
                                       const ScanOptions& options = {});
 
-/// Which of `count` parts of the inputs: those at positions index, index + count, ...
-struct Shard {
-    std::int64_t index = 0; ///< from 0
-    std::int64_t count = 1;
-};
-
 /// One part of the inputs; the others are skipped.
-std::unique_ptr<InputSource> take_shard(std::unique_ptr<InputSource> source, Shard shard);
+std::unique_ptr<InputSource> take_shard(std::unique_ptr<InputSource> source, io::Shard shard);
 
 } // namespace openset::flow

@@ -8,19 +8,10 @@
 #include <vector>
 
 #include "openset/io/row_writer.hpp"
+#include "openset/io/shard.hpp"
 
 /// Run records: what made a row file, beside it as JSON (format openset-run/1).
 namespace openset::io {
-
-/// Every count-th input from the index-th on: index 0 to count - 1.
-struct Shard {
-    std::int64_t index = 0, count = 1;
-
-    bool operator==(const Shard&) const = default;
-};
-
-/// As flags spell it: `0/4`.
-std::string to_string(const Shard& shard);
 
 struct NetworkRecord {
     std::string stage;
