@@ -309,7 +309,7 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
         std::cout << cascade::to_json(with_absolute_paths(config)) << "\n";
         return cli::exit_done;
     }
-    infer::Inputs inputs(options.paths, options.files_from);
+    infer::Inputs inputs({.paths = options.paths, .files_from = options.files_from});
     if (options.output.file != "-") {
         check_place_for_file(options.output.file);
         refuse_to_replace_inputs(options, config, inputs);
@@ -338,11 +338,10 @@ int run(InferOptions& options, const cli::CommonFlags& common) {
     options.output.colour = common.colour;
     infer::RowOutput output(options.output, loaded.pipeline, wants_total ? inputs.count(interrupted) : std::nullopt);
     const auto run_start = std::chrono::steady_clock::now();
-    const auto source = inputs.open();
+    const auto source = inputs.open(interrupted);
     flow::run(
         loaded.pipeline, loaded.networks(), *source, [&output](const io::Row& row) { return output.receive(row); },
         options.runner, interrupted);
-    inputs.check_whole();
     record.run_seconds = seconds_since(run_start);
     const int ended_by = interrupting_signal; // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();
