@@ -32,7 +32,8 @@ struct CommandEntry {
 constexpr std::array commands = {
     CommandEntry{"infer", "pictures -> verdicts (the main job)"},
     CommandEntry{"init", "write a starter config, from the reference system's"},
-    CommandEntry{"inspect", "say what a network file is"},
+    CommandEntry{"merge", "parts made on many machines -> the rows of one run"},
+    CommandEntry{"inspect", "say what a network, a row file or a run record is"},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
 };
 
