@@ -81,13 +81,6 @@ TEST(Decode, BytesThatBeginLikeNoPictureAreNotAnImage) {
 TEST(Decode, OtherFormatsAreUnsupportedAndTheErrorNamesThem) {
     using namespace std::string_view_literals;
     const std::pair<std::string_view, std::string_view> beginnings[] = {
-        {"RIFF\x24\0\0\0WEBPVP8 "sv, "WebP"},
-        {"GIF89a"sv, "GIF"},
-        {"BM\x36\0"sv, "BMP"},
-        {"II*\0\x08"sv, "TIFF"},
-        {"MM\0*\0"sv, "TIFF"},
-        {"P6 2 2 255\n"sv, "PNM"},
-        {"P5\n2 2 255\n"sv, "PNM"},
         {"\0\0\1\0\1\0"sv, "ICO"},
         {"\0\0\0\x0CjP  \r\n\x87\n"sv, "JPEG 2000"},
         {"\0\0\0\x20"
@@ -104,6 +97,7 @@ TEST(Decode, OtherFormatsAreUnsupportedAndTheErrorNamesThem) {
         const Failure failure = failure_of(to_bytes(beginning));
         EXPECT_EQ(failure.kind, "unsupported-format") << name;
         EXPECT_THAT(failure.message, HasSubstr(std::string(name) + " file"));
+        EXPECT_THAT(failure.message, HasSubstr("JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"));
     }
     EXPECT_EQ(kind_of_failure(to_bytes("RIFF\x24\x01\x01\x01WAVEfmt ")), "not-an-image") << "a sound";
 }
@@ -320,7 +314,7 @@ Bytes png_of_letters(const std::optional<PngChunk>& before, const std::optional<
     return png_of_chunks(chunks);
 }
 
-constexpr DecodeOptions apply{.exif_orientation = ExifOrientation::apply};
+const DecodeOptions apply{.exif_orientation = ExifOrientation::apply};
 
 TEST(Orientation, EachOfTheEightIsAppliedToAPng) {
     for (std::uint8_t orientation = 1; orientation <= 8; ++orientation) {
