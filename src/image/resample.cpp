@@ -181,13 +181,18 @@ Range rows_of(const Window& window) { return {window.top, window.top + window.si
 
 View whole(const Picture& picture) { return part_of(picture, {0, picture.width}, {0, picture.height}); }
 
-Picture new_picture(int width, int height) {
-    const std::uint64_t pixels = static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height);
+/// The bytes of a picture; throws where there are too many.
+std::int64_t expect_possible(int width, int height) {
+    const std::int64_t pixels = std::int64_t{width} * height;
     if (pixels > std::numeric_limits<std::int32_t>::max() / channels) {
         throw Error(ErrorKind::too_large, "resampling needs a picture of " + std::to_string(width) + " x " +
                                               std::to_string(height) + " pixels, more than 2^31 - 1 bytes");
     }
-    return {width, height, std::vector<std::uint8_t>(pixels * channels)};
+    return pixels * channels;
+}
+
+Picture new_picture(int width, int height) {
+    return {width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(expect_possible(width, height)))};
 }
 
 Picture copy(const View& view) {
@@ -325,8 +330,7 @@ Picture resample(const Picture& picture, Size to, Interpolation interpolation, P
 
 std::int64_t resample_bytes(Size from, Size to, Interpolation interpolation, PassOrder order, const Window& window) {
     const Range wanted_columns = columns_of(window), wanted_rows = rows_of(window);
-    const auto rgb = [](std::int64_t width, std::int64_t height) { return width * height * channels; };
-    const std::int64_t result = rgb(wanted_columns.length(), wanted_rows.length());
+    const std::int64_t result = expect_possible(wanted_columns.length(), wanted_rows.length());
     if (to == from) return result;
     if (interpolation == Interpolation::nearest) {
         return result + static_cast<std::int64_t>(sizeof(int)) * (wanted_columns.length() + wanted_rows.length());
@@ -336,8 +340,10 @@ std::int64_t resample_bytes(Size from, Size to, Interpolation interpolation, Pas
         plan.columns.identity() ? 0 : Weights::bytes(plan.columns, Weights::capacity(plan.columns));
     const std::int64_t for_rows = plan.rows.identity() ? 0 : Weights::bytes(plan.rows, 1);
     if (plan.columns.identity() || plan.rows.identity()) return result + for_columns + for_rows;
-    const std::int64_t between = plan.vertical_first ? rgb(plan.columns.source().length(), wanted_rows.length())
-                                                     : rgb(wanted_columns.length(), plan.rows.source().length());
+    const std::int64_t between = plan.vertical_first
+                                     ? expect_possible(plan.columns.source().length(), wanted_rows.length())
+
+                                     : expect_possible(wanted_columns.length(), plan.rows.source().length());
     const std::int64_t first = plan.vertical_first ? for_rows : for_columns;
     const std::int64_t second = plan.vertical_first ? for_columns : for_rows;
     return between + std::max(first, result + second);

@@ -22,6 +22,7 @@ struct Window {
 Picture resample(const Picture& picture, Size to, Interpolation interpolation, PassOrder order, const Window& window);
 
 /// The bytes that `resample` takes at its peak beside the picture that it is given; the result is counted.
+/// Throws as `resample` does.
 std::int64_t resample_bytes(Size from, Size to, Interpolation interpolation, PassOrder order, const Window& window);
 
 } // namespace openset::image

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "image/exif.hpp"
-#include "openset/base/error.hpp"
+#include "unit/decoding.hpp"
 #include "unit/made_images.hpp"
 
 namespace openset::image {
@@ -16,28 +16,6 @@ namespace {
 using namespace openset::made;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Failure {
-    std::string kind = "decoded";
-    std::string message;
-};
-
-Failure failure_of(const Bytes& file, const DecodeOptions& options = {}) {
-    try {
-        decode(file, options);
-        return {};
-    } catch (const Error& error) {
-        return {std::string(to_string(error.kind())), error.what()};
-    }
-}
-
-std::string kind_of_failure(const Bytes& file, const DecodeOptions& options = {}) {
-    return failure_of(file, options).kind;
-}
-
-Bytes first_bytes(const Bytes& file, std::size_t count) {
-    return Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(count));
-}
 
 template <class File>
 auto find_marker(File& jpeg, std::uint8_t marker) {
@@ -49,17 +27,6 @@ template <class File>
 auto find_last_marker(File& jpeg, std::uint8_t marker) {
     const Bytes wanted{0xFF, marker};
     return std::find_end(jpeg.begin(), jpeg.end(), wanted.begin(), wanted.end());
-}
-
-/// Samples that compress badly, so that a cut anywhere loses pixels.
-Bytes noise(std::size_t count) {
-    Bytes samples(count);
-    std::uint32_t state = 1;
-    for (auto& sample : samples) {
-        state = state * 1664525U + 1013904223U;
-        sample = static_cast<std::uint8_t>(state >> 24);
-    }
-    return samples;
 }
 
 Bytes noise_jpeg(bool progressive = false) { return jpeg_file(40, 30, noise(3600), progressive); }
