@@ -71,7 +71,7 @@ Picture turn_upright(Picture picture, int orientation) {
 
     Picture turned{picture.width, picture.height, std::vector<std::uint8_t>(picture.rgb.size())};
     if (orientation >= 5) std::swap(turned.width, turned.height);
-    // In squares, so that what is near in the one picture is read and written together where it lies apart in the other.
+    // In squares: pixels that are neighbours in the one picture may lie rows apart in the other.
     constexpr std::ptrdiff_t side = 64;
     for (std::ptrdiff_t top = 0; top < turned.height; top += side) {
         for (std::ptrdiff_t left = 0; left < turned.width; left += side) {
