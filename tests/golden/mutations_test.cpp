@@ -225,7 +225,7 @@ TEST(Mutations, EveryDamagedFileIsAPictureOrAnErrorSoon) {
     }
     for (const auto& [outcome, times] : outcomes) std::cout << times << ' ' << outcome << '\n';
     std::cout << "the slowest took " << slowest << " s\n";
-    EXPECT_GT(outcomes["decoded"], 0);
+    EXPECT_TRUE(one_alone || outcomes["decoded"] > 0);
 }
 
 } // namespace
