@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <new>
 #include <sstream>
 #include <unistd.h>
@@ -129,6 +130,25 @@ CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
             if (whole && number >= smallest && number <= largest) return std::string();
             return "found \"" + value + "\", expected a whole number from " + std::to_string(smallest) + " to " +
                    std::to_string(largest);
+        },
+        "");
+}
+
+CLI::Validator byte_size() {
+    return CLI::Validator(
+        [](std::string& value) {
+            static const std::map<std::string, std::int64_t> units = {
+                {"", 1},          {"B", 1},         {"kB", 1'000},    {"MB", 1'000'000}, {"GB", 1'000'000'000},
+                {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"K", 1 << 10},    {"M", 1 << 20},
+                {"G", 1 << 30}};
+            std::int64_t number = 0;
+            const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
+            const auto unit = units.find(value.substr(static_cast<std::size_t>(end - value.data())));
+            constexpr std::int64_t most = std::int64_t{1} << 50;
+            if (code != std::errc() || number < 1 || unit == units.end() || number > most / unit->second)
+                return "\"" + value + "\", expected a number of bytes such as 500000, 512MiB or 2GB";
+            value = std::to_string(number * unit->second);
+            return std::string();
         },
         "");
 }

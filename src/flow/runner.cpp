@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -16,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "flow/memory_budget.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
@@ -26,10 +29,12 @@ namespace {
 /// A picture on its way through the stages.
 struct Item {
     std::int64_t number = 0;
+    Input input; ///< its bytes are gone once decoded, unless they are to be kept
     io::Row row;
+    image::Size decoded;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
-    std::int64_t prepared_bytes = 0;
-    bool decided = false; ///< with all_stages a verdict may stand before the last stage
+    std::int64_t bytes = 0;               ///< of what waits with it: prepared pictures, kept content
+    bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
 };
 
 void fail(io::Row& row, std::optional<cascade::Stage> stage, std::string kind, std::string message) {
@@ -50,6 +55,10 @@ const cascade::StageLabels& labels_of(const cascade::Pipeline& pipeline, cascade
     return pipeline.classifier.labels;
 }
 
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
 bool all_finite(std::span<const float> values) {
     return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
@@ -61,7 +70,7 @@ public:
         : pipeline_(pipeline), networks_(networks), inputs_(inputs), receive_(receive), options_(options),
           cancellation_(cancellation), waiting_(networks.size()), batch_limit_(networks.size()),
           window_(std::int64_t{options.batch} * (std::ssize(networks) + options.threads) + options.jobs),
-          decoding_(options.jobs) {
+          decoding_(options.jobs), content_memory_(options.decode_memory), pixel_memory_(options.decode_memory) {
         for (auto& limit : batch_limit_) limit = options.batch;
         for (const StageNetwork& stage : networks) {
             const auto same = std::ranges::find_if(preparations_, [&](const image::PreprocessSpec& known) {
@@ -69,15 +78,18 @@ public:
             });
             preparation_of_.push_back(static_cast<std::size_t>(same - preparations_.begin()));
             if (same == preparations_.end()) preparations_.push_back(stage.preprocess);
+            statistics_.stages.push_back({stage.stage});
         }
     }
 
-    void operator()() {
+    RunStatistics operator()() {
         {
             std::vector<std::jthread> threads;
             guarded([&] { start(threads); });
         }
         if (error_) std::rethrow_exception(error_);
+        statistics_.warnings_not_shown = std::max<std::int64_t>(0, warnings_ - most_warnings_shown);
+        return statistics_;
     }
 
 private:
@@ -116,12 +128,16 @@ private:
 
     void decode_loop() {
         while (auto input = next_input()) {
+            const auto start = Clock::now();
             Item item = prepare(*input);
+            input->content = {};
+            const double seconds = seconds_since(start);
             std::unique_lock lock(mutex_);
+            statistics_.prepare_seconds += seconds;
             if (item.row.failure) {
                 finish(lock, std::move(item));
             } else {
-                waiting_bytes_ += item.prepared_bytes;
+                waiting_bytes_ += item.bytes;
                 waiting_.front().push_back(std::move(item));
                 work_.notify_one();
             }
@@ -131,12 +147,14 @@ private:
         work_.notify_all();
     }
 
-    struct NumberedInput {
+    /// An input with its place in the order and its part of the memory for contents.
+    struct AdmittedInput {
         std::int64_t number;
         Input input;
+        MemoryBudget::Lease content;
     };
 
-    std::optional<NumberedInput> next_input() {
+    std::optional<AdmittedInput> next_input() {
         {
             std::unique_lock lock(mutex_);
             room_.wait(lock, [this] {
@@ -145,12 +163,16 @@ private:
             if (stopped_) return std::nullopt;
             ++started_;
         }
-        std::optional<NumberedInput> result;
+        std::optional<AdmittedInput> result;
         {
             // Apart from the main lock: a list on standard input may keep us waiting.
             const std::scoped_lock lock(inputs_mutex_);
             if (!exhausted_ && !cancellation_.requested()) {
-                if (auto input = inputs_.next()) result = NumberedInput{numbered_++, std::move(*input)};
+                if (auto input = inputs_.next()) {
+                    result = AdmittedInput{numbered_++, std::move(*input), {}};
+                    // Under this lock, so that at most one content is in memory that has not been admitted.
+                    if (result->input.bytes) result->content = admit_content(std::ssize(*result->input.bytes));
+                }
             }
             exhausted_ = exhausted_ || !result;
         }
@@ -162,22 +184,28 @@ private:
         return result;
     }
 
-    Item prepare(NumberedInput& numbered) const {
+    MemoryBudget::Lease admit_content(std::int64_t bytes) {
+        return content_memory_.acquire(std::min(bytes, content_memory_.total()));
+    }
+
+    Item prepare(AdmittedInput& admitted) {
         Item item;
-        item.number = numbered.number;
-        item.row.path = numbered.input.path;
-        if (numbered.input.failure) {
-            fail(item.row, std::nullopt, numbered.input.failure->kind, numbered.input.failure->message);
+        item.number = admitted.number;
+        item.input = std::move(admitted.input);
+        item.row.path = item.input.path;
+        if (item.input.failure) {
+            fail(item.row, std::nullopt, item.input.failure->kind, item.input.failure->message);
             return item;
         }
         try {
-            const auto bytes = numbered.input.bytes ? std::move(*numbered.input.bytes) : read_file(item.row.path);
-            const auto decoded = image::decode(bytes, options_.decode);
-            for (const std::string& warning : decoded.warnings) log_warning(item.row.path + ": " + warning);
-            for (const auto& spec : preparations_) {
-                item.prepared.push_back(image::resize_crop(decoded.picture, spec));
-                item.prepared_bytes += std::ssize(item.prepared.back().rgb);
+            std::vector<std::uint8_t> bytes;
+            if (!item.input.bytes) {
+                bytes = read_admitted(item.row.path, admitted.content);
+            } else if (!options_.keep_bytes) {
+                bytes = std::move(*item.input.bytes);
+                item.input.bytes.reset();
             }
+            prepare(item, item.input.bytes ? *item.input.bytes : bytes);
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal)
                 throw; // not the picture's fault
@@ -186,7 +214,37 @@ private:
             fail(item.row, std::nullopt, std::string(to_string(ErrorKind::too_large)),
                  "not enough memory to decode the picture; run fewer decode jobs (-j) or lower --max-pixels");
         }
+        if (item.input.bytes) item.bytes += std::ssize(*item.input.bytes);
         return item;
+    }
+
+    std::vector<std::uint8_t> read_admitted(const std::string& path, MemoryBudget::Lease& content) {
+        // A file may grow after it was asked for its size: reading stops at what was admitted.
+        constexpr std::int64_t least = 1 << 16;
+        std::error_code ignored; // reading says what is wrong
+        const auto size = std::filesystem::file_size(path, ignored);
+        const auto most = static_cast<std::uint64_t>(content_memory_.total());
+        if (!ignored && size > most) {
+            throw Error(ErrorKind::too_large, "the file has " + std::to_string(size) + " bytes, more than the " +
+                                                  std::to_string(most) +
+                                                  " that decoding may take; raise --decode-memory");
+        }
+        const std::int64_t admitted = ignored ? least : std::max(least, static_cast<std::int64_t>(size));
+        content = admit_content(admitted);
+        return read_file(path, static_cast<std::uint64_t>(admitted));
+    }
+
+    void prepare(Item& item, std::span<const std::uint8_t> bytes) {
+        const auto decoded = image::decode(bytes, options_.decode);
+        for (const std::string& warning : decoded.warnings) {
+            const bool shown = ++warnings_ <= most_warnings_shown;
+            (shown ? log_warning : log_info)(item.row.path + ": " + warning);
+        }
+        item.decoded = {decoded.picture.height, decoded.picture.width};
+        for (const auto& spec : preparations_) {
+            item.prepared.push_back(image::resize_crop(decoded.picture, spec));
+            item.bytes += std::ssize(item.prepared.back().rgb);
+        }
     }
 
     // ---- inference
@@ -198,8 +256,14 @@ private:
 
     void inference_loop() {
         while (auto batch = next_batch()) {
+            const auto start = Clock::now();
             infer(batch->stage, batch->items);
+            const double seconds = seconds_since(start);
             std::unique_lock lock(mutex_);
+            RunStatistics::Stage& statistics = statistics_.stages[batch->stage];
+            statistics.pictures += std::ssize(batch->items);
+            ++statistics.batches;
+            statistics.seconds += seconds;
             hand_on(lock, std::move(*batch));
             --inferring_;
             work_.notify_all();
@@ -321,13 +385,15 @@ private:
 
     void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
         const cascade::Stage which = networks_[stage].stage;
-        auto decision =
-            cascade::decide(pipeline_, which, cascade::score(labels_of(pipeline_, which), logits), options_.top);
+        const cascade::StageScores scores = cascade::score(labels_of(pipeline_, which), logits);
+        auto decision = cascade::decide(pipeline_, which, scores, options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
             item.decided = true;
         }
+        if (options_.observe)
+            options_.observe({which, item.decoded, item.prepared[preparation_of_[stage]], scores, item.row});
     }
 
     void hand_on(std::unique_lock<std::mutex>& lock, StageBatch batch) {
@@ -335,7 +401,7 @@ private:
         for (Item& item : batch.items) {
             const bool ends = item.row.failure || last_stage || (item.decided && !options_.all_stages);
             if (ends) {
-                waiting_bytes_ -= item.prepared_bytes;
+                waiting_bytes_ -= item.bytes;
                 finish(lock, std::move(item));
             } else {
                 waiting_[batch.stage + 1].push_back(std::move(item));
@@ -345,19 +411,24 @@ private:
 
     // ---- rows, in order
 
+    struct Finished {
+        io::Row row;
+        Input input;
+    };
+
     /// Files the row and delivers all that are next in order. One thread delivers at a time, without the lock.
     void finish(std::unique_lock<std::mutex>& lock, Item item) {
-        finished_.emplace(item.number, std::move(item.row));
+        finished_.emplace(item.number, Finished{std::move(item.row), std::move(item.input)});
         if (delivering_) return;
         delivering_ = true;
         while (!stopped_ && !finished_.empty() && finished_.begin()->first == delivered_) {
-            const io::Row row = std::move(finished_.begin()->second);
+            const Finished next = std::move(finished_.begin()->second);
             finished_.erase(finished_.begin());
             lock.unlock();
             bool go_on = false;
             std::exception_ptr error;
             try {
-                go_on = receive_(row);
+                go_on = receive_(next.row, next.input);
             } catch (...) {
                 error = std::current_exception();
             }
@@ -388,21 +459,27 @@ private:
     std::condition_variable room_, work_;
     std::vector<std::deque<Item>> waiting_;     ///< by stage
     std::vector<std::atomic<int>> batch_limit_; ///< by stage; atomic: lowered in the middle of a forward pass
-    std::map<std::int64_t, io::Row> finished_;  ///< not yet delivered, by number
+    std::map<std::int64_t, Finished> finished_; ///< not yet delivered, by number
+    RunStatistics statistics_;
     std::int64_t window_;
     std::int64_t started_ = 0, delivered_ = 0;
     std::int64_t waiting_bytes_ = 0; ///< of the prepared pictures that have no row yet
     int decoding_, inferring_ = 0;
     bool delivering_ = false, stopped_ = false;
     std::exception_ptr error_;
+
+    // Each is asked once for a picture, and always in this order: nobody who holds pixels waits for anything.
+    MemoryBudget content_memory_, pixel_memory_;
+    static constexpr std::int64_t most_warnings_shown = 5;
+    std::atomic<std::int64_t> warnings_ = 0;
 };
 
 } // namespace
 
-void run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-         const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
+RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
+                  const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
     assert(!networks.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
-    Run(pipeline, networks, inputs, receive, options, cancellation)();
+    return Run(pipeline, networks, inputs, receive, options, cancellation)();
 }
 
 } // namespace openset::flow

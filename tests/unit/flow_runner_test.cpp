@@ -114,7 +114,7 @@ protected:
         std::vector<io::Row> rows;
         flow::run(
             which, networks, *inputs,
-            [&](const io::Row& row) {
+            [&](const io::Row& row, const Input&) {
                 rows.push_back(row);
                 return !stop_after || rows.size() < *stop_after;
             },
@@ -249,7 +249,7 @@ TEST_F(RunnerTest, AReceiverThatSaysStopGetsNoFurtherRow) {
 TEST_F(RunnerTest, AnExceptionOfTheReceiverEndsTheRunAndComesBack) {
     ListedInputs list(std::vector<Input>(300, green));
     const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
-    const auto receive = [](const io::Row&) -> bool { throw Error(ErrorKind::output, "disk full"); };
+    const auto receive = [](const io::Row&, const Input&) -> bool { throw Error(ErrorKind::output, "disk full"); };
     EXPECT_THROW(flow::run(cascade::closed_set(pipeline()), networks, list, receive, options, cancellation), Error);
 }
 
@@ -259,7 +259,7 @@ TEST_F(RunnerTest, OnCancellationTheRowsInFlightAreStillDelivered) {
     const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
     flow::run(
         cascade::closed_set(pipeline()), networks, list,
-        [&](const io::Row& row) {
+        [&](const io::Row& row, const Input&) {
             rows.push_back(row);
             if (rows.size() == 10) cancellation.request();
             return true;
@@ -295,7 +295,7 @@ TEST_F(RunnerTest, NeverHasMoreInFlightThanItSays) {
     } counting(list, handed_out);
     flow::run(
         pipeline(), networks, counting,
-        [&](const io::Row&) {
+        [&](const io::Row&, const Input&) {
             most = std::max(most, handed_out.load() - delivered);
             ++delivered;
             return true;

@@ -21,20 +21,49 @@ struct StageNetwork {
     image::PreprocessSpec preprocess; ///< the network's own, or what the config says instead
 };
 
+/// What one stage did to one picture.
+struct StageObservation {
+    cascade::Stage stage;
+    image::Size decoded;            ///< the picture as it was read
+    const image::Picture& prepared; ///< resized and cropped
+    const cascade::StageScores& scores;
+    const io::Row& row; ///< as it stands after this stage
+};
+
 struct RunnerOptions {
     int batch = 8;   ///< most pictures a forward pass, 1 or more
     int jobs = 1;    ///< decode threads, 1 or more
     int threads = 1; ///< inference threads, 1 or more
     image::DecodeOptions decode;
+    /// Most bytes that decoding takes at a time, all threads together: the contents of files, and apart from them what
+    /// decoders and resizing need, each up to this. A picture waits until its part is free; one that alone needs more
+    /// fails as too-large, whatever runs beside it.
+    std::int64_t decode_memory = std::int64_t{1} << 30;
     /// No further picture is started while the prepared ones that wait take more: it matters where no preprocessing
     /// bounds their size.
     std::int64_t waiting_bytes = std::int64_t{1} << 30;
     int top = 5;             ///< labels listed in the classifier's figures
     bool all_stages = false; ///< later stages run for rejected pictures too; the verdict stays
+    bool keep_bytes = false; ///< the receiver needs the contents of inputs that are no files
+    /// Told what each stage saw and computed, before the row is delivered; by several threads at once.
+    std::function<void(const StageObservation&)> observe;
 };
 
-/// Receives the rows in input order, one at a time. False stops the run: no later row is delivered.
-using RowReceiver = std::function<bool(const io::Row&)>;
+/// Where the time went.
+struct RunStatistics {
+    struct Stage {
+        cascade::Stage stage = cascade::Stage::classifier;
+        std::int64_t pictures = 0, batches = 0;
+        double seconds = 0; ///< of inference threads, added up
+    };
+    double prepare_seconds = 0;          ///< reading, decoding and resizing; of decode threads, added up
+    std::vector<Stage> stages;           ///< as networks were given
+    std::int64_t warnings_not_shown = 0; ///< about pictures: the first few are logged as warnings, the rest as info
+};
+
+/// Receives the rows in input order, one at a time, with the input each belongs to (its bytes are gone unless
+/// keep_bytes is set). False stops the run: no later row is delivered.
+using RowReceiver = std::function<bool(const io::Row&, const Input&)>;
 
 /// Runs every input through the pipeline's stages: one row per input, whatever happens to it.
 ///
@@ -47,7 +76,7 @@ using RowReceiver = std::function<bool(const io::Row&)>;
 /// cancellation no further input is started and the rows in flight are delivered.
 ///
 /// Rethrows what the receiver or the source throws, after the threads have ended.
-void run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-         const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation);
+RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
+                  const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation);
 
 } // namespace openset::flow

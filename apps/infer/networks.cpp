@@ -1,0 +1,60 @@
+#include "infer/networks.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "cli/network_defaults.hpp"
+#include "openset/base/log.hpp"
+#include "openset/io/number_text.hpp"
+#include "openset/torch/runtime.hpp"
+
+namespace openset::infer {
+
+flow::LoadedPipeline load_networks(const Options& options, const cascade::PipelineConfig& config,
+                                   io::RunRecord& record) {
+    torch::prepare_process();
+    const auto facts = torch::runtime_facts();
+    record.libtorch_version = facts.compiled_version;
+    record.cpu_capability = facts.cpu_capability;
+    record.optimised = options.load.optimise;
+    const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
+        const auto start = std::chrono::steady_clock::now();
+        auto network = torch::load_network(file, options.load);
+        const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+        const torch::LoadReport& report = network->report();
+        record.device = report.device;
+        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
+                                   report.cut_at_head, report.picture_by_picture});
+        log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
+                 " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +
+                 (report.cut_at_head ? "cut in front of its head" : "run as a whole") + ", sha256 " +
+                 file.sha256.substr(0, 12));
+        for (const std::string& warning : report.warnings) log_warning(warning);
+        if (report.picture_by_picture && options.load.optimise) {
+            log_info(file.path.string() +
+                     ": holds operations whose bits depend on the batch; runs picture by picture, so "
+                     "that rows do not");
+        }
+        return network;
+    };
+    auto loaded = flow::load_pipeline(
+        config, options.config, loader,
+        {options.closed_set, read_labels(options.labels, config), cli::preprocess_named(options.preprocess)});
+    for (std::size_t i = 0; i < loaded.stages.size(); ++i) record.networks[i].stage = to_string(loaded.stages[i].stage);
+    for (const std::string& note : loaded.notes) log_warning(note);
+    return loaded;
+}
+
+cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {
+    const auto make_absolute = [](cascade::NetworkConfig& network) {
+        std::error_code problem; // the working folder may be gone
+        if (auto path = std::filesystem::absolute(network.model, problem); !problem) network.model = std::move(path);
+    };
+    if (config.gate) make_absolute(config.gate->network);
+    if (config.species) make_absolute(config.species->network);
+    make_absolute(config.classifier.network);
+    return config;
+}
+
+} // namespace openset::infer

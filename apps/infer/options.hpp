@@ -1,0 +1,55 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "infer/row_output.hpp"
+#include "openset/cascade/pipeline_config.hpp"
+#include "openset/flow/runner.hpp"
+#include "openset/torch/script_network.hpp"
+
+namespace openset::infer {
+
+/// Flags that stand for keys of the config.
+struct ConfigFlags {
+    std::string gate_rule;
+    int gate_top_k = 0;
+    double gate_min_mass = 0, species_min = 0, classifier_min = 0;
+};
+
+struct Options {
+    std::string config;
+    ConfigFlags config_flags;
+    std::vector<cascade::ConfigOverride> config_overrides; ///< what of them was given
+    bool closed_set = false, dry_run = false, print_config = false;
+    std::vector<std::string> paths;
+    std::string files_from, files_from0;
+    std::string shard; ///< I/N, or empty
+    OutputOptions output;
+    bool resume = false, stream = false;
+    std::string sort_into; ///< a folder, or empty
+    bool copy = false;
+    std::string explain; ///< the one picture to tell about; empty: a run
+    std::string preview;
+    std::vector<std::string> labels;
+    std::string preprocess;
+    std::int64_t max_errors = 0;
+    std::string exif_orientation = "ignore";
+    torch::LoadOptions load;
+    bool no_optimise = false;
+    flow::RunnerOptions runner; ///< threads 0: not given
+};
+
+void add_options(CLI::App& app, Options& options);
+
+/// What the flags mean together, once they are parsed. Throws Error(usage) for flags that do not go together.
+void resolve(const CLI::App& app, Options& options);
+
+/// The files of --labels, for stages that the config has.
+std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector<std::string>& flags,
+                                                               const cascade::PipelineConfig& config);
+
+} // namespace openset::infer

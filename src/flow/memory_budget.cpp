@@ -1,0 +1,24 @@
+#include "flow/memory_budget.hpp"
+
+#include <cassert>
+
+namespace openset::flow {
+
+MemoryBudget::Lease MemoryBudget::acquire(std::int64_t bytes) {
+    assert(bytes >= 0 && bytes <= total_);
+    std::unique_lock lock(mutex_);
+    const std::uint64_t ticket = next_ticket_++;
+    freed_.wait(lock, [&] { return ticket == now_served_ && used_ + bytes <= total_; });
+    ++now_served_;
+    used_ += bytes;
+    freed_.notify_all(); // the next in line may fit as well
+    return {*this, bytes};
+}
+
+void MemoryBudget::give_back(std::int64_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    used_ -= bytes;
+    freed_.notify_all();
+}
+
+} // namespace openset::flow
