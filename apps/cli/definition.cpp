@@ -25,13 +25,15 @@ std::vector<std::string> words_of(CLI::Option& option) {
     return words;
 }
 
+bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
 Value value_of(CLI::Option& option, const std::string& name) {
     Value value{name, ValueKind::text, words_of(option)};
     if (!value.words.empty()) {
         value.kind = ValueKind::words;
-    } else if (name.ends_with("FILE") || name.ends_with("PATH")) {
+    } else if (contains(name, "FILE") || contains(name, "PATH") || contains(name, "PICTURE")) {
         value.kind = ValueKind::file;
-    } else if (name.ends_with("DIR")) {
+    } else if (contains(name, "DIR")) {
         value.kind = ValueKind::folder;
     }
     return value;

@@ -30,6 +30,7 @@ MAKERS = {
     "log_info": (0, FORM),
     "log_debug": (0, FORM),
     "print_error": (0, FORM),
+    "refuse": (0, USAGE),
     "failed_input": (1, ROW),
     "fail": (-1, ROW),
     "problems.add": (1, PROBLEM),
@@ -93,7 +94,7 @@ FOREIGN = {"can't allocate memory"}  # what LibTorch says
 
 UNWANTED = re.compile(r"\b(please|sorry|oops|invalid|illegal|bad|fatal|failed to|unable to|(?:ca|do|wo|is)n't|couldn't|error:)(?!\w)|!$", re.IGNORECASE)
 BEGINNING = re.compile(r"""\{\}|["a-z0-9/[-]|[A-Z][A-Z0-9_]+\b""")
-WAY_OUT = re.compile(r"expected|; |no such|did you mean|cannot [a-z]+( [a-z]+)*: \{\}$")
+WAY_OUT = re.compile(r"expected|; |, or [a-z]|no such|did you mean|cannot [a-z]+( [a-z]+)*: \{\}$")
 THING = re.compile(r"\{\}|--?[a-z]")
 
 
