@@ -19,6 +19,7 @@
 #include "infer/networks.hpp"
 #include "infer/options.hpp"
 #include "infer/row_output.hpp"
+#include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/torch/runtime.hpp"
@@ -57,22 +58,25 @@ void print_dry_run(const Options& options, const flow::LoadedPipeline& loaded, c
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
     const auto count = inputs.count(cancellation);
-    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, they come through a pipe")
+    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, only reading them would tell")
               << "; nothing was run\n";
 }
 
-void print_summary(const io::RunRecord& record) {
+/// kept  rows of the run that was taken up; the speed is that of the others
+void print_summary(const io::RunRecord& record, std::int64_t kept) {
     const io::RowCounts& counts = record.counts;
     std::string where;
     for (const auto& [stage, count] : counts.decided_by)
         where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
+    const std::int64_t run = counts.total() - kept;
     char figures[256];
-    std::snprintf(figures, sizeof figures, "%lld pictures in %s (%.1f/s): %lld known, %lld unknown, %lld failed",
-                  static_cast<long long>(counts.total()), cli::duration_text(record.run_seconds).c_str(),
-                  record.run_seconds > 0 ? static_cast<double>(counts.total()) / record.run_seconds : 0.0,
+    std::snprintf(figures, sizeof figures, "%lld picture%s in %s (%.1f/s): %lld known, %lld unknown, %lld failed",
+                  static_cast<long long>(run), run == 1 ? "" : "s", cli::duration_text(record.run_seconds).c_str(),
+                  record.run_seconds > 0 ? static_cast<double>(run) / record.run_seconds : 0.0,
                   static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
                   static_cast<long long>(counts.failed));
-    log_notice(figures + (where.empty() ? "" : "; decided by " + where));
+    log_notice(figures + (kept > 0 ? " with the " + std::to_string(kept) + " of before" : "") +
+               (where.empty() ? "" : "; decided by " + where));
 }
 
 /// An output file replaces an older one; what the run reads it must not replace.
@@ -92,17 +96,22 @@ void refuse_to_replace_inputs(const Options& options, const cascade::PipelineCon
     }
 }
 
+/// How to go on with a run that ended early.
+std::string way_on(const Options& options) {
+    if (!infer::is_kept_file(options.output)) return "every row written is whole";
+    const std::string kept = "the rows so far are whole and stand in " + partial_path(options.output.file).string();
+    if (infer::row_format(options.output) == io::RowFormat::table) return kept;
+    return kept + "; the same command with --resume goes on";
+}
+
 /// ended_by  the signal that cut the run short, 0 for none
 int exit_code(const Options& options, const infer::RowOutput& output, int ended_by) {
     if (ended_by != 0) {
-        const std::string kept = options.output.file == "-" ? "every row written is whole"
-                                                            : "the rows so far are whole and stand in " +
-                                                                  partial_path(options.output.file).string();
-        log_error("interrupted; " + kept);
+        log_error("interrupted; " + way_on(options));
         return cli::end_by_signal(ended_by);
     }
     if (!output.first_failure().empty()) {
-        log_error(output.first_failure() + "; stopped here (--strict)");
+        log_error(output.first_failure() + "; stopped here (--strict); " + way_on(options));
         return cli::exit_failed;
     }
     return output.counts().failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
@@ -136,7 +145,31 @@ int explain(const Options& options, const cascade::PipelineConfig& config) {
     return explanation.failed ? cli::exit_some_failed : cli::exit_done;
 }
 
-int run(Options& options, const cli::CommonFlags& common) {
+/// What is known of a run before its first row.
+io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig& config, const infer::Inputs& inputs) {
+    io::RunRecord record;
+    record.openset_version = cli::version;
+    record.started = utc_now();
+    record.complete = false;
+    record.config_json = cascade::to_json(infer::with_absolute_paths(config));
+    record.closed_set = options.closed_set;
+    record.all_stages = options.runner.all_stages;
+    record.top = options.runner.top;
+    record.format = infer::row_format(options.output);
+    record.exif_orientation = options.exif_orientation;
+    record.max_pixels = options.runner.decode.max_pixels;
+    record.decode_memory = options.runner.decode_memory;
+    if (!options.inputs.shard.empty()) record.shard = infer::parse_shard(options.inputs.shard);
+    record.inputs = inputs.as_given();
+    record.batch = options.runner.batch;
+    record.jobs = options.runner.jobs;
+    return record;
+}
+
+/// For engines that drive many workers: they send no path before this line.
+void say_ready() { std::cerr << R"({"ready": true, "protocol": 1})" << std::endl; }
+
+int run(Options& options) {
     const auto config =
         cascade::parse_pipeline_config(cli::read_text_file(options.config), options.config,
                                        std::filesystem::path(options.config).parent_path(), options.config_overrides);
@@ -145,16 +178,14 @@ int run(Options& options, const cli::CommonFlags& common) {
         return cli::exit_done;
     }
     if (!options.explain.empty()) return explain(options, config);
-    infer::Inputs inputs(options.paths, options.files_from);
+    infer::Inputs inputs(options.inputs);
     if (options.output.file != "-") {
         check_place_for_file(options.output.file);
         refuse_to_replace_inputs(options, config, inputs);
         inputs.leave_out(options.output.file);
     }
-    io::RunRecord record;
-    record.openset_version = cli::version;
-    record.started = utc_now();
-    Cancellation& cancellation = cli::catch_signals();
+    const Cancellation& cancellation = cli::catch_signals();
+    io::RunRecord record = begin_record(options, config, inputs);
     const auto load_start = std::chrono::steady_clock::now();
     const auto loaded = infer::load_networks(options, config, record);
     record.load_seconds = seconds_since(load_start);
@@ -163,41 +194,32 @@ int run(Options& options, const cli::CommonFlags& common) {
         return cli::exit_done;
     }
     if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
+    record.threads = options.runner.threads;
 
+    const auto source = inputs.open(cancellation, options.runner.decode_memory);
+    if (const auto whole = infer::whole_already(options.output, loaded.pipeline, record, *source)) {
+        log_notice(options.output.file + ": whole already, " + std::to_string(whole->total()) + " rows; nothing to do");
+        return whole->failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
+    }
+    infer::RowOutput output(options.output, loaded.pipeline, record, *source);
     const bool wants_total =
         options.output.progress != "never" && (options.output.progress != "auto" || cli::is_terminal(STDERR_FILENO));
-    options.output.quiet = common.quiet;
-    options.output.colour = common.colour;
-    infer::RowOutput output(options.output, loaded.pipeline, wants_total ? inputs.count(cancellation) : std::nullopt);
+    output.show_progress(wants_total ? inputs.count(cancellation) : std::nullopt);
+    if (options.inputs.stream) say_ready();
     const auto run_start = std::chrono::steady_clock::now();
-    const auto source = inputs.open();
     const auto statistics = flow::run(
         loaded.pipeline, loaded.networks(), *source,
-        [&output](const io::Row& row, const flow::Input&) { return output.receive(row); }, options.runner,
+        [&output](const io::Row& row, const flow::Input& input) { return output.receive(row, input); }, options.runner,
         cancellation);
-    inputs.check_whole();
     record.run_seconds = seconds_since(run_start);
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();
     record.counts = output.counts();
-    output.finish(record.complete);
+    output.finish(record);
 
-    std::error_code ignored;
-    // No record beside a device or a pipe: nobody looks for it there, and /dev is no place for files.
-    if (record.complete && options.output.file != "-" &&
-        std::filesystem::is_regular_file(options.output.file, ignored)) {
-        record.config_json = cascade::to_json(infer::with_absolute_paths(config));
-        record.closed_set = options.closed_set;
-        record.all_stages = options.runner.all_stages;
-        record.inputs = inputs.as_given();
-        record.batch = options.runner.batch;
-        record.jobs = options.runner.jobs;
-        record.threads = options.runner.threads;
-        write_file_atomically(options.output.file + ".run.json", to_json(record));
-    }
-    if (record.counts.total() == 0 && record.complete) log_warning("no pictures found");
+    if (record.counts.total() == 0 && record.complete && !options.inputs.stream) log_warning("no pictures found");
     log_statistics(statistics, options);
-    print_summary(record);
+    print_summary(record, output.kept());
     return exit_code(options, output, ended_by);
 }
 
@@ -216,6 +238,8 @@ int main(int argc, char** argv) {
     infer::add_options(command.app(), options);
     return command.main(argc, argv, [&] {
         infer::resolve(command.app(), options);
-        return run(options, command.common());
+        options.output.quiet = command.common().quiet;
+        options.output.colour = command.common().colour;
+        return run(options);
     });
 }

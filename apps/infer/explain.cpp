@@ -279,13 +279,13 @@ std::optional<std::string> archive_of(const std::string& name) {
     return std::nullopt;
 }
 
-flow::Input find_picture(const std::string& name) {
+flow::Input find_picture(const std::string& name, const flow::ScanOptions& options) {
     std::error_code ignored;
     if (fs::is_directory(name, ignored)) {
         throw Error(ErrorKind::usage, "--explain " + name + ": is a folder, expected one picture of it");
     }
     const auto archive = archive_of(name);
-    const auto source = flow::scan({archive.value_or(name)});
+    const auto source = flow::scan({archive.value_or(name)}, options);
     std::optional<flow::Input> found;
     while (auto input = source->next()) {
         if (archive && input->path != name) continue;
@@ -320,7 +320,9 @@ OnePicture look_at(const flow::LoadedPipeline& loaded, const ExplainOptions& opt
         picture.size = seen.decoded;
         picture.stages.push_back({seen.stage, seen.prepared, seen.scores});
     };
-    Single source(find_picture(options.picture));
+    Single source(
+        find_picture(options.picture, {.cancellation = &cancellation,
+                                       .max_bytes = static_cast<std::uint64_t>(options.runner.decode_memory)}));
     flow::run(
         loaded.pipeline, loaded.networks(), source,
         [&picture](const io::Row& row, const flow::Input&) {

@@ -1,13 +1,12 @@
 #include "infer/inputs.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <filesystem>
-#include <iostream>
+#include <charconv>
 #include <utility>
 
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
+#include "openset/io/run_record.hpp"
 
 namespace openset::infer {
 namespace {
@@ -24,78 +23,150 @@ public:
         : source_(std::move(source)), files_(files) {}
 
     std::optional<flow::Input> next() override {
-        while (auto input = source_->next()) {
-            const std::filesystem::path path = input->path;
-            const bool left_out = std::ranges::any_of(files_, [&path](const std::filesystem::path& file) {
-                return file.filename() == path.filename() && is_same_file(file, path);
-            });
-            if (!left_out) return input;
-        }
-        return std::nullopt;
+        auto input = source_->next();
+        while (input && is_left_out(input->path)) input = source_->next();
+        return input;
     }
 
+    std::optional<std::string> skip() override {
+        auto path = source_->skip();
+        while (path && is_left_out(*path)) path = source_->skip();
+        return path;
+    }
+
+    void stop() noexcept override { source_->stop(); }
+
 private:
+    bool is_left_out(const std::filesystem::path& path) const {
+        return std::ranges::any_of(files_, [&path](const std::filesystem::path& file) {
+            return file.filename() == path.filename() && is_same_file(file, path);
+        });
+    }
+
     std::unique_ptr<flow::InputSource> source_;
     std::vector<std::filesystem::path> files_;
 };
 
+bool lies_in(const std::filesystem::path& file, const std::filesystem::path& folder) {
+    std::error_code ignored; // what cannot be resolved is told by who opens it
+    const auto inner = std::filesystem::weakly_canonical(std::filesystem::absolute(file, ignored), ignored);
+    const auto outer = std::filesystem::canonical(folder, ignored);
+    return !outer.empty() && std::filesystem::is_directory(outer, ignored) &&
+           std::ranges::mismatch(outer, inner).in1 == outer.end();
+}
+
 } // namespace
 
-Inputs::Inputs(std::vector<std::string> paths, std::string files_from)
-    : paths_(std::move(paths)), files_from_(std::move(files_from)) {
-    if (paths_.empty() && files_from_.empty()) {
-        throw Error(ErrorKind::usage,
-                    "no pictures: name files or folders, - for a picture on standard input, or --files-from FILE");
+io::Shard parse_shard(const std::string& text) {
+    io::Shard shard;
+    const char* const end = text.data() + text.size();
+    const auto index = std::from_chars(text.data(), end, shard.index);
+    const auto count = index.ptr != end ? std::from_chars(index.ptr + 1, end, shard.count) : index;
+    const bool is_fraction =
+        index.ec == std::errc() && index.ptr != end && *index.ptr == '/' && count.ec == std::errc() && count.ptr == end;
+    if (!is_fraction || shard.index < 0 || shard.index >= shard.count) {
+        throw Error(ErrorKind::usage, "--shard " + text +
+                                          ": expected I/N with I from 0 to N - 1: 0/4, 1/4, 2/4, 3/4 "
+                                          "are the four quarters");
     }
-    if (!paths_.empty() && !files_from_.empty()) {
-        throw Error(ErrorKind::usage,
-                    "--files-from together with PATH: expected one of them; put the paths into the file");
+    return shard;
+}
+
+Inputs::Inputs(InputFlags flags) : flags_(std::move(flags)) {
+    const auto refuse = [](const std::string& message) { throw Error(ErrorKind::usage, message); };
+    if (flags_.stream) return;
+    if (!flags_.shard.empty()) shard_ = parse_shard(flags_.shard);
+    if (!flags_.files_from.empty()) list_flag_ = {"--files-from", flags_.files_from, '\n'};
+    if (!flags_.files_from0.empty()) {
+        if (list_flag_) refuse("--files-from0 together with --files-from: expected one list");
+        list_flag_ = {"--files-from0", flags_.files_from0, '\0'};
     }
-    if (files_from_.empty() || files_from_ == "-") return;
-    std::error_code ignored; // opening says why
-    if (std::filesystem::is_directory(files_from_, ignored)) {
-        throw Error(
-            ErrorKind::usage,
-            "--files-from " + files_from_ +
-                ": is a folder, expected a list of names; as PATH, without the flag, its pictures are classified");
+    if (flags_.paths.empty() && !list_flag_) {
+        refuse("no pictures: name files, folders or tar archives, - for a picture or an archive on standard input, or "
+               "--files-from FILE");
     }
-    list_.open(files_from_);
-    if (!list_) throw Error(ErrorKind::usage, "--files-from " + files_from_ + ": cannot be opened");
+    if (!flags_.paths.empty() && list_flag_)
+        refuse(list_flag_->name + " together with PATH: expected one of them; put the paths into the file");
+    if (std::ranges::count(flags_.paths, "-") > 1)
+        refuse("- is named more than once: standard input can be read once only");
+    if (!list_flag_) return;
+    try {
+        list_ = open_list();
+    } catch (const Error& error) {
+        const std::string named = list_flag_->name + " " + list_flag_->file + ": ";
+        std::error_code ignored;
+        if (std::filesystem::is_directory(list_flag_->file, ignored)) {
+            refuse(named + "is a folder, expected a list of names; as PATH, without the flag, its pictures are "
+                           "classified");
+        }
+        refuse(named + error.what());
+    }
 }
 
 void Inputs::leave_out(const std::string& output) {
-    if (output != "-") left_out_ = {output, partial_path(output), output + ".run.json"};
+    if (output == "-") return;
+    const auto folder =
+        shard_ ? std::ranges::find_if(flags_.paths, [&](const std::string& path) { return lies_in(output, path); })
+               : flags_.paths.end();
+    if (folder != flags_.paths.end()) {
+        throw Error(ErrorKind::usage, "-o " + output + " together with --shard: would lie among the inputs in " +
+                                          *folder +
+                                          " and change which belong to the other parts; choose another folder");
+    }
+    const auto partial = partial_path(output);
+    left_out_ = {output, partial, io::run_record_path(output), io::run_record_path(partial)};
 }
 
 bool Inputs::names(const std::string& file) const {
     const auto is_file = [&file](const std::string& name) { return is_same_file(name, file); };
-    return std::ranges::any_of(paths_, is_file) || (!files_from_.empty() && is_file(files_from_));
+    return std::ranges::any_of(flags_.paths, is_file) || (list_flag_ && is_file(list_flag_->file));
 }
 
-std::unique_ptr<flow::InputSource> Inputs::open() {
-    auto source = files_from_.empty() ? flow::scan(paths_) : flow::scan_list(files_from_ == "-" ? std::cin : list_);
-    return std::make_unique<Without>(std::move(source), left_out_);
-}
-
-void Inputs::check_whole() const {
-    if (files_from_ != "-" || std::ferror(stdin) == 0) return;
-    throw Error(ErrorKind::unreadable, "the list on standard input: cannot be read to its end");
+std::unique_ptr<flow::InputSource> Inputs::open(const Cancellation& cancellation, std::int64_t max_bytes) {
+    const flow::ScanOptions options{.cancellation = &cancellation, .max_bytes = static_cast<std::uint64_t>(max_bytes)};
+    if (flags_.stream) {
+        return flow::stream_names(flow::NameList(standard_input(), "the paths on standard input"), options);
+    }
+    return taken_part_of(list_flag_ ? flow::scan_list(name_list(std::move(list_)), options)
+                                    : flow::scan(flags_.paths, options));
 }
 
 std::optional<std::int64_t> Inputs::count(const Cancellation& cancellation) const {
     std::error_code ignored;
-    const bool listed = !files_from_.empty();
-    if (listed && (files_from_ == "-" || !std::filesystem::is_regular_file(files_from_, ignored))) return std::nullopt;
-    if (std::ranges::find(paths_, "-") != paths_.end()) return std::nullopt;
-    std::ifstream list(files_from_);
-    Without source(listed ? flow::scan_list(list) : flow::scan(paths_), left_out_);
+    if (flags_.stream || std::ranges::find(flags_.paths, "-") != flags_.paths.end()) return std::nullopt;
+    if (list_flag_ && (list_flag_->file == "-" || !std::filesystem::is_regular_file(list_flag_->file, ignored)))
+        return std::nullopt;
+    const flow::ScanOptions options{.cancellation = &cancellation};
+    const auto source = taken_part_of(list_flag_ ? flow::scan_list(name_list(open_list()), options)
+                                                 : flow::scan(flags_.paths, options));
     std::int64_t total = 0;
-    while (!cancellation.requested() && source.next()) ++total;
+    while (const auto input = source->next()) {
+        if (input->bytes) return std::nullopt; // out of an archive, which would have to be read to its end
+        ++total;
+    }
     return total;
 }
 
 std::vector<std::string> Inputs::as_given() const {
-    return files_from_.empty() ? paths_ : std::vector{"--files-from " + files_from_};
+    std::vector<std::string> given = flags_.paths;
+    if (flags_.stream) given = {"--stream"};
+    if (list_flag_) given = {list_flag_->name + " " + list_flag_->file};
+    if (shard_) given.push_back("--shard " + flags_.shard);
+    return given;
+}
+
+std::unique_ptr<ByteSource> Inputs::open_list() const {
+    return list_flag_->file == "-" ? standard_input() : open_any_file(list_flag_->file);
+}
+
+flow::NameList Inputs::name_list(std::unique_ptr<ByteSource> bytes) const {
+    const std::string place = list_flag_->file == "-" ? "on standard input" : list_flag_->file;
+    return {std::move(bytes), "the list " + place, list_flag_->separator};
+}
+
+std::unique_ptr<flow::InputSource> Inputs::taken_part_of(std::unique_ptr<flow::InputSource> all) const {
+    if (shard_) all = flow::take_shard(std::move(all), *shard_);
+    return std::make_unique<Without>(std::move(all), left_out_);
 }
 
 } // namespace openset::infer

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,36 +12,58 @@
 
 namespace openset::infer {
 
+/// What the flags say about inputs; empty where they were not given.
+struct InputFlags {
+    std::vector<std::string> paths = {};
+    std::string files_from = {};  ///< a file with a name a line, or - for standard input
+    std::string files_from0 = {}; ///< the same with NUL between the names
+    std::string shard = {};       ///< I/N: every N-th input, beginning with number I
+    bool stream = false;          ///< instead of all others: a path a line on standard input, each one input
+};
+
+/// Throws Error(usage).
+io::Shard parse_shard(const std::string& text);
+
 /// The inputs that the flags name. A list is opened at once, so that a wrong name is told before networks are loaded,
 /// and read once: it may be a pipe.
 class Inputs {
 public:
-    /// Throws Error(usage) unless one of the two is given, and where the list cannot be opened.
-    Inputs(std::vector<std::string> paths, std::string files_from);
+    /// Throws Error(usage) where the flags name no inputs or do not go together, and where a list cannot be opened.
+    explicit Inputs(InputFlags flags);
 
     /// The run's own output, its partial file and its record are no inputs where they lie among the pictures.
     /// output  `-` is standard output
+    /// Throws Error(usage) where a part of the inputs is asked for and the output would be among them: it would move the
+    /// positions by which the parts are told.
     void leave_out(const std::string& output);
 
     /// Whether the output would replace something that the flags name as an input.
     bool names(const std::string& file) const;
 
-    /// To be called once.
-    std::unique_ptr<flow::InputSource> open();
+    /// To be called once. The cancellation ends a wait for standard input and must outlive the source, whose next()
+    /// throws Error(unreadable) where a list breaks off.
+    /// max_bytes  of one picture that is no file
+    std::unique_ptr<flow::InputSource> open(const Cancellation& cancellation, std::int64_t max_bytes);
 
-    /// To be called when the source has ended. Throws Error(unreadable) for a list on standard input that broke off;
-    /// other streams know it themselves, std::cin does not.
-    void check_whole() const;
-
-    /// How many there are; nullopt where only reading them would tell.
+    /// How many there are; nullopt where only reading them would tell (a pipe, an archive).
     std::optional<std::int64_t> count(const Cancellation& cancellation) const;
 
     std::vector<std::string> as_given() const;
 
 private:
-    std::vector<std::string> paths_;
-    std::string files_from_;
-    std::ifstream list_;
+    struct ListFlag {
+        std::string name, file;
+        char separator;
+    };
+
+    std::unique_ptr<ByteSource> open_list() const;
+    flow::NameList name_list(std::unique_ptr<ByteSource> bytes) const;
+    std::unique_ptr<flow::InputSource> taken_part_of(std::unique_ptr<flow::InputSource> all) const;
+
+    InputFlags flags_;
+    std::optional<ListFlag> list_flag_; ///< the one of the two that was given
+    std::optional<io::Shard> shard_;
+    std::unique_ptr<ByteSource> list_;
     std::vector<std::filesystem::path> left_out_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "cli/network_defaults.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/torch/runtime.hpp"
 
@@ -24,7 +25,7 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
         record.device = report.device;
-        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
+        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source, "",
                                    report.cut_at_head, report.picture_by_picture});
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
                  " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +
@@ -41,7 +42,13 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
     auto loaded = flow::load_pipeline(
         config, options.config, loader,
         {options.closed_set, read_labels(options.labels, config), cli::preprocess_named(options.preprocess)});
-    for (std::size_t i = 0; i < loaded.stages.size(); ++i) record.networks[i].stage = to_string(loaded.stages[i].stage);
+    for (std::size_t i = 0; i < loaded.stages.size(); ++i) {
+        model::ModelInfo info = loaded.stages[i].network->info();
+        info.preprocess = loaded.stages[i].preprocess;
+        const std::string text = model::to_json(info);
+        record.networks[i].stage = to_string(loaded.stages[i].stage);
+        record.networks[i].info_sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    }
     for (const std::string& note : loaded.notes) log_warning(note);
     return loaded;
 }

@@ -46,7 +46,7 @@ void refuse_beside(const CLI::App& app, const std::string& flag, const std::vect
 
 void check_together(const CLI::App& app, const Options& options) {
     const std::vector<const char*> input_flags = {"PATH", "--files-from", "--files-from0", "--shard"};
-    if (options.stream) {
+    if (options.inputs.stream) {
         refuse_beside(app, "--stream", input_flags, "the paths come from standard input, expected nothing beside it");
         refuse_beside(app, "--stream", {"--output", "--resume"}, "the rows go to standard output, expected no file");
         if (options.output.format != "auto" && options.output.format != "jsonl") {
@@ -60,15 +60,16 @@ void check_together(const CLI::App& app, const Options& options) {
     }
     if (!options.preview.empty() && options.explain.empty())
         refuse("--preview " + options.preview + ": has a meaning with --explain PICTURE only; add it");
-    if (options.copy && options.sort_into.empty()) refuse("--copy: has a meaning with --sort-into DIR only; add it");
-    if (options.resume && options.output.file == "-")
+    if (options.output.copy && options.output.sort_into.empty())
+        refuse("--copy: has a meaning with --sort-into DIR only; add it");
+    if (options.output.resume && options.output.file == "-")
         refuse("--resume: standard output cannot be taken up again, expected the -o FILE of the interrupted run");
 }
 
 } // namespace
 
 void add_options(CLI::App& app, Options& options) {
-    cli::add_names(app, "PATH", options.paths,
+    cli::add_names(app, "PATH", options.inputs.paths,
                    "pictures, folders of pictures, tar files, or - for a picture or a tar file on standard input");
     app.add_option("-c,--config", options.config, "pipeline config (JSON)")->type_name("FILE")->required();
     app.add_option("-o,--output", options.output.file, "file for the rows, whole or not at all; - is standard output")
@@ -77,32 +78,32 @@ void add_options(CLI::App& app, Options& options) {
                    "jsonl, csv or table; auto: by the output's ending, table on a terminal, else jsonl")
         ->type_name("FORMAT")
         ->check(cli::one_of({"auto", "jsonl", "csv", "table"}));
-    app.add_option("--files-from", options.files_from,
+    app.add_option("--files-from", options.inputs.files_from,
                    "read names of pictures and folders from FILE, one a line; - is standard input")
         ->type_name("FILE");
-    app.add_option("--sort-into", options.sort_into,
+    app.add_option("--sort-into", options.output.sort_into,
                    "link every picture into DIR/VERDICT/ as well; nothing there is ever overwritten")
         ->type_name("DIR");
     app.add_option("--explain", options.explain,
                    "tell step by step what the networks see in one picture and what decided; - is standard input")
         ->type_name("PICTURE");
-    app.add_flag("--resume", options.resume,
+    app.add_flag("--resume", options.output.resume,
                  "go on after the rows that an interrupted run left in FILE.partial (needs -o)");
     app.add_flag("--closed-set", options.closed_set, "the classifier alone; rejects nothing");
     app.add_flag("--dry-run", options.dry_run, "check the config, load the networks, count the inputs, and stop");
 
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
-    more("--files-from0", options.files_from0,
+    more("--files-from0", options.inputs.files_from0,
          "the same with names that end in a NUL byte, as find -print0 writes them")
         ->type_name("FILE");
-    more("--shard", options.shard,
+    more("--shard", options.inputs.shard,
          "every N-th input only, beginning with number I (from 0); openset merge joins the rows")
         ->type_name("I/N");
     more_flag(
-        "--stream", options.stream,
+        "--stream", options.inputs.stream,
         "one path a line on standard input, one row a line on standard output, at once and in order, until it ends");
-    more_flag("--copy", options.copy, "with --sort-into: copy the pictures instead of linking them");
+    more_flag("--copy", options.output.copy, "with --sort-into: copy the pictures instead of linking them");
     more("--preview", options.preview, "with --explain: write what the networks see as a picture")
         ->type_name("FILE.png");
     more_flag("--print-config", options.print_config, "print the config in full, with defaults and flags, and stop");
@@ -163,8 +164,9 @@ void add_options(CLI::App& app, Options& options) {
 void resolve(const CLI::App& app, Options& options) {
     check_together(app, options);
     options.config_overrides = given_overrides(app, options.config_flags);
+    options.output.at_once = options.inputs.stream;
     options.load.optimise = !options.no_optimise;
-    options.runner.keep_bytes = !options.sort_into.empty();
+    options.runner.keep_bytes = !options.output.sort_into.empty();
     options.runner.decode.exif_orientation =
         options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "infer/inputs.hpp"
 #include "infer/row_output.hpp"
 #include "openset/cascade/pipeline_config.hpp"
 #include "openset/flow/runner.hpp"
@@ -25,13 +26,8 @@ struct Options {
     ConfigFlags config_flags;
     std::vector<cascade::ConfigOverride> config_overrides; ///< what of them was given
     bool closed_set = false, dry_run = false, print_config = false;
-    std::vector<std::string> paths;
-    std::string files_from, files_from0;
-    std::string shard; ///< I/N, or empty
+    InputFlags inputs;
     OutputOptions output;
-    bool resume = false, stream = false;
-    std::string sort_into; ///< a folder, or empty
-    bool copy = false;
     std::string explain; ///< the one picture to tell about; empty: a run
     std::string preview;
     std::vector<std::string> labels;

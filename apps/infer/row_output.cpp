@@ -1,52 +1,145 @@
 #include "infer/row_output.hpp"
 
+#include <filesystem>
 #include <unistd.h>
 
 #include "cli/terminal.hpp"
+#include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/io/resume.hpp"
 
 namespace openset::infer {
 namespace {
 
-io::RowFormat row_format(const OutputOptions& options) {
-    if (options.format == "csv" || (options.format == "auto" && options.file.ends_with(".csv")))
-        return io::RowFormat::csv;
-    const bool on_terminal = options.file == "-" && cli::is_terminal(STDOUT_FILENO);
-    if (options.format == "table" || (options.format == "auto" && on_terminal)) return io::RowFormat::table;
-    return io::RowFormat::jsonl;
+namespace fs = std::filesystem;
+
+io::RowLayout row_layout(const OutputOptions& options, const cascade::Pipeline& pipeline) {
+    return {pipeline.gate.has_value(), pipeline.species.has_value(),
+            pipeline.classifier.labels.activation == model::Activation::sigmoid,
+            options.file == "-" && cli::use_colour(options.colour, STDOUT_FILENO)};
+}
+
+/// Where the two runs' rows cannot stand in one file: what differs.
+void check_same_way(const fs::path& rows, const io::RunRecord& now) {
+    const auto then = io::read_run_record(rows);
+    if (!then) {
+        throw Error(ErrorKind::usage, rows.string() + ": " + io::run_record_path(rows).filename().string() +
+                                          " is not beside it, so nothing says what made the rows; run without --resume "
+                                          "to begin anew");
+    }
+    std::string problems;
+    for (const std::string& difference : io::differences(*then, now))
+        problems += (problems.empty() ? "" : "; ") + difference;
+    if (!problems.empty()) {
+        throw Error(ErrorKind::usage, rows.string() + ": was made in another way: " + problems +
+                                          "; run as then, or without --resume to begin anew");
+    }
+    for (const std::string& difference : io::differences_in_last_digits(*then, now))
+        log_warning(rows.string() + ": " + difference + "; last digits of later rows may differ");
 }
 
 } // namespace
 
-RowOutput::RowOutput(const OutputOptions& options, const cascade::Pipeline& pipeline, std::optional<std::int64_t> total)
-    : strict_(options.strict), sink_(options.file == "-" ? open_standard_output() : open_atomic_file(options.file)),
-      progress_(
-          cli::progress_style(options.progress, options.quiet, options.file == "-" && cli::is_terminal(STDOUT_FILENO)),
-          total),
-      flush_each_(options.file == "-" && cli::is_terminal(STDOUT_FILENO)) {
-    const io::RowLayout layout{pipeline.gate.has_value(), pipeline.species.has_value(),
-                               pipeline.classifier.labels.activation == model::Activation::sigmoid,
-                               options.file == "-" && cli::use_colour(options.colour, STDOUT_FILENO)};
-    writer_ = io::make_row_writer(row_format(options), *sink_, layout);
+io::RowFormat row_format(const OutputOptions& options) {
+    if (options.format == "csv" || (options.format == "auto" && options.file.ends_with(".csv")))
+        return io::RowFormat::csv;
+    const bool on_terminal = options.file == "-" && cli::is_terminal(STDOUT_FILENO) && !options.at_once;
+    if (options.format == "table" || (options.format == "auto" && on_terminal)) return io::RowFormat::table;
+    return io::RowFormat::jsonl;
 }
 
-bool RowOutput::receive(const io::Row& row) {
+bool is_kept_file(const OutputOptions& options) {
+    std::error_code ignored; // what is not there will be a file
+    return options.file != "-" && (fs::is_regular_file(options.file, ignored) || !fs::exists(options.file, ignored));
+}
+
+std::optional<io::RowCounts> whole_already(const OutputOptions& options, const cascade::Pipeline& pipeline,
+                                           const io::RunRecord& record, flow::InputSource& source) {
+    const fs::path partial = partial_path(options.file);
+    std::error_code ignored;
+    if (!options.resume || fs::exists(partial, ignored) || !fs::exists(options.file, ignored)) return std::nullopt;
+    // Killed after the rows had their name, before the record had its own.
+    if (fs::exists(io::run_record_path(partial), ignored))
+        fs::rename(io::run_record_path(partial), io::run_record_path(options.file));
+    check_same_way(options.file, record);
+    const auto kept = io::keep_rows(options.file, row_format(options),
+                                    io::row_header(row_format(options), row_layout(options, pipeline)),
+                                    [&source] { return source.skip(); });
+    if (const auto next = source.skip()) {
+        throw Error(ErrorKind::usage, options.file + ": is whole, with " + std::to_string(kept.counts.total()) +
+                                          " rows, but the inputs now go on with " + *next +
+                                          "; run without --resume to begin anew");
+    }
+    return kept.counts;
+}
+
+RowOutput::RowOutput(const OutputOptions& options, const cascade::Pipeline& pipeline, const io::RunRecord& record,
+                     flow::InputSource& source)
+    : options_(options), format_(row_format(options)), kept_file_(is_kept_file(options)) {
+    io::RowLayout layout = row_layout(options, pipeline);
+    if (options.resume) {
+        take_up(layout, record, source);
+        layout.continued = kept_ > 0;
+    } else {
+        sink_ = options.file == "-" ? open_standard_output() : open_atomic_file(options.file);
+    }
+    if (kept_file_) write_file_atomically(io::run_record_path(partial_path(options.file)), to_json(record));
+    writer_ = io::make_row_writer(format_, *sink_, layout);
+    if (!options.sort_into.empty()) sorted_.emplace(options.sort_into, pipeline.classifier.labels.names, options.copy);
+}
+
+void RowOutput::take_up(const io::RowLayout& layout, const io::RunRecord& record, flow::InputSource& source) {
+    sink_ = continue_atomic_file(options_.file, [&](const fs::path& partial) -> std::uint64_t {
+        if (fs::file_size(partial) == 0) return 0; // nothing was kept, whatever was to be written
+        check_same_way(partial, record);
+        const auto kept =
+            io::keep_rows(partial, format_, io::row_header(format_, layout), [&source] { return source.skip(); });
+        counts_ = kept.counts;
+        kept_ = counts_.total();
+        // A header without rows is written anew, with the rows.
+        return kept_ > 0 ? kept.whole_bytes : 0;
+    });
+    log_notice(kept_ > 0
+                   ? "going on after " + std::to_string(kept_) + " rows of " + partial_path(options_.file).string()
+                   : "nothing to resume: beginning " + options_.file);
+}
+
+void RowOutput::show_progress(std::optional<std::int64_t> total) {
+    const bool results_on_terminal = options_.file == "-" && cli::is_terminal(STDOUT_FILENO);
+    progress_.emplace(cli::progress_style(options_.progress, options_.quiet, results_on_terminal), total);
+}
+
+bool RowOutput::receive(const io::Row& row, const flow::Input& input) {
+    // Sorted first: a row that was written says that its picture has its place too.
+    if (sorted_) sorted_->add(row, input.bytes ? &*input.bytes : nullptr);
     writer_->write(row);
     counts_.add(row);
-    if (flush_each_) sink_->flush();
-    progress_.update(counts_);
-    if (!strict_ || !row.failure) return true;
+    if (options_.at_once || (options_.file == "-" && cli::is_terminal(STDOUT_FILENO))) sink_->flush();
+    if (progress_) progress_->update(counts_);
+    if (!options_.strict || !row.failure) return true;
     first_failure_ = row.path + ": " + row.failure->kind + ": " + row.failure->message;
     return false;
 }
 
-void RowOutput::finish(bool whole) {
+void RowOutput::finish(const io::RunRecord& record) {
     writer_->finish(counts_);
-    if (whole) {
-        sink_->commit();
-    } else {
+    if (progress_) progress_->finish(counts_);
+    if (!record.complete) {
         sink_->flush();
+        return;
     }
-    progress_.finish(counts_);
+    if (!kept_file_) {
+        sink_->commit();
+        return;
+    }
+    // In this order: the rows never stand beside a record that is not theirs, whenever the run is killed.
+    const fs::path going_on = io::run_record_path(partial_path(options_.file)),
+                   final = io::run_record_path(options_.file);
+    write_file_atomically(going_on, to_json(record));
+    std::error_code ignored; // there may be none
+    fs::remove(final, ignored);
+    sink_->commit();
+    fs::rename(going_on, final);
 }
 
 } // namespace openset::infer

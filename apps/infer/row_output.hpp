@@ -6,9 +6,12 @@
 #include <string>
 
 #include "cli/progress.hpp"
+#include "infer/sort_into.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/cascade/pipeline.hpp"
+#include "openset/flow/input.hpp"
 #include "openset/io/row_writer.hpp"
+#include "openset/io/run_record.hpp"
 
 namespace openset::infer {
 
@@ -18,30 +21,63 @@ struct OutputOptions {
     std::string progress = "auto";
     std::string colour = "auto";
     bool quiet = false;
-    bool strict = false; ///< a failed picture ends the run
+    bool strict = false;   ///< a failed picture ends the run
+    bool resume = false;   ///< go on after the rows that an interrupted run left
+    bool at_once = false;  ///< every row is handed on before the next
+    std::string sort_into; ///< a folder, or empty
+    bool copy = false;     ///< into that folder, instead of links
 };
 
+/// The format that the options choose; `auto` is settled by the file's ending and the terminal.
+io::RowFormat row_format(const OutputOptions& options);
+
+/// Whether the output is a file that takes its name when it is whole and has a run record beside it: not so standard
+/// output, a device, a pipe.
+bool is_kept_file(const OutputOptions& options);
+
+/// How many rows a whole output of the same run holds already, where --resume finds one and nothing to go on with.
+/// Takes from `source` an input for each row.
+/// Throws Error(usage) where the rows are not those of these inputs or were made in another way.
+std::optional<io::RowCounts> whole_already(const OutputOptions& options, const cascade::Pipeline& pipeline,
+                                           const io::RunRecord& record, flow::InputSource& source);
+
 /// The rows' way out, with what is counted on it.
+///
+/// While a run goes on its rows stand in `<file>.partial`, with the record beside them.
 class RowOutput {
 public:
-    RowOutput(const OutputOptions& options, const cascade::Pipeline& pipeline, std::optional<std::int64_t> total);
+    /// record  of the run as far as it is known; it is written beside the partial file at once
+    /// source  where the run takes up an interrupted one, it is left at the first input without a row
+    /// Throws Error(usage) where that cannot be: the rows are of other inputs or were made in another way.
+    RowOutput(const OutputOptions& options, const cascade::Pipeline& pipeline, const io::RunRecord& record,
+              flow::InputSource& source);
+
+    /// total  of the inputs, where it is known
+    void show_progress(std::optional<std::int64_t> total);
 
     /// False: no more rows are wanted.
-    bool receive(const io::Row& row);
+    bool receive(const io::Row& row, const flow::Input& input);
 
-    /// whole  every input has its row: the file may take its name
-    void finish(bool whole);
+    /// Hands on what was written. A complete run's file takes its name, and its record the place beside it.
+    void finish(const io::RunRecord& record);
 
     const io::RowCounts& counts() const { return counts_; }
+    /// Of the interrupted run, whose rows were kept.
+    std::int64_t kept() const { return kept_; }
     const std::string& first_failure() const { return first_failure_; }
 
 private:
-    bool strict_;
+    void take_up(const io::RowLayout& layout, const io::RunRecord& record, flow::InputSource& source);
+
+    OutputOptions options_;
+    io::RowFormat format_;
+    bool kept_file_;
     std::unique_ptr<ByteSink> sink_;
     std::unique_ptr<io::RowWriter> writer_;
-    cli::Progress progress_;
-    bool flush_each_;
+    std::optional<SortInto> sorted_;
+    std::optional<cli::Progress> progress_;
     io::RowCounts counts_;
+    std::int64_t kept_ = 0;
     std::string first_failure_;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <string>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -54,38 +55,103 @@ private:
     std::string buffer_;
 };
 
-class FileSink : public DescriptorSink {
-public:
-    FileSink(int descriptor, std::filesystem::path written_as, std::filesystem::path final_path)
-        : DescriptorSink(descriptor, written_as.string()), written_as_(std::move(written_as)),
-          final_path_(std::move(final_path)) {}
-    FileSink(const FileSink&) = delete;
-    FileSink& operator=(const FileSink&) = delete;
+bool is_special_file(const std::filesystem::path& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+}
 
-    ~FileSink() override {
+/// A device or a pipe: the bytes go straight in.
+class SpecialFileSink : public DescriptorSink {
+public:
+    SpecialFileSink(int descriptor, const std::string& name) : DescriptorSink(descriptor, name) {}
+    SpecialFileSink(const SpecialFileSink&) = delete;
+    SpecialFileSink& operator=(const SpecialFileSink&) = delete;
+
+    ~SpecialFileSink() override {
         if (open_) ::close(descriptor());
     }
 
     void commit() override {
         flush();
-        const bool renamed = written_as_ != final_path_;
-        if (renamed && ::fsync(descriptor()) != 0) throw_output_error(name());
         open_ = false;
         if (::close(descriptor()) != 0) throw_output_error(name());
-        if (renamed && ::rename(written_as_.c_str(), final_path_.c_str()) != 0)
-            throw_output_error(final_path_.string());
     }
 
 private:
-    std::filesystem::path written_as_;
-    std::filesystem::path final_path_;
     bool open_ = true;
 };
 
-bool is_special_file(const std::filesystem::path& path) {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-}
+/// A partial file, open for writing and locked; its content is what it was.
+class LockedPartial {
+public:
+    explicit LockedPartial(std::filesystem::path path) : path_(std::move(path)) {
+        // Between opening and locking, the run that held the lock may have given the file its final name.
+        do {
+            close();
+            descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+            if (descriptor_ < 0) throw_output_error(path_.string());
+            lock();
+        } while (!stands_under_its_name());
+    }
+    LockedPartial(const LockedPartial&) = delete;
+    LockedPartial& operator=(const LockedPartial&) = delete;
+    ~LockedPartial() { close(); }
+
+    int descriptor() const { return descriptor_; }
+    const std::filesystem::path& path() const { return path_; }
+
+    bool stands_under_its_name() const {
+        struct stat locked {
+        }, named{};
+        return ::fstat(descriptor_, &locked) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+               locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+    }
+
+    void keep(std::uint64_t bytes) const {
+        const auto end = static_cast<off_t>(bytes);
+        if (::ftruncate(descriptor_, end) != 0 || ::lseek(descriptor_, end, SEEK_SET) != end)
+            throw_output_error(path_.string());
+    }
+
+private:
+    void lock() const {
+        // Where the file system knows no locks, writing goes on without one: refusing would help nobody.
+        if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+        ::close(descriptor_);
+        throw Error(ErrorKind::output, path_.string() +
+                                           ": another run is writing it; wait until that one has ended, or choose "
+                                           "another -o");
+    }
+
+    void close() const {
+        if (descriptor_ >= 0) ::close(descriptor_);
+    }
+
+    std::filesystem::path path_;
+    int descriptor_ = -1;
+};
+
+class AtomicFileSink : public DescriptorSink {
+public:
+    AtomicFileSink(std::unique_ptr<LockedPartial> partial, std::filesystem::path final_path)
+        : DescriptorSink(partial->descriptor(), partial->path().string()), partial_(std::move(partial)),
+          final_path_(std::move(final_path)) {}
+
+    void commit() override {
+        flush();
+        if (::fsync(descriptor()) != 0) throw_output_error(name());
+        if (!partial_->stands_under_its_name()) {
+            throw Error(ErrorKind::output, name() + ": was removed or replaced while it was being written");
+        }
+        if (::rename(partial_->path().c_str(), final_path_.c_str()) != 0) throw_output_error(final_path_.string());
+        // Not before: the next run would empty the file that is about to be renamed.
+        partial_.reset();
+    }
+
+private:
+    std::unique_ptr<LockedPartial> partial_;
+    std::filesystem::path final_path_;
+};
 
 } // namespace
 
@@ -109,10 +175,24 @@ void check_place_for_file(const std::filesystem::path& path) {
 
 std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path) {
     check_place_for_file(path);
-    const std::filesystem::path written_as = is_special_file(path) ? path : partial_path(path);
-    const int descriptor = ::open(written_as.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0) throw_output_error(written_as.string());
-    return std::make_unique<FileSink>(descriptor, written_as, path);
+    if (is_special_file(path)) {
+        const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+        if (descriptor < 0) throw_output_error(path.string());
+        return std::make_unique<SpecialFileSink>(descriptor, path.string());
+    }
+    return continue_atomic_file(path, [](const std::filesystem::path&) { return std::uint64_t{0}; });
+}
+
+std::unique_ptr<ByteSink>
+continue_atomic_file(const std::filesystem::path& path,
+                     const std::function<std::uint64_t(const std::filesystem::path& partial)>& whole_bytes) {
+    check_place_for_file(path);
+    if (is_special_file(path)) {
+        throw Error(ErrorKind::usage, path.string() + ": is no regular file, so there is nothing to continue");
+    }
+    auto partial = std::make_unique<LockedPartial>(partial_path(path));
+    partial->keep(whole_bytes(partial->path()));
+    return std::make_unique<AtomicFileSink>(std::move(partial), path);
 }
 
 std::unique_ptr<ByteSink> open_standard_output() {

@@ -120,6 +120,7 @@ private:
 
     void stop() {
         stopped_ = true;
+        inputs_.stop(); // a decode thread may be waiting for a pipe
         room_.notify_all();
         work_.notify_all();
     }

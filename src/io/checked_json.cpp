@@ -216,6 +216,12 @@ std::optional<std::string> CheckedValue::text(const std::string& what) const {
     return {};
 }
 
+std::optional<bool> CheckedValue::boolean() const {
+    if (value_->is_boolean()) return value_->get<bool>();
+    expected("true or false");
+    return {};
+}
+
 std::optional<int> CheckedValue::integer(int min, int max) const {
     if (value_->is_number()) {
         const auto found = value_->get<double>();
@@ -225,6 +231,17 @@ std::optional<int> CheckedValue::integer(int min, int max) const {
                                   ? std::to_string(min) + " or more"
                                   : std::to_string(min) + " to " + std::to_string(max);
     expected(min == max ? std::to_string(min) : "a whole number, " + range);
+    return {};
+}
+
+std::optional<std::int64_t> CheckedValue::count(std::int64_t max) const {
+    const std::int64_t largest = std::min(max, std::int64_t{1} << 53);
+    if (value_->is_number()) {
+        const auto found = value_->get<double>();
+        if (found == std::floor(found) && found >= 0 && found <= static_cast<double>(largest))
+            return static_cast<std::int64_t>(found);
+    }
+    expected("a whole number, 0 or more");
     return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -70,8 +71,11 @@ public:
 
     /// A string that is not empty.
     std::optional<std::string> text(const std::string& what = "a string that is not empty") const;
+    std::optional<bool> boolean() const;
     /// A whole number; 5.0 is one.
     std::optional<int> integer(int min, int max) const;
+    /// A whole number from 0 to max, at most 2^53: what a double still counts by ones.
+    std::optional<std::int64_t> count(std::int64_t max) const;
     std::optional<double> number(double min, double max) const;
     std::optional<double> number(double min, double max, const std::string& what) const;
     /// One of a few strings; a near miss gets a did-you-mean.

@@ -150,27 +150,27 @@ std::string csv_field(const std::string& text) {
     return field + "\"";
 }
 
+template <typename TextOf>
+std::string csv_line(const std::vector<CsvColumn>& columns, TextOf text_of) {
+    std::string line;
+    for (const CsvColumn& column : columns) {
+        if (&column != &columns.front()) line += ",";
+        line += csv_field(text_of(column));
+    }
+    return line + "\r\n";
+}
+
 class CsvWriter : public RowWriter {
 public:
     CsvWriter(ByteSink& sink, const RowLayout& layout) : sink_(sink), columns_(csv_columns(layout)) {
-        write_line([](const CsvColumn& column) { return column.name; });
+        if (!layout.continued) sink_.write(row_header(RowFormat::csv, layout));
     }
     void write(const Row& row) override {
-        write_line([&row](const CsvColumn& column) { return column.text(row); });
+        sink_.write(csv_line(columns_, [&row](const CsvColumn& column) { return column.text(row); }));
     }
     void finish(const RowCounts&) override {}
 
 private:
-    template <typename TextOf>
-    void write_line(TextOf text_of) {
-        std::string line;
-        for (const CsvColumn& column : columns_) {
-            if (&column != &columns_.front()) line += ",";
-            line += csv_field(text_of(column));
-        }
-        sink_.write(line + "\r\n");
-    }
-
     ByteSink& sink_;
     std::vector<CsvColumn> columns_;
 };
@@ -247,13 +247,29 @@ std::string_view decided_by(const Verdict& verdict) {
     return verdict.decided_by ? to_string(*verdict.decided_by) : "decode";
 }
 
-void RowCounts::add(const Row& row) {
-    switch (row.verdict.outcome) {
+void RowCounts::add(const Row& row) { add(row.verdict.outcome, std::string(io::decided_by(row.verdict))); }
+
+void RowCounts::add(Outcome outcome, const std::string& by) {
+    switch (outcome) {
     case Outcome::known: ++known; break;
     case Outcome::unknown: ++unknown; break;
     case Outcome::failed: ++failed; break;
     }
-    ++decided_by[std::string(io::decided_by(row.verdict))];
+    ++decided_by[by];
+}
+
+std::string_view to_string(RowFormat format) {
+    switch (format) {
+    case RowFormat::jsonl: return "jsonl";
+    case RowFormat::csv: return "csv";
+    case RowFormat::table: return "table";
+    }
+    return "";
+}
+
+std::string row_header(RowFormat format, const RowLayout& layout) {
+    if (format != RowFormat::csv) return "";
+    return csv_line(csv_columns(layout), [](const CsvColumn& column) { return column.name; });
 }
 
 std::string to_json_line(const Row& row) {

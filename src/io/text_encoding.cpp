@@ -3,6 +3,11 @@
 #include <cstdint>
 
 namespace openset::io {
+namespace {
+
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+} // namespace
 
 bool is_utf8(std::string_view bytes) {
     std::size_t i = 0;
@@ -28,7 +33,6 @@ bool is_utf8(std::string_view bytes) {
 }
 
 std::string base64(std::string_view bytes) {
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string text;
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
@@ -41,6 +45,26 @@ std::string base64(std::string_view bytes) {
         }
     }
     return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+    if (text.size() % 4 != 0) return std::nullopt;
+    const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+    std::string bytes;
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool padded = i >= text.size() - padding;
+        const auto digit = padded ? 0 : alphabet.find(text[i]);
+        if (digit == std::string_view::npos) return std::nullopt;
+        group = (group << 6U) | static_cast<std::uint32_t>(digit);
+        if (i % 4 != 3) continue;
+        for (const unsigned shift : {16U, 8U, 0U}) bytes += static_cast<char>((group >> shift) & 0xFFU);
+        group = 0;
+    }
+    bytes.resize(bytes.size() - padding);
+    // Bits that the padding hides would make several texts of the same bytes.
+    if (base64(bytes) != text) return std::nullopt;
+    return bytes;
 }
 
 } // namespace openset::io

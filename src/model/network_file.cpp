@@ -25,7 +25,10 @@ using Zip = std::unique_ptr<zip_t, ZipCloser>;
 Zip open_zip(const std::filesystem::path& path) {
     int code = 0;
     if (Zip archive{zip_open(path.c_str(), ZIP_RDONLY, &code)}) return archive;
-    if (code == ZIP_ER_NOENT) throw Error(ErrorKind::not_found, path.string() + ": no such file");
+    // libzip says the same of some damaged archives.
+    std::error_code ignored;
+    if (code == ZIP_ER_NOENT && !std::filesystem::exists(path, ignored))
+        throw Error(ErrorKind::not_found, path.string() + ": no such file");
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ) {
         throw Error(ErrorKind::unreadable, path.string() + ": cannot open: " + std::strerror(errno));
     }

@@ -1,9 +1,9 @@
 #include "openset/base/byte_sink.hpp"
 
+#include <functional>
 #include <gtest/gtest.h>
 
 #include "openset/base/error.hpp"
-#include "openset/base/file_bytes.hpp"
 #include "temporary_folder.hpp"
 
 namespace openset {
@@ -46,6 +46,102 @@ TEST(AtomicFile, RefusesAFolderAndAPathThatDoesNotExist) {
     const TemporaryFolder folder;
     EXPECT_THROW(open_atomic_file(folder.path()), Error);
     EXPECT_THROW(open_atomic_file(folder / "no/such/folder/rows.jsonl"), Error);
+}
+
+std::string message_of(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::output);
+        return error.what();
+    }
+    return "no error";
+}
+
+TEST(AtomicFile, BelongsToOneRunAtATimeAndTheSecondLeavesItAsItIs) {
+    const TemporaryFolder folder;
+    const auto path = folder / "rows.jsonl";
+    auto first = open_atomic_file(path);
+    first->write("first\n");
+    first->flush();
+    EXPECT_EQ(message_of([&] { open_atomic_file(path); }),
+              partial_path(path).string() +
+                  ": another run is writing it; wait until that one has ended, or choose another -o");
+    EXPECT_NE(message_of([&] {
+                  continue_atomic_file(path, [](const auto&) -> std::uint64_t {
+                      ADD_FAILURE() << "asked about a file that another run is writing";
+                      return 0;
+                  });
+              }),
+              "no error");
+    EXPECT_EQ(text_of(partial_path(path)), "first\n");
+    first->commit();
+    EXPECT_EQ(text_of(path), "first\n");
+    const auto second = open_atomic_file(path);
+    second->write("second\n");
+    second->commit();
+    EXPECT_EQ(text_of(path), "second\n");
+}
+
+TEST(AtomicFile, IsFreeForTheNextRunWhenTheOneThatWroteItIsGone) {
+    const TemporaryFolder folder;
+    const auto path = folder / "rows.jsonl";
+    open_atomic_file(path)->write("a longer text than that of the next run");
+    const auto next = open_atomic_file(path);
+    next->write("next");
+    next->commit();
+    EXPECT_EQ(text_of(path), "next");
+}
+
+TEST(AtomicFile, DoesNotPassOffAnotherRunsFileAsItsOwn) {
+    const TemporaryFolder folder;
+    const auto path = folder / "rows.jsonl";
+    const auto file = open_atomic_file(path);
+    file->write("mine");
+    std::filesystem::remove(partial_path(path));
+    write_text(partial_path(path), "theirs");
+    EXPECT_EQ(message_of([&] { file->commit(); }),
+              partial_path(path).string() + ": was removed or replaced while it was being written");
+    EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(ContinuedFile, KeepsTheWholeBytesCutsTheRestAndGoesOn) {
+    const TemporaryFolder folder;
+    const auto path = folder / "rows.jsonl";
+    write_text(partial_path(path), "one\ntwo\nthr");
+    const auto file = continue_atomic_file(path, [](const std::filesystem::path& partial) {
+        EXPECT_EQ(text_of(partial), "one\ntwo\nthr");
+        return std::uint64_t{8};
+    });
+    EXPECT_EQ(text_of(partial_path(path)), "one\ntwo\n");
+    file->write("three\n");
+    file->commit();
+    EXPECT_EQ(text_of(path), "one\ntwo\nthree\n");
+}
+
+TEST(ContinuedFile, StartsOneThatIsNotThere) {
+    const TemporaryFolder folder;
+    const auto file = continue_atomic_file(folder / "rows.jsonl", [](const auto&) { return std::uint64_t{0}; });
+    file->write("one\n");
+    file->commit();
+    EXPECT_EQ(text_of(folder / "rows.jsonl"), "one\n");
+}
+
+TEST(ContinuedFile, IsAsItWasWhereItsRowsAreRefused) {
+    const TemporaryFolder folder;
+    const auto path = folder / "rows.jsonl";
+    write_text(partial_path(path), "one\n");
+    EXPECT_EQ(message_of([&] {
+                  continue_atomic_file(
+                      path, [](const auto&) -> std::uint64_t { throw Error(ErrorKind::output, "not these rows"); });
+              }),
+              "not these rows");
+    EXPECT_EQ(text_of(partial_path(path)), "one\n");
+    EXPECT_NO_THROW(continue_atomic_file(path, [](const auto&) { return std::uint64_t{4}; }));
+}
+
+TEST(ContinuedFile, IsARegularFile) {
+    EXPECT_THROW(continue_atomic_file("/dev/null", [](const auto&) { return std::uint64_t{0}; }), Error);
 }
 
 ErrorKind kind_of_reading(const std::filesystem::path& path) {

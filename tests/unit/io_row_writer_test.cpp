@@ -5,17 +5,10 @@
 
 #include "io/text_encoding.hpp"
 #include "openset/io/number_text.hpp"
+#include "text_sink.hpp"
 
 namespace openset::io {
 namespace {
-
-class TextSink : public ByteSink {
-public:
-    void write(std::string_view bytes) override { text += bytes; }
-    void flush() override {}
-    void commit() override {}
-    std::string text;
-};
 
 Row known_row() {
     Row row;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
 
@@ -28,7 +30,17 @@ void check_place_for_file(const std::filesystem::path& path);
 /// A file that stands under its name only when whole: written as `<path>.partial` (an older one is replaced), synced
 /// and renamed by commit(). Without commit() the partial file stays. Something there that is no regular file
 /// (/dev/null, a FIFO) is written to directly.
+/// The partial file is locked while the sink lives: throws Error(output), with the file untouched, where another run is
+/// writing it.
 std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path);
+
+/// The same, going on after what an earlier run left in `<path>.partial`; one that is not there is an empty one.
+/// whole_bytes  called once, when the partial file is locked, with its name: how many of its bytes stay; what follows
+///              them is cut off. What it throws is passed on, and the file is as it was.
+/// Throws Error(usage) where `path` is no regular file (a device, a FIFO): nothing there can be continued.
+std::unique_ptr<ByteSink>
+continue_atomic_file(const std::filesystem::path& path,
+                     const std::function<std::uint64_t(const std::filesystem::path& partial)>& whole_bytes);
 
 /// Standard output. A closed one is an error, not a silence.
 std::unique_ptr<ByteSink> open_standard_output();

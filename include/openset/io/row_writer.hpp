@@ -21,15 +21,18 @@ struct RowLayout {
     bool gate = false; ///< the pipeline has a gate: csv has its columns
     bool species = false;
     bool multi_label = false;
-    bool colour = false; ///< table only
+    bool colour = false;    ///< table only
+    bool continued = false; ///< the sink already holds the header, and rows after it
 };
 
 /// How many rows ended how.
 struct RowCounts {
     std::int64_t known = 0, unknown = 0, failed = 0;
-    std::map<std::string, std::int64_t> decided_by; ///< gate, species, classifier, decode
+    std::map<std::string, std::int64_t> decided_by; ///< gate, species, classifier, unknown, decode
 
     void add(const Row& row);
+    void add(Outcome outcome, const std::string& decided_by);
+    bool operator==(const RowCounts&) const = default;
     std::int64_t total() const { return known + unknown + failed; }
 };
 
@@ -41,6 +44,11 @@ public:
     /// After the last row.
     virtual void finish(const RowCounts& counts) = 0;
 };
+
+std::string_view to_string(RowFormat format);
+
+/// What stands before the first row, with its line end: the names of the columns in csv, nothing in jsonl.
+std::string row_header(RowFormat format, const RowLayout& layout);
 
 /// The writer keeps a reference to the sink and writes the header, where the format has one, at once.
 std::unique_ptr<RowWriter> make_row_writer(RowFormat format, ByteSink& sink, const RowLayout& layout);

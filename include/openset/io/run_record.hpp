@@ -1,10 +1,16 @@
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "openset/io/row_writer.hpp"
+#include "openset/io/shard.hpp"
 
+/// Run records: what made a row file, beside it as JSON (format openset-run/1).
 namespace openset::io {
 
 struct NetworkRecord {
@@ -13,31 +19,66 @@ struct NetworkRecord {
     std::string name;
     std::string sha256;
     std::string info_source;
+    /// Of the ModelInfo in force, as JSON: labels and preprocessing may come from a sidecar or from flags. Empty: not
+    /// told.
+    std::string info_sha256;
     bool cut_at_head = false;
     bool picture_by_picture = false;
 };
 
-/// What made a row file: `<output>.run.json`, format openset-run/1.
+/// One of the row files that a merged one was joined from.
+struct PartRecord {
+    std::string file;
+    std::string sha256; ///< of its rows
+    std::int64_t rows = 0;
+};
+
 struct RunRecord {
     std::string openset_version;
     std::string libtorch_version;
     std::string cpu_capability;
-    std::string device;
+    std::string device; ///< cpu, cuda:0
     std::string precision = "fp32";
     bool optimised = true;
     std::string config_json; ///< in full, with what flags changed
     bool closed_set = false;
     bool all_stages = false;
+    int top = 5;
+    RowFormat format = RowFormat::jsonl;
+    std::string exif_orientation = "ignore"; ///< or apply
+    std::int64_t max_pixels = 0;             ///< larger pictures failed
+    std::int64_t decode_memory = 0;          ///< bytes; pictures that need more failed. 0: no such limit
+    std::optional<Shard> shard;
     std::vector<NetworkRecord> networks;
     std::vector<std::string> inputs; ///< as given; any bytes
+    std::vector<PartRecord> parts;   ///< of a merged file
     int batch = 0, jobs = 0, threads = 0;
     RowCounts counts;
     std::string started; ///< UTC, ISO 8601
     double load_seconds = 0;
     double run_seconds = 0;
-    bool complete = true; ///< false: interrupted or stopped early
+    bool complete = true; ///< false: still going on, interrupted or stopped early
 };
 
 std::string to_json(const RunRecord& record);
+
+/// name  of the record in messages.
+/// Throws Error(corrupt) with everything that is wrong with it. Keys that this version does not know are let pass.
+RunRecord parse_run_record(std::string_view json, const std::string& name);
+
+/// The record's name beside a row file: `<rows>.run.json`. That of a run that goes on lies beside its partial file.
+std::filesystem::path run_record_path(const std::filesystem::path& rows);
+
+/// The record beside a row file; none where there is none.
+/// Throws as parse_run_record(), and Error(unreadable).
+std::optional<RunRecord> read_run_record(const std::filesystem::path& rows);
+
+/// Why the rows of one run cannot stand in one file with those of another: a sentence for each setting that decides
+/// what rows say (`config /gate/k was 5, now 3`); empty where they can. Where the networks lay, the config's name, the
+/// inputs, batch, threads and times decide nothing.
+std::vector<std::string> differences(const RunRecord& then, const RunRecord& now);
+
+/// The same for what may move the last digits of a figure, but seldom a verdict: LibTorch, the processor.
+std::vector<std::string> differences_in_last_digits(const RunRecord& then, const RunRecord& now);
 
 } // namespace openset::io

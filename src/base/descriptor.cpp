@@ -1,0 +1,52 @@
+#include "base/descriptor.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+#include "openset/base/error.hpp"
+
+namespace openset {
+namespace {
+
+struct OpenFile {
+    Descriptor descriptor;
+    struct stat status;
+};
+
+/// flags  besides those that every file is opened with
+OpenFile open(const std::filesystem::path& path, int flags) {
+    Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | flags));
+    if (descriptor.value() < 0) {
+        const bool absent = errno == ENOENT || errno == ENOTDIR;
+        throw Error(absent ? ErrorKind::not_found : ErrorKind::unreadable,
+                    absent ? "no such file" : std::string("cannot open: ") + std::strerror(errno));
+    }
+    struct stat status {};
+    if (::fstat(descriptor.value(), &status) != 0)
+        throw Error(ErrorKind::unreadable, std::string("cannot read: ") + std::strerror(errno));
+    if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::unreadable, "is a folder, expected a file");
+    return {std::move(descriptor), status};
+}
+
+} // namespace
+
+Descriptor::~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+}
+
+RegularFile open_regular(const std::filesystem::path& path) {
+    // O_NONBLOCK: opening a FIFO that nobody writes to must not wait for ever.
+    OpenFile file = open(path, O_NONBLOCK);
+    if (!S_ISREG(file.status.st_mode))
+        throw Error(ErrorKind::unreadable, "is no regular file (a FIFO, socket or device)");
+    return {std::move(file.descriptor), static_cast<std::uint64_t>(file.status.st_size)};
+}
+
+Descriptor open_any(const std::filesystem::path& path) { return open(path, 0).descriptor; }
+
+} // namespace openset

@@ -1,0 +1,130 @@
+"""First inputs for the fuzzer, one a kind of file: make_seeds.py FOLDER makes FOLDER/TARGET/*. Needs Pillow."""
+
+import io
+import json
+import pathlib
+import sys
+import tarfile
+import zipfile
+
+from PIL import Image
+
+
+def picture(mode="RGB", size=(11, 7)):
+    """A gradient, so that every pixel matters."""
+    width, height = size
+    rgb = Image.new("RGB", size)
+    rgb.putdata([(23 * x, 36 * y, 11 * (x + y)) for y in range(height) for x in range(width)])
+    return rgb.convert(mode)
+
+
+def saved(image, kind, **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def frames(kind, **options):
+    return saved(picture(), kind, save_all=True, append_images=[picture(size=(11, 7)).rotate(180)], **options)
+
+
+def pictures():
+    yield "jpeg", "baseline", saved(picture(), "JPEG", quality=60)
+    yield "jpeg", "progressive", saved(picture(size=(20, 18)), "JPEG", progressive=True)
+    yield "jpeg", "grey", saved(picture("L"), "JPEG")
+    yield "jpeg", "cmyk", saved(picture("CMYK"), "JPEG")
+    yield "jpeg", "turned", saved(picture(), "JPEG", exif=bytes.fromhex("45786966000049492a000800000001001201030001000000060000000000"))
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+        image = Image.new("I;16", (5, 4), 300) if mode == "I;16" else picture(mode)
+        yield "png", mode.replace(";", "_").lower() + "", saved(image, "PNG")
+    yield "webp", "lossy", saved(picture(), "WEBP", quality=50)
+    yield "webp", "lossless", saved(picture("RGBA"), "WEBP", lossless=True)
+    yield "webp", "animated", frames("WEBP", duration=50)
+    yield "gif", "still", saved(picture("P"), "GIF")
+    yield "gif", "interlaced", saved(picture("P"), "GIF", interlace=1)
+    yield "gif", "animated", frames("GIF", duration=50)
+    yield "gif", "transparent", saved(picture("P"), "GIF", transparency=3)
+    for mode in ("1", "L", "P", "RGB", "RGBA"):
+        yield "bmp", mode.lower(), saved(picture(mode), "BMP")
+    # 8-bit, RLE: two pixels of colour 1, end of line, end of bitmap.
+    header = bytes.fromhex("424d00000000000000003e000000" "28000000" "02000000" "01000000" "0100" "0800" "01000000" "06000000"
+                           "00000000" "00000000" "02000000" "00000000" "00000000" "ff8040ff")
+    yield "bmp", "rle8", header + bytes.fromhex("02010000" "0001")
+    for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        yield "tiff", compression or "raw", saved(picture(), "TIFF", compression=compression)
+    yield "tiff", "bilevel_group4", saved(picture("1"), "TIFF", compression="group4")
+    for mode in ("L", "P", "RGBA", "CMYK", "F", "I;16"):
+        image = Image.new(mode, (5, 4), 300) if mode in ("F", "I;16") else picture(mode)
+        yield "tiff", mode.replace(";", "_").lower(), saved(image, "TIFF")
+    for mode in ("1", "L", "RGB"):
+        yield "pnm", mode.lower(), saved(picture(mode, (3, 2)), "PPM")
+    yield "pnm", "ascii", b"P3 # comment\n2 1\n100\n0 50 100  7 8 9\n"
+    yield "pnm", "ascii_bits", b"P1\n3 2\n101 010\n"
+    yield "pnm", "deep", b"P5 2 1 65535\n\x00\x05\xff\xff"
+
+
+def archive():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as file:
+        file.writestr("net/data.pkl", b"")
+        file.writestr("net/constants.pkl", b"")
+        file.writestr("net/extra/openset.json", json.dumps(model_info()))
+        file.writestr("net/version", b"3\n")
+    return stream.getvalue()
+
+
+def model_info():
+    return {"format": "openset-model/1", "name": "n", "labels": ["a", "b"], "head": "fc", "activation": "softmax",
+            "preprocess": {"resize": {"mode": "shorter-side", "size": 8, "interpolation": "bilinear"}, "crop": [8, 8],
+                           "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}}
+
+
+def tars():
+    for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w", format=kind, bufsize=512) as tar:
+            for name, content in (("a.txt", b"one"), ("long/" + "n" * 90 + "/" + "m" * 90, b"two"), (".hidden", b"")):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+            link = tarfile.TarInfo("link")
+            link.type, link.linkname = tarfile.SYMTYPE, "a.txt"
+            tar.addfile(link)
+        yield {0: "ustar", 1: "gnu", 2: "pax"}[kind], stream.getvalue()
+
+
+ROWS = (
+    '{"path": "a.jpg", "verdict": "x", "outcome": "known", "decided_by": "classifier", "probability": 0.5}\n'
+    '{"path_base64": "/w==", "verdict": "unknown", "outcome": "unknown", "decided_by": "gate"}\n'
+    '{"path": "b", "verdict": "failed", "outcome": "failed", "decided_by": "decode", "error": {"kind": "empty", "message": "m"}}\n'
+)
+CSV = 'path,path_base64,verdict,outcome,decided_by\n"a,\n""b",,x,known,classifier\n,/w==,unknown,unknown,gate\n'
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+
+    def write(target, name, content):
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        (folder / target / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    for target, name, content in pictures():
+        write(target, name, content)
+    for name, content in tars():
+        write("tar", name, content)
+    write("archive", "torchscript", archive())
+    write("model_info", "resnet", json.dumps(model_info()))
+    write("rows", "jsonl", ROWS)
+    write("rows", "csv", CSV)
+    write("reference_config", "small", json.dumps({
+        "MODELS": {"cars": {"LOCAL_MODELS": {"LOCAL_SPECIES_MODEL": "s.pth", "LOCAL_BREEDS_MODEL": "b.pth"},
+                            "BREEDS_LABELS": {"0": "Ash", "1": "Birch"}, "SPECIES_LABELS": {"0": "NOT", "1": "CAR"}, "CORRECT_SPECIES": 1,
+                            "CORRECT_THINGS": {"CORRECT_IMAGENET_CLASSES": [1], "CORRECT_IMAGENET_LABELS": ["b"]}}},
+        "IMAGENET_LABELS": ["a", "b", "c"]}))
+    write("pipeline_config", "all", json.dumps({
+        "openset": 1, "name": "n", "gate": {"model": "g.pt", "accept": ["1-3", "cat", 7], "rule": "mass", "min_mass": 0.5},
+        "species": {"model": "s.pt", "accept": ["cat"], "min_probability": 0.5},
+        "classifier": {"model": "c.pt", "min_probability": {"a": 0.5, "*": 0.25}, "preprocess": model_info()["preprocess"]}}))
+
+
+main()
