@@ -59,7 +59,8 @@ int become(const std::string& name, char** arguments) {
         for (const cli::CommandEntry& command : cli::commands) names.emplace_back(command.name);
         if (std::ranges::find(names, name) != names.end()) {
             std::cerr << "openset: openset-" << name
-                      << " is not installed: looked beside openset, in libexec/openset and in PATH\n";
+                      << " is not installed: looked beside openset, in libexec/openset and in PATH; install openset as "
+                         "a whole\n";
             return cli::exit_failed;
         }
         std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names)

@@ -106,7 +106,8 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     } catch (const std::bad_alloc&) {
         print_error("out of memory");
     } catch (const std::exception& error) {
-        print_error(std::string("unexpected: ") + error.what() + "; this is a mistake in openset, please report it");
+        print_error(std::string("unexpected: ") + error.what() +
+                    "; this is a mistake in openset: report it with the command line");
     }
     return exit_failed;
 }
@@ -146,7 +147,7 @@ CLI::Validator byte_size() {
             const auto unit = units.find(value.substr(static_cast<std::size_t>(end - value.data())));
             constexpr std::int64_t most = std::int64_t{1} << 50;
             if (code != std::errc() || number < 1 || unit == units.end() || number > most / unit->second)
-                return "\"" + value + "\", expected a number of bytes such as 500000, 512MiB or 2GB";
+                return "found \"" + value + "\", expected a number of bytes such as 500000, 512MiB or 2GB";
             value = std::to_string(number * unit->second);
             return std::string();
         },

@@ -184,7 +184,7 @@ std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector
         const auto stage = named == stages.end() ? cascade::Stage::classifier : named->second;
         const std::string name(to_string(stage));
         if ((stage == cascade::Stage::gate && !config.gate) || (stage == cascade::Stage::species && !config.species)) {
-            throw Error(ErrorKind::usage, "--labels " + flag + ": the config has no /" + name);
+            throw Error(ErrorKind::usage, "--labels " + flag + ": the config has no /" + name + "; add it, or leave the flag out");
         }
         auto labels = cli::read_label_file(named == stages.end() ? flag : flag.substr(equals + 1));
         if (!result.emplace(stage, std::move(labels)).second) {
