@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
                                                   ": no such file, expected the completions that are installed "
                                                   "with openset; install it again as a whole");
         }
-        std::cout << cli::read_text_file(file.string());
+        std::cout << cli::read_text_file(file.string(), "completions");
         return static_cast<int>(cli::exit_done);
     });
 }

@@ -170,9 +170,9 @@ io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig
 void say_ready() { std::cerr << R"({"ready": true, "protocol": 1})" << std::endl; }
 
 int run(Options& options) {
-    const auto config =
-        cascade::parse_pipeline_config(cli::read_text_file(options.config), options.config,
-                                       std::filesystem::path(options.config).parent_path(), options.config_overrides);
+    const auto config = cascade::parse_pipeline_config(
+        cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
+        std::filesystem::path(options.config).parent_path(), options.config_overrides);
     if (options.print_config) {
         std::cout << cascade::to_json(infer::with_absolute_paths(config)) << "\n";
         return cli::exit_done;

@@ -15,7 +15,7 @@ struct CommandEntry {
 /// The commands that are part of openset. Others are found by their name all the same.
 inline constexpr std::array commands = {
     CommandEntry{"infer", "pictures -> verdicts (the main job)"},
-    CommandEntry{"init", "write a starter config for networks you have"},
+    CommandEntry{"init", "look at networks and write a starter config"},
     CommandEntry{"inspect", "say what a network file is"},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
     CommandEntry{"completion", "what makes a shell complete all this"},

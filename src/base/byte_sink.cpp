@@ -188,7 +188,8 @@ continue_atomic_file(const std::filesystem::path& path,
                      const std::function<std::uint64_t(const std::filesystem::path& partial)>& whole_bytes) {
     check_place_for_file(path);
     if (is_special_file(path)) {
-        throw Error(ErrorKind::usage, path.string() + ": is no regular file, so there is nothing to continue; leave --resume out");
+        throw Error(ErrorKind::usage,
+                    path.string() + ": is no regular file, so there is nothing to continue; leave --resume out");
     }
     auto partial = std::make_unique<LockedPartial>(partial_path(path));
     partial->keep(whole_bytes(partial->path()));

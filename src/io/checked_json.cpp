@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/file_kind.hpp"
 #include "openset/base/spelling.hpp"
 
 namespace openset::io {
@@ -90,6 +91,10 @@ public:
     bool end_array() { return close(); }
 
     bool parse_error(std::size_t position, const std::string&, const Json::exception& error) {
+        if (const std::string kind = kind_of_file(text_); !kind.empty()) {
+            problems_.add("", "found " + kind + ", expected JSON");
+            return false;
+        }
         // The position is one past the last byte read, and counts the end of the text as one.
         const std::size_t last = position > 0 ? position - 1 : 0;
         problems_.add("", line_and_column(text_, last) + ": " + reason(error.what()));
@@ -328,7 +333,8 @@ void CheckedObject::refuse_misspelt_keys() const {
         const auto meant = closest_spelling(key, known_keys_);
         // A key of about the same length is a slip; "license_url" beside "license" is a note.
         if (!meant || std::max(meant->size(), key.size()) - std::min(meant->size(), key.size()) > 1) continue;
-        problems_->add(pointer_to(pointer_, key), "unknown key" + did_you_mean(key, known_keys_) + " A note needs another name");
+        problems_->add(pointer_to(pointer_, key),
+                       "unknown key" + did_you_mean(key, known_keys_) + " A note needs another name");
     }
 }
 

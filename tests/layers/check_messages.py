@@ -71,7 +71,6 @@ RELAYS = {
     ("apps/cli/command.cpp", "print_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
-    ("apps/cli/text_file.cpp", "Error"): THROWN_BELOW,
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
     ("apps/infer.cpp", "log_info"): "figures",
     ("apps/infer/inputs.cpp", "Error"): "by refuse()",
@@ -79,6 +78,7 @@ RELAYS = {
     ("apps/infer/networks.cpp", "log_warning"): NOTED_BELOW,
     ("apps/infer/options.cpp", "Error"): "by refuse()",
     ("apps/init.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/init.cpp", "log_notice"): NOTED_BELOW,
     ("apps/inspect.cpp", "log_warning"): NOTED_BELOW,
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
     ("src/flow/loaded_pipeline.cpp", "notes.push_back"): "the gate's own warning, in cascade/decide.cpp",
@@ -187,6 +187,9 @@ def arguments_from(tokens, start):
     return [argument for argument in arguments if argument]
 
 
+CALLS = {"did_you_mean": "; did you mean", "no_such_file": "no such file, expected "}  # functions that make a piece
+
+
 def text_of(expression, constants):
     """The text that an expression makes; {} stands for what is known at run time only."""
     text = ""
@@ -195,8 +198,8 @@ def text_of(expression, constants):
             text += token
         elif token in constants:
             text += constants[token]
-        elif token == "did_you_mean":
-            text += "; did you mean"
+        elif token in CALLS:
+            text += CALLS[token]
         elif token not in "+()?:" and token not in ("std", "string", "::") and not text.endswith("{}"):
             text += "{}"
     return text
