@@ -31,7 +31,8 @@ Value value_of(CLI::Option& option, const std::string& name) {
     Value value{name, ValueKind::text, words_of(option)};
     if (!value.words.empty()) {
         value.kind = ValueKind::words;
-    } else if (contains(name, "FILE") || contains(name, "PATH") || contains(name, "PICTURE")) {
+    } else if (contains(name, "FILE") || contains(name, "PATH") || contains(name, "PICTURE") ||
+               contains(name, "PART")) {
         value.kind = ValueKind::file;
     } else if (contains(name, "DIR")) {
         value.kind = ValueKind::folder;

@@ -55,7 +55,7 @@ struct CommandDefinition {
 /// The group of options that `--help` leaves to `--help-all`. Options of the group "" are hidden everywhere.
 inline constexpr const char* more_options = "More options";
 
-/// Reads an app's options. What a value is follows from one_of(), and from the words FILE, PATH, PICTURE and DIR in its
+/// Reads an app's options. What a value is follows from one_of(), and from the words FILE, PATH, PICTURE, PART and DIR in its
 /// name: `[STAGE=]FILE` is a file.
 CommandDefinition define(CLI::App& app, std::vector<Example> examples);
 

@@ -151,7 +151,6 @@ std::vector<std::string> Inputs::as_given() const {
     std::vector<std::string> given = flags_.paths;
     if (flags_.stream) given = {"--stream"};
     if (list_flag_) given = {list_flag_->name + " " + list_flag_->file};
-    if (shard_) given.push_back("--shard " + flags_.shard);
     return given;
 }
 

@@ -25,7 +25,7 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
         record.device = report.device;
-        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source, "",
+        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
                                    report.cut_at_head, report.picture_by_picture});
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
                  " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +

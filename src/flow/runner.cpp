@@ -235,8 +235,29 @@ private:
         return read_file(path, static_cast<std::uint64_t>(admitted));
     }
 
+    /// For decoding, and then for resizing what was decoded.
+    MemoryBudget::Lease admit_pixels(const image::DecodeCost& cost) {
+        std::int64_t resizing = std::int64_t{3} * cost.width * cost.height;
+        for (const auto& spec : preparations_) {
+            // The picture may yet be turned.
+            resizing += std::max(image::resize_crop_bytes({cost.height, cost.width}, spec),
+                                 image::resize_crop_bytes({cost.width, cost.height}, spec));
+        }
+        const std::int64_t bytes = std::max(cost.bytes, resizing);
+        if (bytes > pixel_memory_.total()) {
+            throw Error(ErrorKind::too_large,
+                        std::to_string(cost.width) + " x " + std::to_string(cost.height) + " pixels need " +
+                            std::to_string(bytes) + " bytes to decode and resize, more than the " +
+                            std::to_string(pixel_memory_.total()) + " that decoding may take; raise --decode-memory");
+        }
+        return pixel_memory_.acquire(bytes);
+    }
+
     void prepare(Item& item, std::span<const std::uint8_t> bytes) {
-        const auto decoded = image::decode(bytes, options_.decode);
+        MemoryBudget::Lease pixels;
+        image::DecodeOptions options = options_.decode;
+        options.before_allocation = [&](const image::DecodeCost& cost) { pixels = admit_pixels(cost); };
+        const auto decoded = image::decode(bytes, options);
         for (const std::string& warning : decoded.warnings) {
             const bool shown = ++warnings_ <= most_warnings_shown;
             (shown ? log_warning : log_info)(item.row.path + ": " + warning);

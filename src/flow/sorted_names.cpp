@@ -2,30 +2,39 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 namespace openset::flow {
+namespace {
+
+constexpr std::size_t block_size = 1 << 16; // and as many blocks at most: both numbers have 16 bits
+
+} // namespace
 
 bool SortedNames::add(std::string_view name) {
-    if (text_.size() + name.size() > std::numeric_limits<std::uint32_t>::max()) return false;
-    begins_.push_back(static_cast<std::uint32_t>(text_.size()));
-    text_.append(name);
-    text_.push_back('\0');
+    if (free_ <= name.size()) {
+        if (blocks_.size() == block_size) return false;
+        blocks_.push_back(std::make_unique_for_overwrite<char[]>(block_size));
+        free_ = block_size;
+    }
+    const std::size_t begin = block_size - free_;
+    std::copy(name.begin(), name.end(), &blocks_.back()[begin]);
+    blocks_.back()[begin + name.size()] = '\0';
+    free_ -= name.size() + 1;
+    places_.push_back(static_cast<std::uint32_t>((blocks_.size() - 1) << 16 | begin));
     return true;
 }
 
 void SortedNames::sort() {
-    text_.shrink_to_fit();
-    begins_.shrink_to_fit();
     // strcmp() compares as unsigned char: bytewise.
-    std::ranges::sort(begins_, [text = text_.data()](std::uint32_t a, std::uint32_t b) {
-        return std::strcmp(text + a, text + b) < 0;
-    });
+    std::ranges::sort(places_,
+                      [this](std::uint32_t a, std::uint32_t b) { return std::strcmp(name_at(a), name_at(b)) < 0; });
 }
 
 std::optional<std::string_view> SortedNames::next() {
-    if (next_ == begins_.size()) return std::nullopt;
-    return text_.data() + begins_[next_++];
+    if (next_ == places_.size()) return std::nullopt;
+    return name_at(places_[next_++]);
 }
+
+const char* SortedNames::name_at(std::uint32_t place) const { return &blocks_[place >> 16][place & 0xFFFF]; }
 
 } // namespace openset::flow

@@ -5,8 +5,13 @@
 #include <new>
 #include <string_view>
 
+#include "image/bmp.hpp"
+#include "image/gif.hpp"
 #include "image/jpeg.hpp"
 #include "image/png.hpp"
+#include "image/pnm.hpp"
+#include "image/tiff.hpp"
+#include "image/webp.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset::image {
@@ -25,14 +30,14 @@ struct Format {
 constexpr auto formats = std::to_array<Format>({
     {"\xFF\xD8\xFF"sv, "JPEG", decode_jpeg},
     {"\x89PNG\r\n\x1A\n"sv, "PNG", decode_png},
-    {"RIFF????WEBP"sv, "WebP"},
-    {"GIF87a"sv, "GIF"},
-    {"GIF89a"sv, "GIF"},
-    {"BM"sv, "BMP"},
-    {"II*\0"sv, "TIFF"},
-    {"MM\0*"sv, "TIFF"},
-    {"II+\0"sv, "TIFF"},
-    {"MM\0+"sv, "TIFF"},
+    {"RIFF????WEBP"sv, "WebP", decode_webp},
+    {"GIF87a"sv, "GIF", decode_gif},
+    {"GIF89a"sv, "GIF", decode_gif},
+    {"BM"sv, "BMP", decode_bmp},
+    {"II*\0"sv, "TIFF", decode_tiff},
+    {"MM\0*"sv, "TIFF", decode_tiff},
+    {"II+\0"sv, "TIFF", decode_tiff},
+    {"MM\0+"sv, "TIFF", decode_tiff},
     {"\0\0\1\0"sv, "ICO"},
     {"\0\0\0\x0CjP  \r\n\x87\n"sv, "JPEG 2000"},
     {"\xFF\x4F\xFF\x51"sv, "JPEG 2000"},
@@ -64,23 +69,29 @@ bool is_pnm(std::span<const std::uint8_t> bytes) {
            " \t\r\n\v\f#"sv.find(static_cast<char>(bytes[2])) != std::string_view::npos;
 }
 
-[[noreturn]] void throw_unsupported(std::string_view format) {
-    throw Error(ErrorKind::unsupported_format,
-                "a " + std::string(format) + " file; only JPEG and PNG can be read, convert it to one of them");
+/// What to decode the file with. Throws for files that nothing here decodes.
+Decoder decoder_for(std::span<const std::uint8_t> bytes) {
+    if (is_pnm(bytes)) return decode_pnm;
+    const auto* format = std::ranges::find_if(formats, [&](const Format& f) { return begins_with(bytes, f.magic); });
+    if (format == formats.end()) {
+        throw Error(ErrorKind::not_an_image, "the first bytes are those of no known picture format");
+    }
+    if (format->decode == nullptr) {
+        throw Error(
+            ErrorKind::unsupported_format,
+            "a " + std::string(format->name) +
+                " file; what can be read is JPEG, PNG, WebP, GIF, BMP, TIFF and PNM, convert it to one of them");
+    }
+    return format->decode;
 }
 
 } // namespace
 
 DecodedPicture decode(std::span<const std::uint8_t> bytes, const DecodeOptions& options) {
     if (bytes.empty()) throw Error(ErrorKind::empty, "the file has 0 bytes");
-    const auto* format = std::ranges::find_if(formats, [&](const Format& f) { return begins_with(bytes, f.magic); });
-    if (format == formats.end()) {
-        if (is_pnm(bytes)) throw_unsupported("PNM");
-        throw Error(ErrorKind::not_an_image, "the first bytes are those of no known picture format");
-    }
-    if (format->decode == nullptr) throw_unsupported(format->name);
+    const Decoder decoder = decoder_for(bytes);
     try {
-        return format->decode(bytes, options);
+        return decoder(bytes, options);
     } catch (const std::bad_alloc&) {
         throw Error(ErrorKind::too_large, "there is not enough memory for the pixels; lower the limit on them");
     }

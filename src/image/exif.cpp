@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "image/number_reader.hpp"
+
 namespace openset::image {
 namespace {
 
@@ -13,26 +15,6 @@ bool starts_with(std::span<const std::uint8_t> bytes, std::string_view prefix) {
     return bytes.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), bytes.begin());
 }
 
-/// Unsigned numbers out of bytes of either order; a read past the end gives 0, which no field below takes for valid.
-class Reader {
-public:
-    Reader(std::span<const std::uint8_t> bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
-
-    std::uint32_t u16(std::size_t at) const { return number(at, 2); }
-    std::uint32_t u32(std::size_t at) const { return number(at, 4); }
-
-private:
-    std::uint32_t number(std::size_t at, std::size_t length) const {
-        if (at > bytes_.size() || bytes_.size() - at < length) return 0;
-        std::uint32_t value = 0;
-        for (std::size_t i = 0; i < length; ++i) value = value << 8 | bytes_[at + (big_endian_ ? i : length - 1 - i)];
-        return value;
-    }
-
-    std::span<const std::uint8_t> bytes_;
-    bool big_endian_;
-};
-
 } // namespace
 
 int exif_orientation(std::span<const std::uint8_t> exif) {
@@ -41,7 +23,7 @@ int exif_orientation(std::span<const std::uint8_t> exif) {
 
     const bool big_endian = starts_with(exif, "MM");
     if (!big_endian && !starts_with(exif, "II")) return upright;
-    const Reader reader(exif, big_endian);
+    const NumberReader reader(exif, big_endian);
     if (reader.u16(2) != 42) return upright;
 
     constexpr std::uint32_t orientation_tag = 274, short_type = 3;
@@ -60,7 +42,7 @@ int exif_orientation(std::span<const std::uint8_t> exif) {
 
 std::span<const std::uint8_t> find_png_exif(std::span<const std::uint8_t> file) {
     constexpr std::size_t signature = 8, before_data = 8, check_sum = 4; // length and type come before a chunk's data
-    const Reader reader(file, true);
+    const NumberReader reader(file, true);
     std::size_t at = signature;
     while (at < file.size() && file.size() - at >= before_data) {
         const std::size_t length = reader.u32(at);
@@ -96,6 +78,10 @@ Picture turn_upright(Picture picture, int orientation) {
         }
     }
     return turned;
+}
+
+std::int64_t bytes_to_turn(std::int64_t width, std::int64_t height, int orientation) {
+    return orientation == upright ? 0 : width * height * 3;
 }
 
 } // namespace openset::image

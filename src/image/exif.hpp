@@ -19,4 +19,7 @@ std::span<const std::uint8_t> find_png_exif(std::span<const std::uint8_t> file);
 /// The picture as it is to be seen: mirrored or turned as the orientation says; 5 to 8 swap width and height.
 Picture turn_upright(Picture picture, int orientation);
 
+/// What turn_upright takes beside the picture that it is given.
+std::int64_t bytes_to_turn(std::int64_t width, std::int64_t height, int orientation);
+
 } // namespace openset::image

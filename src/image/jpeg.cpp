@@ -11,8 +11,9 @@
 
 #include <jerror.h>
 
+#include "image/admission.hpp"
+#include "image/cmyk.hpp"
 #include "image/exif.hpp"
-#include "image/pixel_limit.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset::image {
@@ -122,14 +123,10 @@ Progress start(Decompressor& decompressor) {
     return jpeg_start_decompress(&info) ? Progress::done : Progress::out_of_data;
 }
 
-/// Pillow's CMYK to RGB; it takes the samples of a JPEG as inverted, whether the Adobe marker says so or not.
-void cmyk_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, std::size_t pixels) {
-    for (std::size_t i = 0; i < pixels; ++i, cmyk += 4, rgb += 3) {
-        const int black = cmyk[3];
-        for (int channel = 0; channel < 3; ++channel) {
-            const int product = (255 - cmyk[channel]) * black + 128;
-            rgb[channel] = static_cast<std::uint8_t>(std::max(0, black - (((product >> 8) + product) >> 8)));
-        }
+/// Pillow takes the samples of a JPEG as inverted, whether the Adobe marker says so or not.
+void inverted_cmyk_to_rgb(const std::uint8_t* cmyk, std::uint8_t* rgb, std::size_t pixels) {
+    for (std::size_t i = 0; i < pixels; ++i, cmyk += 4) {
+        rgb = std::ranges::copy(cmyk_to_rgb(255 - cmyk[0], 255 - cmyk[1], 255 - cmyk[2], 255 - cmyk[3]), rgb).out;
     }
 }
 
@@ -145,7 +142,7 @@ Progress read_rows(Decompressor& decompressor) {
         }
         const JDIMENSION got = jpeg_read_scanlines(&info, rows, wanted);
         if (got == 0) return Progress::out_of_data;
-        if (decompressor.cmyk != nullptr) cmyk_to_rgb(decompressor.cmyk, rgb, got * width);
+        if (decompressor.cmyk != nullptr) inverted_cmyk_to_rgb(decompressor.cmyk, rgb, got * width);
     }
     return Progress::done;
 }
@@ -223,6 +220,26 @@ int saved_orientation(const jpeg_decompress_struct& info) {
     return 1;
 }
 
+/// What libjpeg and we take beside the RGB pixels.
+std::int64_t bytes_beside_rgb(const jpeg_decompress_struct& info, int orientation) {
+    const std::int64_t width = info.image_width, height = info.image_height;
+    // The rows in work in each of libjpeg's steps, and those of the CMYK samples.
+    std::int64_t bytes = width * info.num_components * 64;
+    if (jpeg_has_multiple_scans(const_cast<jpeg_decompress_struct*>(&info))) {
+        // Every coefficient of the picture, two bytes each, is kept until the last scan is in.
+        for (int i = 0; i < info.num_components; ++i) {
+            const jpeg_component_info& component = info.comp_info[i];
+            const auto padded = [](std::int64_t length, int sampling, int max_sampling) {
+                const std::int64_t unit = std::int64_t{max_sampling} * DCTSIZE;
+                return (length + unit - 1) / unit * sampling * DCTSIZE;
+            };
+            bytes += 2 * padded(width, component.h_samp_factor, info.max_h_samp_factor) *
+                     padded(height, component.v_samp_factor, info.max_v_samp_factor);
+        }
+    }
+    return bytes + bytes_to_turn(info.image_width, info.image_height, orientation);
+}
+
 } // namespace
 
 DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptions& options) {
@@ -234,20 +251,17 @@ DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptio
     const jpeg_decompress_struct& info = decompressor.info;
     // libjpeg forgets the saved markers when it finishes; none were saved unless they are wanted.
     const int orientation = saved_orientation(info);
-    check_pixel_count(info.image_width, info.image_height, options.max_pixels);
     if (info.num_components != 1 && info.num_components != 3 && info.num_components != 4) {
         throw Error(ErrorKind::unsupported_format,
                     "a JPEG of " + std::to_string(info.num_components) + " components; 1, 3 or 4 can be read");
     }
+    admit(info.image_width, info.image_height, bytes_beside_rgb(info, orientation), options);
     expect_done(decompressor, run(decompressor, start), "before the first row");
     expect_all_scans(decompressor);
 
     DecodedPicture result;
-    result.picture.width = static_cast<int>(info.output_width);
-    result.picture.height = static_cast<int>(info.output_height);
-    const std::size_t width = info.output_width;
-    result.picture.rgb = std::vector<std::uint8_t>(width * info.output_height * 3);
-    std::vector<std::uint8_t> cmyk(info.num_components == 4 ? width * 4 * rows_per_call : 0);
+    result.picture = black_picture(info.output_width, info.output_height);
+    std::vector<std::uint8_t> cmyk(info.num_components == 4 ? std::size_t{info.output_width} * 4 * rows_per_call : 0);
     decompressor.rgb = result.picture.rgb.data();
     decompressor.cmyk = cmyk.empty() ? nullptr : cmyk.data();
 

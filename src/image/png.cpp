@@ -8,8 +8,9 @@
 
 #include <png.h>
 
+#include "image/admission.hpp"
+#include "image/clipped_grey.hpp"
 #include "image/exif.hpp"
-#include "image/pixel_limit.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset::image {
@@ -72,10 +73,15 @@ void read_header(Reader& reader) {
     png_read_info(reader.png, reader.info);
 }
 
+bool is_grey16(const Reader& reader) {
+    return png_get_color_type(reader.png, reader.info) == PNG_COLOR_TYPE_GRAY &&
+           png_get_bit_depth(reader.png, reader.info) == 16;
+}
+
 void start(Reader& reader) {
     png_structp png = reader.png;
     const int colour_type = png_get_color_type(png, reader.info);
-    reader.grey16 = colour_type == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, reader.info) == 16;
+    reader.grey16 = is_grey16(reader);
     if (!reader.grey16) {
         png_set_palette_to_rgb(png);
         // Not png_set_expand, which would turn colour keys into alpha.
@@ -126,6 +132,14 @@ std::size_t clip_grey16(std::span<const std::uint8_t> samples, std::uint8_t* rgb
     return clipped;
 }
 
+/// What libpng and we take beside the RGB pixels: a few rows, the 16-bit samples of a grey picture, the turned copy.
+std::int64_t bytes_beside_rgb(const Reader& reader, int orientation) {
+    const std::int64_t width = png_get_image_width(reader.png, reader.info);
+    const std::int64_t height = png_get_image_height(reader.png, reader.info);
+    const std::int64_t rows = 3 * width * 8; // of at most 8 bytes a pixel
+    return rows + (is_grey16(reader) ? width * height * 2 : 0) + bytes_to_turn(width, height, orientation);
+}
+
 } // namespace
 
 DecodedPicture decode_png(std::span<const std::uint8_t> file, const DecodeOptions& options) {
@@ -134,7 +148,9 @@ DecodedPicture decode_png(std::span<const std::uint8_t> file, const DecodeOption
     expect_done(reader, run(reader, read_header), "in the header");
     const std::uint32_t width = png_get_image_width(reader.png, reader.info);
     const std::uint32_t height = png_get_image_height(reader.png, reader.info);
-    check_pixel_count(width, height, options.max_pixels);
+    const int orientation =
+        options.exif_orientation == ExifOrientation::apply ? exif_orientation(find_png_exif(file)) : 1;
+    admit(width, height, bytes_beside_rgb(reader, orientation), options);
     expect_done(reader, run(reader, start), "before the first row");
 
     const std::size_t pixels = std::size_t{width} * height;
@@ -145,23 +161,16 @@ DecodedPicture decode_png(std::span<const std::uint8_t> file, const DecodeOption
     }
 
     DecodedPicture result;
-    result.picture.width = static_cast<int>(width);
-    result.picture.height = static_cast<int>(height);
-    result.picture.rgb = std::vector<std::uint8_t>(pixels * 3);
+    result.picture = black_picture(width, height);
     std::vector<std::uint8_t> grey16(reader.grey16 ? pixels * 2 : 0);
     reader.rows = reader.grey16 ? grey16.data() : result.picture.rgb.data();
     expect_done(reader, run(reader, read_rows), "in the pixels");
 
     if (reader.grey16) {
         const std::size_t clipped = clip_grey16(grey16, result.picture.rgb.data());
-        if (clipped > 0) {
-            result.warnings.push_back("16-bit grey: " + std::to_string(clipped) + " of " + std::to_string(pixels) +
-                                      " samples are above 255 and were clipped, not scaled (as in Pillow)");
-        }
+        if (clipped > 0) result.warnings.push_back(clipping_warning(clipped, pixels));
     }
-    if (options.exif_orientation == ExifOrientation::apply) {
-        result.picture = turn_upright(std::move(result.picture), exif_orientation(find_png_exif(file)));
-    }
+    result.picture = turn_upright(std::move(result.picture), orientation);
     return result;
 }
 

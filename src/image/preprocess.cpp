@@ -21,16 +21,16 @@ std::string in_words(double width, double height) {
     return rounded(width) + " x " + rounded(height) + " pixels";
 }
 
-Size resized(const Picture& picture, const Resize& resize) {
-    double width = picture.width, height = picture.height;
+Size size_after(Size from, const Resize& resize) {
+    double width = from.width, height = from.height;
     switch (resize.mode) {
     case ResizeMode::none: break;
     case ResizeMode::squash: width = resize.squash.width, height = resize.squash.height; break;
     case ResizeMode::shorter_side: {
         // The product is exact and the quotient is cut, not rounded: 225 x 300 to 224 gives 224 x 298.
-        const bool upright = picture.width <= picture.height;
-        const std::int64_t shorter = upright ? picture.width : picture.height;
-        const std::int64_t longer = upright ? picture.height : picture.width;
+        const bool upright = from.width <= from.height;
+        const std::int64_t shorter = upright ? from.width : from.height;
+        const std::int64_t longer = upright ? from.height : from.width;
         const double other =
             std::trunc(static_cast<double>(resize.shorter_side * longer) / static_cast<double>(shorter));
         width = upright ? resize.shorter_side : other;
@@ -38,7 +38,8 @@ Size resized(const Picture& picture, const Resize& resize) {
         break;
     }
     }
-    if (width < 1 || height < 1) throw Error(ErrorKind::usage, "cannot resize to " + in_words(width, height) + ", expected 1 x 1 or more");
+    if (width < 1 || height < 1)
+        throw Error(ErrorKind::usage, "cannot resize to " + in_words(width, height) + ", expected 1 x 1 or more");
     if (width * height > max_pixels) {
         throw Error(ErrorKind::too_large,
                     "resized, the picture would have " + in_words(width, height) + ", more than 2^31 - 1 bytes");
@@ -74,24 +75,51 @@ Picture padded(const Picture& picture, Size size, int left, int top) {
     return result;
 }
 
+/// The sizes on the way of a picture through resize_crop.
+struct Plan {
+    Size resized;
+    Size crop;
+    Span columns; // of the resized picture in the crop
+    Span rows;
+
+    Plan(Size from, const PreprocessSpec& spec) {
+        if (from.width < 1 || from.height < 1) throw Error(ErrorKind::internal, "cannot resize an empty picture");
+        resized = size_after(from, spec.resize);
+        crop = spec.crop.value_or(resized);
+        if (crop.width < 1 || crop.height < 1) {
+            throw Error(ErrorKind::usage,
+                        "cannot crop to " + in_words(crop.width, crop.height) + ", expected 1 x 1 or more");
+        }
+        if (static_cast<double>(crop.width) * crop.height > max_pixels) {
+            throw Error(ErrorKind::too_large,
+                        "a crop of " + in_words(crop.width, crop.height) + " has more than 2^31 - 1 bytes");
+        }
+        columns = centred(resized.width, crop.width);
+        rows = centred(resized.height, crop.height);
+    }
+
+    Window window() const { return {columns.begin, rows.begin, {rows.length, columns.length}}; }
+    bool needs_padding() const { return columns.length != crop.width || rows.length != crop.height; }
+};
+
 } // namespace
 
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec) {
-    if (picture.width < 1 || picture.height < 1) throw Error(ErrorKind::internal, "cannot resize an empty picture");
-    const Size size = resized(picture, spec.resize);
-    const Size crop = spec.crop.value_or(size);
-    if (crop.width < 1 || crop.height < 1) {
-        throw Error(ErrorKind::usage, "cannot crop to " + in_words(crop.width, crop.height) + ", expected 1 x 1 or more");
-    }
-    if (static_cast<double>(crop.width) * crop.height > max_pixels) {
-        throw Error(ErrorKind::too_large,
-                    "a crop of " + in_words(crop.width, crop.height) + " has more than 2^31 - 1 bytes");
-    }
-    const Span columns = centred(size.width, crop.width), rows = centred(size.height, crop.height);
-    Picture result = resample(picture, size, spec.resize.interpolation, spec.resize.order,
-                              {columns.begin, rows.begin, {rows.length, columns.length}});
-    if (columns.length == crop.width && rows.length == crop.height) return result;
-    return padded(result, crop, columns.padding_before, rows.padding_before);
+    const Plan plan({picture.height, picture.width}, spec);
+    const Resize& resize = spec.resize;
+    Picture result = resample(picture, plan.resized, resize.interpolation, resize.order, plan.window());
+    if (!plan.needs_padding()) return result;
+    return padded(result, plan.crop, plan.columns.padding_before, plan.rows.padding_before);
+}
+
+std::int64_t resize_crop_bytes(Size from, const PreprocessSpec& spec) {
+    const Plan plan(from, spec);
+    const Resize& resize = spec.resize;
+    const std::int64_t resampling =
+        resample_bytes(from, plan.resized, resize.interpolation, resize.order, plan.window());
+    if (!plan.needs_padding()) return resampling;
+    const auto rgb = [](std::int64_t width, std::int64_t height) { return width * height * channels; };
+    return std::max(resampling, rgb(plan.columns.length, plan.rows.length) + rgb(plan.crop.width, plan.crop.height));
 }
 
 void normalise(const Picture& picture, const PreprocessSpec& spec, std::span<float> tensor) {

@@ -49,69 +49,113 @@ struct Range {
     int length() const { return end - begin; }
 };
 
-/// How one axis is resampled: the source samples and weights of each wanted output sample.
+/// How one axis is resampled: which source samples each wanted output is made of, and how much each of them counts.
 class Kernel {
 public:
     /// from, to  length of the whole axis before and after
     /// wanted    the outputs that are needed
-    Kernel(int from, int to, Range wanted, Interpolation interpolation) : outputs_(wanted.length()) {
-        identity_ = from == to;
-        source_ = wanted;
-        if (identity_) return;
-
-        const double scale = static_cast<double>(from) / to;
-        const double filter_scale = std::max(scale, 1.0); // wider when shrinking: that is the antialiasing
-        const double inverse = 1.0 / filter_scale;
-        const bool cubic = interpolation == Interpolation::bicubic;
-        const double support = (cubic ? 2.0 : 1.0) * filter_scale;
-
-        max_taps_ = static_cast<std::size_t>(std::min<double>(from, std::ceil(support) * 2 + 1));
-        taps_.reserve(static_cast<std::size_t>(outputs_));
-        weights_.resize(static_cast<std::size_t>(outputs_) * max_taps_);
-        std::vector<double> exact(max_taps_);
-        for (int i = wanted.begin; i < wanted.end; ++i) {
-            const double centre = (i + 0.5) * scale;
-            // NOLINTNEXTLINE(bugprone-incorrect-roundings): below 0 it is cut towards zero, as in Pillow
-            const int low = std::max(0, static_cast<int>(centre - support + 0.5));
-            // NOLINTNEXTLINE(bugprone-incorrect-roundings)
-            const int high = static_cast<int>(std::min<double>(from, centre + support + 0.5));
-            double sum = 0.0;
-            for (int j = 0; j < high - low; ++j) {
-                const double distance = (j + low - centre + 0.5) * inverse;
-                const double weight = cubic ? bicubic(distance) : bilinear(distance);
-                exact[static_cast<std::size_t>(j)] = weight;
-                sum += weight;
-            }
-            std::int32_t* weights = weights_.data() + taps_.size() * max_taps_;
-            for (int j = 0; j < high - low; ++j) {
-                const double weight = exact[static_cast<std::size_t>(j)];
-                weights[j] = fixed_point(sum != 0.0 ? weight / sum : weight);
-            }
-            taps_.push_back({low, high});
-        }
-        source_ = {taps_.front().begin, taps_.back().end};
+    Kernel(int from, int to, Range wanted, Interpolation interpolation)
+        : from_(from), wanted_(wanted), identity_(from == to), scale_(static_cast<double>(from) / to),
+          filter_scale_(std::max(scale_, 1.0)), // wider when shrinking: that is the antialiasing
+          inverse_(1.0 / filter_scale_), cubic_(interpolation == Interpolation::bicubic),
+          support_((cubic_ ? 2.0 : 1.0) * filter_scale_), source_(wanted) {
+        if (!identity_) source_ = {taps_of(wanted.begin).begin, taps_of(wanted.end - 1).end};
     }
 
     bool identity() const { return identity_; }
-    int outputs() const { return outputs_; }
+    int outputs() const { return wanted_.length(); }
 
     /// What the wanted outputs are made of, as a range of the whole axis.
     Range source() const { return source_; }
 
-    /// Of the i-th wanted output, counted from source().begin.
+    /// The source samples of the i-th wanted output, counted from source().begin.
     Range taps(int i) const {
-        const Range& taps = taps_[static_cast<std::size_t>(i)];
+        const Range taps = taps_of(wanted_.begin + i);
         return {taps.begin - source_.begin, taps.end - source_.begin};
     }
-    const std::int32_t* weights(int i) const { return weights_.data() + static_cast<std::size_t>(i) * max_taps_; }
+
+    std::size_t max_taps() const {
+        return static_cast<std::size_t>(std::min<double>(from_, std::ceil(support_) * 2 + 1));
+    }
+
+    /// Writes the weights of the taps of the i-th wanted output.
+    /// exact  of max_taps() values, for what comes between
+    void weigh(int i, std::vector<double>& exact, std::int32_t* weights) const {
+        const double centre = centre_of(wanted_.begin + i);
+        const Range taps = taps_of(wanted_.begin + i);
+        double sum = 0.0;
+        for (int j = 0; j < taps.length(); ++j) {
+            const double distance = (j + taps.begin - centre + 0.5) * inverse_;
+            const double weight = cubic_ ? bicubic(distance) : bilinear(distance);
+            exact[static_cast<std::size_t>(j)] = weight;
+            sum += weight;
+        }
+        for (int j = 0; j < taps.length(); ++j) {
+            const double weight = exact[static_cast<std::size_t>(j)];
+            weights[j] = fixed_point(sum != 0.0 ? weight / sum : weight);
+        }
+    }
 
 private:
-    int outputs_;
+    double centre_of(int output) const { return (output + 0.5) * scale_; }
+
+    Range taps_of(int output) const {
+        const double centre = centre_of(output);
+        // NOLINTNEXTLINE(bugprone-incorrect-roundings): below 0 it is cut towards zero, as in Pillow
+        const int low = std::max(0, static_cast<int>(centre - support_ + 0.5));
+        // NOLINTNEXTLINE(bugprone-incorrect-roundings)
+        return {low, static_cast<int>(std::min<double>(from_, centre + support_ + 0.5))};
+    }
+
+    int from_;
+    Range wanted_;
     bool identity_;
+    double scale_;
+    double filter_scale_;
+    double inverse_;
+    bool cubic_;
+    double support_;
     Range source_;
-    std::size_t max_taps_ = 0;
+};
+
+/// The weights of some outputs in a row. Of a long axis not all are kept at a time: they would be larger than the picture.
+class Weights {
+public:
+    /// How many outputs fit.
+    static int capacity(const Kernel& kernel) {
+        constexpr std::size_t most_weights = 1 << 20;
+        const std::size_t fitting = std::max<std::size_t>(1, most_weights / kernel.max_taps());
+        return static_cast<int>(std::min<std::size_t>(fitting, static_cast<std::size_t>(kernel.outputs())));
+    }
+
+    static std::int64_t bytes(const Kernel& kernel, int outputs) {
+        const auto taps = static_cast<std::int64_t>(kernel.max_taps());
+        constexpr std::int64_t weight = sizeof(std::int32_t), exact_weight = sizeof(double), range = sizeof(Range);
+        return outputs * (taps * weight + range) + taps * exact_weight;
+    }
+
+    Weights(const Kernel& kernel, int outputs)
+        : kernel_(kernel), max_taps_(kernel.max_taps()), taps_(static_cast<std::size_t>(outputs)),
+          weights_(taps_.size() * max_taps_), exact_(max_taps_) {}
+
+    /// Weighs the wanted outputs from the i-th on.
+    void weigh(int i, int outputs) {
+        for (std::size_t k = 0; k < static_cast<std::size_t>(outputs); ++k) {
+            taps_[k] = kernel_.taps(i + static_cast<int>(k));
+            kernel_.weigh(i + static_cast<int>(k), exact_, weights_.data() + k * max_taps_);
+        }
+    }
+
+    /// Of the k-th output weighed.
+    Range taps(int k) const { return taps_[static_cast<std::size_t>(k)]; }
+    const std::int32_t* of(int k) const { return weights_.data() + static_cast<std::size_t>(k) * max_taps_; }
+
+private:
+    const Kernel& kernel_;
+    std::size_t max_taps_;
     std::vector<Range> taps_;
     std::vector<std::int32_t> weights_; // [outputs, max_taps]
+    std::vector<double> exact_;
 };
 
 /// A part of a picture that someone else owns.
@@ -131,15 +175,24 @@ View part_of(const Picture& picture, Range columns, Range rows) {
             stride, columns.length(), rows.length()};
 }
 
+Range columns_of(const Window& window) { return {window.left, window.left + window.size.width}; }
+
+Range rows_of(const Window& window) { return {window.top, window.top + window.size.height}; }
+
 View whole(const Picture& picture) { return part_of(picture, {0, picture.width}, {0, picture.height}); }
 
-Picture new_picture(int width, int height) {
-    const std::uint64_t pixels = static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height);
+/// The bytes of a picture; throws where there are too many.
+std::int64_t expect_possible(int width, int height) {
+    const std::int64_t pixels = std::int64_t{width} * height;
     if (pixels > std::numeric_limits<std::int32_t>::max() / channels) {
         throw Error(ErrorKind::too_large, "resampling needs a picture of " + std::to_string(width) + " x " +
                                               std::to_string(height) + " pixels, more than 2^31 - 1 bytes");
     }
-    return {width, height, std::vector<std::uint8_t>(pixels * channels)};
+    return pixels * channels;
+}
+
+Picture new_picture(int width, int height) {
+    return {width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(expect_possible(width, height)))};
 }
 
 Picture copy(const View& view) {
@@ -151,23 +204,31 @@ Picture copy(const View& view) {
 
 Picture resample_rows(const View& source, const Kernel& columns) {
     Picture result = new_picture(columns.outputs(), source.height);
-    std::uint8_t* to = result.rgb.data();
-    for (int y = 0; y < source.height; ++y) {
-        const std::uint8_t* const row = source.row(y);
-        for (int x = 0; x < result.width; ++x) {
-            const Range taps = columns.taps(x);
-            const std::int32_t* const weights = columns.weights(x);
-            const std::uint8_t* from = row + static_cast<std::ptrdiff_t>(taps.begin) * channels;
-            std::int32_t red = half, green = half, blue = half;
-            for (int j = 0; j < taps.length(); ++j, from += channels) {
-                red += from[0] * weights[j];
-                green += from[1] * weights[j];
-                blue += from[2] * weights[j];
+    const int together = Weights::capacity(columns);
+    Weights weights(columns, together);
+    for (int begin = 0; begin < result.width; begin += std::min(together, result.width - begin)) {
+        const int count = std::min(together, result.width - begin);
+        weights.weigh(begin, count);
+        for (int y = 0; y < source.height; ++y) {
+            const std::uint8_t* const row = source.row(y);
+            std::uint8_t* to =
+                result.rgb.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(result.width) +
+                                     static_cast<std::size_t>(begin)) *
+                                        channels;
+            for (int k = 0; k < count; ++k, to += channels) {
+                const Range taps = weights.taps(k);
+                const std::int32_t* const weight = weights.of(k);
+                const std::uint8_t* from = row + static_cast<std::ptrdiff_t>(taps.begin) * channels;
+                std::int32_t red = half, green = half, blue = half;
+                for (int j = 0; j < taps.length(); ++j, from += channels) {
+                    red += from[0] * weight[j];
+                    green += from[1] * weight[j];
+                    blue += from[2] * weight[j];
+                }
+                to[0] = to_sample(red);
+                to[1] = to_sample(green);
+                to[2] = to_sample(blue);
             }
-            to[0] = to_sample(red);
-            to[1] = to_sample(green);
-            to[2] = to_sample(blue);
-            to += channels;
         }
     }
     return result;
@@ -179,10 +240,12 @@ Picture resample_columns(const View& source, const Kernel& rows) {
     std::array<std::int32_t, strip> sums;
     Picture result = new_picture(source.width, rows.outputs());
     const std::size_t row_size = static_cast<std::size_t>(source.width) * channels;
+    Weights one_row(rows, 1);
     std::uint8_t* to = result.rgb.data();
     for (int y = 0; y < result.height; ++y) {
-        const Range taps = rows.taps(y);
-        const std::int32_t* const weights = rows.weights(y);
+        one_row.weigh(y, 1);
+        const Range taps = one_row.taps(0);
+        const std::int32_t* const weights = one_row.of(0);
         for (std::size_t x = 0; x < row_size; x += strip) {
             const std::size_t length = std::min(strip, row_size - x);
             std::fill_n(sums.begin(), length, half);
@@ -223,35 +286,67 @@ Picture pick_nearest(const Picture& picture, Size to, Range wanted_columns, Rang
     return result;
 }
 
+/// What a call of `resample` comes to.
+struct Plan {
+    Kernel columns;
+    Kernel rows;
+    bool vertical_first;
+
+    Plan(Size from, Size to, Interpolation interpolation, PassOrder order, Range wanted_columns, Range wanted_rows)
+        : columns(from.width, to.width, wanted_columns, interpolation),
+          rows(from.height, to.height, wanted_rows, interpolation) {
+        const std::int64_t rows_lost = std::int64_t{from.height} - to.height;
+        const std::int64_t columns_lost = std::int64_t{from.width} - to.width;
+        vertical_first = order == PassOrder::pillow13 && rows_lost > 0 && rows_lost > 2 * columns_lost;
+    }
+};
+
 } // namespace
 
 Picture resample(const Picture& picture, Size to, Interpolation interpolation, PassOrder order, const Window& window) {
-    const Range wanted_columns{window.left, window.left + window.size.width};
-    const Range wanted_rows{window.top, window.top + window.size.height};
-    if (to == Size{picture.height, picture.width}) return copy(part_of(picture, wanted_columns, wanted_rows));
+    const Range wanted_columns = columns_of(window), wanted_rows = rows_of(window);
+    const Size from{picture.height, picture.width};
+    if (to == from) return copy(part_of(picture, wanted_columns, wanted_rows));
     if (interpolation == Interpolation::nearest) return pick_nearest(picture, to, wanted_columns, wanted_rows);
 
-    const Kernel columns(picture.width, to.width, wanted_columns, interpolation);
-    const Kernel rows(picture.height, to.height, wanted_rows, interpolation);
-
+    const Plan plan(from, to, interpolation, order, wanted_columns, wanted_rows);
     // What is yet to be resampled; after a pass, a view of that pass's result.
-    View rest = part_of(picture, columns.source(), rows.source());
+    View rest = part_of(picture, plan.columns.source(), plan.rows.source());
     Picture result;
     const auto pass = [&](Picture (*resample_axis)(const View&, const Kernel&), const Kernel& kernel) {
         if (kernel.identity()) return;
         result = resample_axis(rest, kernel);
         rest = whole(result);
     };
-    const std::int64_t rows_lost = std::int64_t{picture.height} - to.height;
-    const std::int64_t columns_lost = std::int64_t{picture.width} - to.width;
-    if (order == PassOrder::pillow13 && rows_lost > 0 && rows_lost > 2 * columns_lost) {
-        pass(resample_columns, rows);
-        pass(resample_rows, columns);
+    if (plan.vertical_first) {
+        pass(resample_columns, plan.rows);
+        pass(resample_rows, plan.columns);
     } else {
-        pass(resample_rows, columns);
-        pass(resample_columns, rows);
+        pass(resample_rows, plan.columns);
+        pass(resample_columns, plan.rows);
     }
     return result;
+}
+
+std::int64_t resample_bytes(Size from, Size to, Interpolation interpolation, PassOrder order, const Window& window) {
+    const Range wanted_columns = columns_of(window), wanted_rows = rows_of(window);
+    const std::int64_t result = expect_possible(wanted_columns.length(), wanted_rows.length());
+    if (to == from) return result;
+    if (interpolation == Interpolation::nearest) {
+        return result + static_cast<std::int64_t>(sizeof(int)) * (wanted_columns.length() + wanted_rows.length());
+    }
+    const Plan plan(from, to, interpolation, order, wanted_columns, wanted_rows);
+    const std::int64_t for_columns =
+        plan.columns.identity() ? 0 : Weights::bytes(plan.columns, Weights::capacity(plan.columns));
+    const std::int64_t for_rows = plan.rows.identity() ? 0 : Weights::bytes(plan.rows, 1);
+    if (plan.columns.identity() || plan.rows.identity()) return result + for_columns + for_rows;
+    const std::int64_t between = plan.vertical_first
+                                     ? expect_possible(plan.columns.source().length(), wanted_rows.length())
+
+                                     : expect_possible(wanted_columns.length(), plan.rows.source().length());
+    const std::int64_t first = plan.vertical_first ? for_rows : for_columns;
+    const std::int64_t second = plan.vertical_first ? for_columns : for_rows;
+    return between + std::max(first, result + second);
 }
 
 } // namespace openset::image

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "openset/image/picture.hpp"
 #include "openset/image/preprocess.hpp"
 
@@ -18,5 +20,9 @@ struct Window {
 /// window  within `to`, not empty
 /// Throws Error(too_large) where the picture between the two passes would exceed 2^31 - 1 bytes.
 Picture resample(const Picture& picture, Size to, Interpolation interpolation, PassOrder order, const Window& window);
+
+/// The bytes that `resample` takes at its peak beside the picture that it is given; the result is counted.
+/// Throws as `resample` does.
+std::int64_t resample_bytes(Size from, Size to, Interpolation interpolation, PassOrder order, const Window& window);
 
 } // namespace openset::image

@@ -116,6 +116,11 @@ def main():
     write("model_info", "resnet", json.dumps(model_info()))
     write("rows", "jsonl", ROWS)
     write("rows", "csv", CSV)
+    write("run_record", "small", json.dumps({
+        "format": "openset-run/1", "openset": "0.1.0", "complete": True, "config": {"openset": 1}, "shard": {"index": 0, "count": 2},
+        "counts": {"pictures": 1, "known": 1, "unknown": 0, "failed": 0, "decided_by": {"classifier": 1}},
+        "networks": [{"stage": "classifier", "path": "c.pt", "name": "c", "sha256": "0" * 64}], "inputs": ["photos"],
+        "device": "cpu", "precision": "fp32", "started": "2026-01-01T00:00:00Z", "seconds": {"load": 1, "run": 2}}))
     write("reference_config", "small", json.dumps({
         "MODELS": {"cars": {"LOCAL_MODELS": {"LOCAL_SPECIES_MODEL": "s.pth", "LOCAL_BREEDS_MODEL": "b.pth"},
                             "BREEDS_LABELS": {"0": "Ash", "1": "Birch"}, "SPECIES_LABELS": {"0": "NOT", "1": "CAR"}, "CORRECT_SPECIES": 1,

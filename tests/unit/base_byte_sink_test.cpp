@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "openset/base/error.hpp"
+#include "openset/base/file_bytes.hpp"
 #include "temporary_folder.hpp"
 
 namespace openset {

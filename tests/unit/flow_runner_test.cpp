@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <limits>
@@ -11,6 +12,7 @@
 
 #include "openset/base/error.hpp"
 #include "openset/io/row_writer.hpp"
+#include "temporary_folder.hpp"
 #include "unit/made_images.hpp"
 
 namespace openset::flow {
@@ -313,6 +315,68 @@ TEST_F(RunnerTest, WaitsWithFurtherPicturesWhileTheWaitingOnesTakeTooMuchMemory)
     EXPECT_EQ(run(list).size(), 60U);
     // Four and those that two threads had started; without the limit batches of 64 are to be had.
     EXPECT_THAT(gate.batches, Each(Le(6)));
+}
+
+TEST_F(RunnerTest, APictureThatNeedsMoreMemoryThanDecodingMayTakeFailsWhateverRunsBesideIt) {
+    options.decode_memory = 100'000;
+    options.jobs = 4;
+    std::vector<Input> list(20, green);
+    list.insert(list.begin() + 7, picture("large", 0, 255, 0, 300, 300)); // 270,000 bytes of pixels
+    const auto rows = run(list);
+    ASSERT_EQ(rows.size(), 21U);
+    ASSERT_TRUE(rows[7].failure);
+    EXPECT_EQ(rows[7].failure->kind, "too-large");
+    EXPECT_THAT(rows[7].failure->message, ::testing::HasSubstr("raise --decode-memory"));
+    for (std::size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i].failure.has_value(), i == 7) << i;
+}
+
+TEST_F(RunnerTest, PicturesThatFitOnlyOneByOneAreDecodedOneByOne) {
+    options.decode_memory = 900'000; // a picture takes 750,000
+    options.jobs = 4;
+    const auto rows = run(std::vector<Input>(12, picture("large", 0, 255, 0, 500, 300)));
+    ASSERT_EQ(rows.size(), 12U);
+    for (const io::Row& row : rows) EXPECT_EQ(row.verdict.label, "green") << (row.failure ? row.failure->message : "");
+}
+
+TEST_F(RunnerTest, AFileOfMoreBytesThanDecodingMayTakeFails) {
+    options.decode_memory = 10;
+    const TemporaryFolder folder;
+    std::ofstream(folder / "large.png") << "more than ten bytes";
+    const auto rows = run({{(folder / "large.png").string(), std::nullopt, std::nullopt}});
+    ASSERT_TRUE(rows.at(0).failure);
+    EXPECT_EQ(rows[0].failure->kind, "too-large");
+    EXPECT_THAT(rows[0].failure->message, ::testing::HasSubstr("the file has 19 bytes, more than the 10"));
+}
+
+TEST_F(RunnerTest, TheReceiverGetsContentsOnlyWhereTheyAreKept) {
+    for (const bool keep : {false, true}) {
+        options.keep_bytes = keep;
+        ListedInputs list({green, {"text", made::to_bytes("hello"), std::nullopt}});
+        const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
+        std::vector<std::optional<made::Bytes>> contents;
+        flow::run(
+            cascade::closed_set(pipeline()), networks, list,
+            [&](const io::Row&, const Input& input) {
+                contents.push_back(input.bytes);
+                return true;
+            },
+            options, cancellation);
+        ASSERT_EQ(contents.size(), 2U);
+        EXPECT_EQ(contents[0], keep ? green.bytes : std::nullopt);
+    }
+}
+
+TEST_F(RunnerTest, ObserversSeeEveryStageThatAPictureReached) {
+    std::mutex mutex;
+    std::vector<Stage> seen;
+    options.observe = [&](const StageObservation& observation) {
+        const std::scoped_lock lock(mutex);
+        seen.push_back(observation.stage);
+        EXPECT_EQ(observation.decoded, (image::Size{2, 2}));
+        EXPECT_EQ(observation.scores.probabilities.size(), 3U);
+    };
+    run({red});
+    EXPECT_EQ(seen, (std::vector{Stage::gate, Stage::species}));
 }
 
 } // namespace

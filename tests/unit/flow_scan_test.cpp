@@ -170,10 +170,13 @@ TEST(Scan, ACompressedArchiveIsRefusedWithTheWayOut) {
 
 TEST(Scan, AFolderOfManyIsSorted) {
     const TemporaryFolder folder;
-    for (int i = 0; i < 5'000; ++i) ::close(::creat((folder / std::to_string(i * 7919 % 5'000)).c_str(), 0600));
+    const std::string same(100, 'n');
+    for (int i = 0; i < 5'000; ++i)
+        ::close(::creat((folder / (same + std::to_string(i * 7919 % 5'000))).c_str(), 0600));
     const auto paths = below(folder.path(), *scan({folder.path().string()}));
     EXPECT_EQ(paths.size(), 5'000u);
     EXPECT_TRUE(std::ranges::is_sorted(paths));
+    EXPECT_EQ(paths.back(), same + "999");
 }
 
 // ---- names that are legal and unusual

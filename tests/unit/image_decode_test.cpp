@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "image/exif.hpp"
-#include "openset/base/error.hpp"
+#include "unit/decoding.hpp"
 #include "unit/made_images.hpp"
 
 namespace openset::image {
@@ -16,28 +16,6 @@ namespace {
 using namespace openset::made;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Failure {
-    std::string kind = "decoded";
-    std::string message;
-};
-
-Failure failure_of(const Bytes& file, const DecodeOptions& options = {}) {
-    try {
-        decode(file, options);
-        return {};
-    } catch (const Error& error) {
-        return {std::string(to_string(error.kind())), error.what()};
-    }
-}
-
-std::string kind_of_failure(const Bytes& file, const DecodeOptions& options = {}) {
-    return failure_of(file, options).kind;
-}
-
-Bytes first_bytes(const Bytes& file, std::size_t count) {
-    return Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(count));
-}
 
 template <class File>
 auto find_marker(File& jpeg, std::uint8_t marker) {
@@ -49,17 +27,6 @@ template <class File>
 auto find_last_marker(File& jpeg, std::uint8_t marker) {
     const Bytes wanted{0xFF, marker};
     return std::find_end(jpeg.begin(), jpeg.end(), wanted.begin(), wanted.end());
-}
-
-/// Samples that compress badly, so that a cut anywhere loses pixels.
-Bytes noise(std::size_t count) {
-    Bytes samples(count);
-    std::uint32_t state = 1;
-    for (auto& sample : samples) {
-        state = state * 1664525U + 1013904223U;
-        sample = static_cast<std::uint8_t>(state >> 24);
-    }
-    return samples;
 }
 
 Bytes noise_jpeg(bool progressive = false) { return jpeg_file(40, 30, noise(3600), progressive); }
@@ -81,13 +48,6 @@ TEST(Decode, BytesThatBeginLikeNoPictureAreNotAnImage) {
 TEST(Decode, OtherFormatsAreUnsupportedAndTheErrorNamesThem) {
     using namespace std::string_view_literals;
     const std::pair<std::string_view, std::string_view> beginnings[] = {
-        {"RIFF\x24\0\0\0WEBPVP8 "sv, "WebP"},
-        {"GIF89a"sv, "GIF"},
-        {"BM\x36\0"sv, "BMP"},
-        {"II*\0\x08"sv, "TIFF"},
-        {"MM\0*\0"sv, "TIFF"},
-        {"P6 2 2 255\n"sv, "PNM"},
-        {"P5\n2 2 255\n"sv, "PNM"},
         {"\0\0\1\0\1\0"sv, "ICO"},
         {"\0\0\0\x0CjP  \r\n\x87\n"sv, "JPEG 2000"},
         {"\0\0\0\x20"
@@ -104,6 +64,7 @@ TEST(Decode, OtherFormatsAreUnsupportedAndTheErrorNamesThem) {
         const Failure failure = failure_of(to_bytes(beginning));
         EXPECT_EQ(failure.kind, "unsupported-format") << name;
         EXPECT_THAT(failure.message, HasSubstr(std::string(name) + " file"));
+        EXPECT_THAT(failure.message, HasSubstr("JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"));
     }
     EXPECT_EQ(kind_of_failure(to_bytes("RIFF\x24\x01\x01\x01WAVEfmt ")), "not-an-image") << "a sound";
 }
@@ -320,7 +281,7 @@ Bytes png_of_letters(const std::optional<PngChunk>& before, const std::optional<
     return png_of_chunks(chunks);
 }
 
-constexpr DecodeOptions apply{.exif_orientation = ExifOrientation::apply};
+const DecodeOptions apply{.exif_orientation = ExifOrientation::apply};
 
 TEST(Orientation, EachOfTheEightIsAppliedToAPng) {
     for (std::uint8_t orientation = 1; orientation <= 8; ++orientation) {

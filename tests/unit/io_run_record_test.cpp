@@ -31,8 +31,8 @@ RunRecord record_of_a_run() {
     record.max_pixels = 5'000'000'000;
     record.decode_memory = 1 << 30;
     record.shard = Shard{2, 4};
-    record.networks = {{"gate", "/a/gate.pt", "gate", std::string(64, 'a'), "assumed", "", true, false},
-                       {"classifier", "/a/cats.pt", "cats", std::string(64, 'b'), "inside", "1234", false, true}};
+    record.networks = {{"gate", "/a/gate.pt", "gate", std::string(64, 'a'), "assumed", true, false, ""},
+                       {"classifier", "/a/cats.pt", "cats", std::string(64, 'b'), "inside", false, true, "1234"}};
     record.inputs = {"photos", "more photos"};
     record.parts = {{"part-0.csv", std::string(64, 'c'), 12}};
     record.batch = 8;

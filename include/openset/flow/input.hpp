@@ -39,8 +39,8 @@ public:
 };
 
 struct ScanOptions {
-    const Cancellation* cancellation = nullptr; ///< ends the source as stop() does; must outlive it. Null: none
-    std::uint64_t max_bytes = 2'000'000'000; ///< of one picture on standard input or in an archive: more is too-large
+    const Cancellation* cancellation = nullptr;       ///< ends the source as stop() does; must outlive it. Null: none
+    std::uint64_t max_bytes = std::uint64_t{1} << 30; ///< of a picture that no file holds; a larger one is too-large
 };
 
 /// Files, folders and tar archives by name, and standard input as `-`: one picture or a tar archive.

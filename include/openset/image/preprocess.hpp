@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -54,6 +55,11 @@ struct PreprocessSpec {
 /// The picture must not be empty. Throws Error(too_large) where a picture on the way (resized, between the two
 /// resampling passes, cropped) would exceed 2^31 - 1 bytes, Error(usage) where the spec names a size below 1.
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec);
+
+/// The bytes that resize_crop takes at its peak beside the picture that it is given: weights, the picture between the
+/// two passes, the result. Throws as resize_crop does.
+/// from  size of the picture
+std::int64_t resize_crop_bytes(Size from, const PreprocessSpec& spec);
 
 /// Writes ((float)v / 255 - mean) / std in float32 arithmetic, channel by channel: torchvision's ToTensor and
 /// Normalize. tensor  [3, height, width] of the picture; of any other size: Error(internal)
