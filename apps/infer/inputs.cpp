@@ -88,7 +88,7 @@ Inputs::Inputs(InputFlags flags) : flags_(std::move(flags)) {
     if (!flags_.paths.empty() && list_flag_)
         refuse(list_flag_->name + " together with PATH: expected one of them; put the paths into the file");
     if (std::ranges::count(flags_.paths, "-") > 1)
-        refuse("- found more than once, expected once: standard input cannot be read again");
+        refuse("- is named more than once, expected once: standard input cannot be read again");
     if (!list_flag_) return;
     try {
         list_ = open_list();

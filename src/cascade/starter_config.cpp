@@ -123,9 +123,8 @@ public:
     Writer(const std::filesystem::path& folder, std::vector<std::string>& notes) : folder_(folder), notes_(notes) {}
 
     std::string model(const NetworkFile& file) const {
-        std::error_code unknown; // other drive, no working folder: as it was named
-        const auto path = std::filesystem::proximate(file.path, folder_.empty() ? "." : folder_, unknown);
-        return "\"model\": " + json_text((unknown ? file.path : path).string());
+        const auto path = real(file.path.parent_path()) / file.path.filename();
+        return "\"model\": " + json_text(path.lexically_proximate(real(folder_)).string());
     }
 
     std::string gate(const Roles& roles) {
@@ -168,6 +167,14 @@ public:
     }
 
 private:
+    /// Without links, so that `..` leads where it seems to. A network that is a link stays one.
+    static std::filesystem::path real(const std::filesystem::path& folder) {
+        std::error_code unknown; // no working folder: as it was named
+        const auto absolute = std::filesystem::absolute(folder.empty() ? "." : folder, unknown);
+        const auto result = std::filesystem::weakly_canonical(absolute, unknown);
+        return unknown ? folder : result;
+    }
+
     void note(const std::string& stage, const NetworkFile& file, const std::string& why, const std::string& edit) {
         notes_.push_back(stage + ": " + file.path.string() + ", because " + why + (edit.empty() ? "" : "; " + edit));
     }

@@ -53,6 +53,13 @@ std::string reason(const std::string& message) {
     if (const auto dash = text.find(" - "); text.starts_with("syntax error") && dash != std::string::npos) {
         text.erase(0, dash + 3);
     }
+    // Its vocabulary is not ours.
+    for (const auto& [word, ours] :
+         {std::pair("invalid literal", "found no JSON value"), std::pair("invalid ", "found a malformed ")}) {
+        if (!text.starts_with(word)) continue;
+        text.replace(0, std::string_view(word).size(), ours);
+        if (text.find("; expected") == std::string::npos) text += "; expected JSON";
+    }
     const std::string escaped = Json(cut(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
     std::string result;
     for (std::size_t i = 1; i + 1 < escaped.size(); ++i) {

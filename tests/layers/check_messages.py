@@ -73,6 +73,8 @@ RELAYS = {
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
     ("apps/infer.cpp", "log_info"): "figures",
+    ("apps/infer.cpp", "log_notice"): "figures",
+    ("apps/infer.cpp", "log_warning"): "of infer/row_output.cpp, doubt_about_ending()",
     ("apps/infer/inputs.cpp", "Error"): "by refuse()",
     ("apps/infer/inputs.cpp", "refuse"): THROWN_BELOW,
     ("apps/infer/networks.cpp", "log_warning"): NOTED_BELOW,
@@ -91,7 +93,7 @@ RELAYS = {
     ("src/flow/tar.cpp", "Error"): THROWN_BELOW,
     ("src/flow/tar.cpp", "fail"): THROWN_BELOW,
     ("src/flow/tar.cpp", "failed_input"): "of why_without_content()",
-    ("src/image/png.cpp", "warnings.push_back"): "of image/clipped_samples.hpp",
+    ("src/image/png.cpp", "warnings.push_back"): "of image/clipped_grey.hpp",
     ("src/image/pnm.cpp", "warnings.push_back"): "the same",
     ("src/image/tiff.cpp", "warnings.push_back"): "the same",
     ("src/io/checked_json.cpp", "Error"): "the lines of problems.add()",
@@ -123,7 +125,7 @@ THROWN = {"Error", "WrongOutput", "std::bad_alloc", ";"}
 
 # ---- rules
 
-FOREIGN = {"can't allocate memory"}  # what LibTorch says
+FOREIGN = {"can't allocate memory", "invalid literal", "invalid "}  # what LibTorch and nlohmann say, to be replaced
 
 UNWANTED = re.compile(r"\b(please|sorry|oops|invalid|illegal|bad|fatal|failed to|unable to|(?:ca|do|wo|is)n't|couldn't|error:)(?!\w)|!$", re.IGNORECASE)
 BEGINNING = re.compile(r"""\{\}|["a-z0-9/[-]|[A-Z][A-Z0-9_]+\b""")

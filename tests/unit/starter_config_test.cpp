@@ -62,7 +62,7 @@ TEST(StarterConfig, ALoneNetworkIsTheClassifierWhateverItsLabels) {
         EXPECT_EQ(config.classifier.network.model, one.path);
         EXPECT_FALSE(config.gate || config.species);
     }
-    EXPECT_EQ(made_from({filter, imagenet()}).config.classifier.network.model, filter.path);
+    EXPECT_EQ(made_from({network("cat.pt", {"other", "tabby"}), imagenet()}).config.classifier.network.model, "cat.pt");
 }
 
 TEST(StarterConfig, TheGateAcceptsWhatTheOtherNetworksSpeakOf) {
