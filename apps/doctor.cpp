@@ -199,6 +199,8 @@ int main(int argc, char** argv) {
     command.app().add_option("--model", model_path, "network to try")->type_name("FILE");
     command.app().add_option("--device", device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     defaults.add_options(command.app());
+    for (const char* flag : {"--device", "--labels", "--preprocess"})
+        command.app().get_option(flag)->needs(command.app().get_option("--model"));
     return command.main(argc, argv, [&] {
         return model_path.empty() ? check_machine() : check_model(model_path, device, defaults.read());
     });

@@ -44,8 +44,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void print_dry_run(const Options& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record,
-                   const infer::Inputs& inputs, const Cancellation& cancellation) {
+/// What --dry-run found out about the config and its networks.
+void print_checked(const Options& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record) {
     std::cout << "config " << options.config << ": fine\n";
     for (const io::NetworkRecord& network : record.networks) {
         std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 "
@@ -57,26 +57,30 @@ void print_dry_run(const Options& options, const flow::LoadedPipeline& loaded, c
                   << " labels accepted; a picture it knows nothing about passes with probability "
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
+}
+
+void print_count(const infer::Inputs& inputs, const Cancellation& cancellation) {
     const auto count = inputs.count(cancellation);
     std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, only reading them would tell")
               << "; nothing was run\n";
 }
 
-/// kept  rows of the run that was taken up; the speed is that of the others
-void print_summary(const io::RunRecord& record, std::int64_t kept) {
+/// kept         rows of the run that was taken up; the speed is that of the others
+/// with_counts  not where a table on the same screen has just ended with them
+void print_summary(const io::RunRecord& record, std::int64_t kept, bool with_counts) {
     const io::RowCounts& counts = record.counts;
+    const std::int64_t run = counts.total() - kept;
+    char speed[128];
+    std::snprintf(speed, sizeof speed, "%lld picture%s in %s (%.1f/s)", static_cast<long long>(run),
+                  run == 1 ? "" : "s", cli::duration_text(record.run_seconds).c_str(),
+                  record.run_seconds > 0 ? static_cast<double>(run) / record.run_seconds : 0.0);
+    if (!with_counts) return log_notice(speed);
     std::string where;
     for (const auto& [stage, count] : counts.decided_by)
-        where += (where.empty() ? "" : ", ") + stage + " " + std::to_string(count);
-    const std::int64_t run = counts.total() - kept;
-    char figures[256];
-    std::snprintf(figures, sizeof figures, "%lld picture%s in %s (%.1f/s): %lld known, %lld unknown, %lld failed",
-                  static_cast<long long>(run), run == 1 ? "" : "s", cli::duration_text(record.run_seconds).c_str(),
-                  record.run_seconds > 0 ? static_cast<double>(run) / record.run_seconds : 0.0,
-                  static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
-                  static_cast<long long>(counts.failed));
-    log_notice(figures + (kept > 0 ? " with the " + std::to_string(kept) + " of before" : "") +
-               (where.empty() ? "" : "; decided by " + where));
+        where += (where.empty() ? "; decided by " : ", ") + stage + " " + std::to_string(count);
+    log_notice(speed + (": " + std::to_string(counts.known)) + " known, " + std::to_string(counts.unknown) +
+               " unknown, " + std::to_string(counts.failed) + " failed" +
+               (kept > 0 ? " with the " + std::to_string(kept) + " of before" : "") + where);
 }
 
 /// An output file replaces an older one; what the run reads it must not replace.
@@ -115,6 +119,11 @@ int exit_code(const Options& options, const infer::RowOutput& output, int ended_
         return cli::exit_failed;
     }
     return output.counts().failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
+}
+
+bool none_was_a_picture(const io::RowCounts& counts) {
+    const auto decode = counts.decided_by.find("decode");
+    return counts.total() > 0 && decode != counts.decided_by.end() && decode->second == counts.total();
 }
 
 /// Where the time went, for -v.
@@ -169,16 +178,27 @@ io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig
 /// For engines that drive many workers: they send no path before this line.
 void say_ready() { std::cerr << R"({"ready": true, "protocol": 1})" << std::endl; }
 
+/// --dry-run without inputs
+int check_config(const Options& options, const cascade::PipelineConfig& config) {
+    io::RunRecord record;
+    const auto loaded = infer::load_networks(options, config, record);
+    print_checked(options, loaded, record);
+    std::cout << "no inputs were named; nothing was run\n";
+    return cli::exit_done;
+}
+
 int run(Options& options) {
-    const auto config =
-        cascade::parse_pipeline_config(cli::read_text_file(options.config), options.config,
-                                       std::filesystem::path(options.config).parent_path(), options.config_overrides);
+    const auto config = cascade::parse_pipeline_config(
+        cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
+        std::filesystem::path(options.config).parent_path(), options.config_overrides);
     if (options.print_config) {
         std::cout << cascade::to_json(infer::with_absolute_paths(config)) << "\n";
         return cli::exit_done;
     }
     if (!options.explain.empty()) return explain(options, config);
+    if (options.dry_run && options.inputs.names_none()) return check_config(options, config);
     infer::Inputs inputs(options.inputs);
+    if (const auto doubt = infer::doubt_about_ending(options.output); !doubt.empty()) log_warning(doubt);
     if (options.output.file != "-") {
         check_place_for_file(options.output.file);
         refuse_to_replace_inputs(options, config, inputs);
@@ -190,7 +210,8 @@ int run(Options& options) {
     const auto loaded = infer::load_networks(options, config, record);
     record.load_seconds = seconds_since(load_start);
     if (options.dry_run) {
-        print_dry_run(options, loaded, record, inputs, cancellation);
+        print_checked(options, loaded, record);
+        print_count(inputs, cancellation);
         return cli::exit_done;
     }
     if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
@@ -218,8 +239,14 @@ int run(Options& options) {
     output.finish(record);
 
     if (record.counts.total() == 0 && record.complete && !options.inputs.stream) log_warning("no pictures found");
+    if (record.complete && none_was_a_picture(record.counts)) {
+        log_warning("none of the inputs could be read as a picture: are these the right files? Their rows say why; "
+                    "--strict stops at the first");
+    }
     log_statistics(statistics, options);
-    print_summary(record, output.kept());
+    const bool on_one_screen =
+        options.output.file == "-" && cli::is_terminal(STDOUT_FILENO) && cli::is_terminal(STDERR_FILENO);
+    print_summary(record, output.kept(), !on_one_screen || infer::row_format(options.output) != io::RowFormat::table);
     return exit_code(options, output, ended_by);
 }
 

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "cli/blas_environment.hpp"
+#include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/manual.hpp"
 #include "cli/terminal.hpp"
 #include "cli/version.hpp"
 #include "openset/base/spelling.hpp"
@@ -23,33 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace openset;
-
-struct CommandEntry {
-    const char* name;
-    const char* purpose;
-};
-
-constexpr std::array commands = {
-    CommandEntry{"infer", "pictures -> verdicts (the main job)"},
-    CommandEntry{"init", "write a starter config, from the reference system's"},
-    CommandEntry{"merge", "parts made on many machines -> the rows of one run"},
-    CommandEntry{"inspect", "say what a network, a row file or a run record is"},
-    CommandEntry{"doctor", "what this machine has, what will be slow"},
-};
-
-void print_help(std::ostream& out) {
-    out << "openset: image classification that knows what it does not know\n\n"
-           "usage: openset COMMAND [options]\n\ncommands:\n";
-    for (const CommandEntry& command : commands) {
-        std::string name = command.name;
-        name.resize(12, ' ');
-        out << "  " << name << command.purpose << "\n";
-    }
-    out << "\nexamples:\n"
-           "  openset infer -c cats.json photos/\n      a row a picture: what it is, or where and why it was rejected\n"
-           "  openset doctor\n      does everything run, and fast?\n\n"
-           "openset COMMAND --help tells more.\n";
-}
 
 std::optional<fs::path> find_command(const std::string& name) {
     const std::string program = "openset-" + name;
@@ -81,10 +56,11 @@ int become(const std::string& name, char** arguments) {
     const auto program = find_command(name);
     if (!program) {
         std::vector<std::string> names;
-        for (const CommandEntry& command : commands) names.emplace_back(command.name);
+        for (const cli::CommandEntry& command : cli::commands) names.emplace_back(command.name);
         if (std::ranges::find(names, name) != names.end()) {
             std::cerr << "openset: openset-" << name
-                      << " is not installed: looked beside openset, in libexec/openset and in PATH\n";
+                      << " is not installed: looked beside openset, in libexec/openset and in PATH; install openset as "
+                         "a whole\n";
             return cli::exit_failed;
         }
         std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names)
@@ -104,16 +80,20 @@ int become(const std::string& name, char** arguments) {
 int main(int argc, char** argv) {
     const std::string first = argc > 1 ? argv[1] : "";
     if (first.empty()) {
-        print_help(std::cerr);
+        std::cerr << cli::help_text_of_openset();
         return cli::exit_usage;
     }
     if (first == "--version") {
         std::cout << "openset " << cli::version << "\n";
         return answered();
     }
+    if (first == "--generate" && argc == 3) { // for the build
+        std::cout << cli::generate_for_openset(argv[2]);
+        return answered();
+    }
     const bool help_word = first == "help";
     if (first == "--help" || first == "-h" || first == "--help-all" || (help_word && argc == 2)) {
-        print_help(std::cout);
+        std::cout << cli::help_text_of_openset();
         return answered();
     }
     if (help_word) {

@@ -9,11 +9,12 @@
 #include <sstream>
 #include <unistd.h>
 
+#include "cli/manual.hpp"
 #include "cli/terminal.hpp"
+#include "cli/usage_error.hpp"
 #include "cli/version.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
-#include "openset/base/spelling.hpp"
 
 namespace openset::cli {
 namespace {
@@ -24,41 +25,10 @@ LogLevel log_level(const CommonFlags& flags) {
     return flags.verbose == 1 ? LogLevel::info : LogLevel::warning;
 }
 
-std::vector<std::string> option_names(const CLI::App& app) {
-    std::vector<std::string> names;
-    for (const CLI::Option* option : app.get_options()) {
-        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    }
-    return names;
-}
-
-std::string left_column(const CLI::Option& option) {
-    std::string text;
-    for (const std::string& name : option.get_snames()) text += (text.empty() ? "-" : ", -") + name;
-    for (const std::string& name : option.get_lnames()) text += (text.empty() ? "    --" : ", --") + name;
-    if (option.get_positional()) text = option.get_name(true);
-    if (option.get_items_expected_max() > 0 && !option.get_positional()) text += " " + option.get_type_name();
-    return text;
-}
-
-/// Wraps words at the given width, later lines indented.
-std::string wrapped(const std::string& text, std::size_t indent, std::size_t width) {
-    std::istringstream words(text);
-    std::string result, line;
-    for (std::string word; words >> word;) {
-        if (!line.empty() && indent + line.size() + 1 + word.size() > width) {
-            result += line + "\n" + std::string(indent, ' ');
-            line.clear();
-        }
-        line += (line.empty() ? "" : " ") + word;
-    }
-    return result + line;
-}
-
 } // namespace
 
 Command::Command(std::string name, const std::string& description, std::vector<Example> examples)
-    : name_(std::move(name)), examples_(std::move(examples)), app_(description, name_) {
+    : examples_(std::move(examples)), app_(description, std::move(name)) {
     // CLI11's own help prints at once and cannot leave options out.
     app_.set_help_flag();
     app_.option_defaults()->always_capture_default(false);
@@ -72,70 +42,49 @@ Command::Command(std::string name, const std::string& description, std::vector<E
         ->check(one_of({"auto", "always", "never"}))
         ->group(more_options);
     app_.add_flag("--log-json", common_.log_json, "messages as JSON lines")->group(more_options);
+    app_.add_option("--generate", generate_, "for the build: a man page, or this command's part of a completion")
+        ->group("");
 }
 
-std::string Command::help(bool all) const {
-    std::string usage = "usage: " + name_ + " [options]";
-    for (const CLI::Option* option : app_.get_options([](const CLI::Option* each) { return each->get_positional(); })) {
-        usage += option->get_required() ? " " + option->get_name(true) : " [" + option->get_name(true) + "]";
-        if (option->get_items_expected_max() > 1) usage += "...";
+void Command::refuse(const std::string& problem, int argc, char** argv) const {
+    // The flags may not have been read before the mistake was met.
+    const bool json = std::any_of(argv + 1, argv + argc,
+                                  [](const char* argument) { return std::string_view(argument) == "--log-json"; });
+    set_up_log({LogLevel::error, json, false, false});
+    const std::string& name = app_.get_name();
+    print_error(name.substr(name.find(' ') + 1) + ": " + problem + (problem.ends_with('?') ? " See " : "; see ") +
+                name + " --help");
+}
+
+bool Command::answer_about_itself() {
+    if (!generate_.empty()) {
+        std::cout << generate(generate_, define(app_, examples_));
+    } else if (help_ || help_all_) {
+        std::cout << help_text(define(app_, examples_), help_all_);
+    } else if (version_) {
+        std::cout << "openset " << version << (version_detail_.empty() ? "" : " (" + version_detail_ + ")") << "\n";
+    } else {
+        return false;
     }
-    std::string text = wrapped(app_.get_description(), 0, 100) + "\n\n" + usage + "\n";
-    const auto add_group = [&](const std::string& title, const std::string& group) {
-        std::string lines;
-        for (const CLI::Option* option : app_.get_options()) {
-            if (option->get_group() != group) continue;
-            std::string left = "  " + left_column(*option);
-            left.resize(std::max<std::size_t>(left.size() + 2, 30), ' ');
-            lines += left + wrapped(option->get_description(), 30, 110) + "\n";
-        }
-        if (!lines.empty()) text += "\n" + title + ":\n" + lines;
-    };
-    add_group("options", "Options");
-    if (all) add_group("more options", more_options);
-    text += "\nexamples:\n";
-    for (const Example& example : examples_) text += "  " + example.command + "\n      " + example.effect + "\n";
-    if (!all) text += "\n" + name_ + " --help-all lists every option.\n";
-    return text;
+    return true;
 }
 
-void Command::explain(const CLI::ParseError& error) const {
-    std::string message = error.what();
-    for (const std::string& argument : app_.remaining()) {
-        if (!argument.starts_with('-')) continue;
-        const std::string flag = argument.substr(0, argument.find('='));
-        message = "unknown option " + flag + did_you_mean(flag, option_names(app_));
-        break;
+std::optional<int> Command::parse(int argc, char** argv) {
+    for (CLI::Option* option : app_.get_options()) {
+        if (option->get_items_expected_max() == 0) option->disable_flag_override();
     }
-    print_error(name_.substr(name_.find(' ') == std::string::npos ? 0 : name_.find(' ') + 1) + ": " + message +
-                (message.ends_with('?') ? " See " : "; see ") + name_ + " --help");
-}
-
-int Command::parse(int argc, char** argv, bool& answered) {
-    answered = true;
+    std::string problem;
     try {
         app_.parse(argc, argv);
+        problem = slip(app_, argc, argv);
     } catch (const CLI::ParseError& error) {
-        // --help is an answer even where a required option is missing.
-        if (!help_ && !help_all_ && !version_) {
-            // The flags may not have been read before the mistake was met.
-            const bool json = std::any_of(
-                argv + 1, argv + argc, [](const char* argument) { return std::string_view(argument) == "--log-json"; });
-            set_up_log({LogLevel::error, json, false, false});
-            explain(error);
-            return exit_usage;
-        }
+        problem = explain(app_, error);
     }
-    if (help_ || help_all_) {
-        std::cout << help(help_all_);
-        return exit_done;
-    }
-    if (version_) {
-        std::cout << "openset " << version << (version_detail_.empty() ? "" : " (" + version_detail_ + ")") << "\n";
-        return exit_done;
-    }
-    answered = false;
-    return exit_done;
+    // --help is an answer even where a required option is missing.
+    if (answer_about_itself()) return exit_done;
+    if (problem.empty()) return std::nullopt;
+    refuse(problem, argc, argv);
+    return exit_usage;
 }
 
 int Command::main(int argc, char** argv, const std::function<int()>& run) {
@@ -146,12 +95,10 @@ int Command::main(int argc, char** argv, const std::function<int()>& run) {
 }
 
 int Command::answer(int argc, char** argv, const std::function<int()>& run) {
-    bool answered = false;
-    const int code = parse(argc, argv, answered);
-    if (answered) return code;
-    set_up_log(
-        {log_level(common_), common_.log_json, use_colour(common_.colour, STDERR_FILENO), is_terminal(STDERR_FILENO)});
     try {
+        if (const auto code = parse(argc, argv)) return *code;
+        set_up_log({log_level(common_), common_.log_json, use_colour(common_.colour, STDERR_FILENO),
+                    is_terminal(STDERR_FILENO)});
         return run();
     } catch (const Error& error) {
         print_error(error.what());
@@ -159,7 +106,8 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
     } catch (const std::bad_alloc&) {
         print_error("out of memory");
     } catch (const std::exception& error) {
-        print_error(std::string("unexpected: ") + error.what() + "; this is a mistake in openset, please report it");
+        print_error(std::string("unexpected: ") + error.what() +
+                    "; this is a mistake in openset: report it with the command line");
     }
     return exit_failed;
 }
@@ -174,17 +122,6 @@ CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-CLI::Validator one_of(const std::vector<std::string>& words) {
-    std::string all;
-    for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
-    return CLI::Validator(
-        [words, all](std::string& value) {
-            if (std::ranges::find(words, value) != words.end()) return std::string();
-            return "\"" + value + "\", expected one of " + all + did_you_mean(value, words);
-        },
-        "");
-}
-
 CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
     return CLI::Validator(
         [smallest, largest](std::string& value) {
@@ -192,7 +129,7 @@ CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
             const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), number);
             const bool whole = code == std::errc() && end == value.data() + value.size();
             if (whole && number >= smallest && number <= largest) return std::string();
-            return "\"" + value + "\", expected a whole number from " + std::to_string(smallest) + " to " +
+            return "found \"" + value + "\", expected a whole number from " + std::to_string(smallest) + " to " +
                    std::to_string(largest);
         },
         "");
@@ -210,7 +147,7 @@ CLI::Validator byte_size() {
             const auto unit = units.find(value.substr(static_cast<std::size_t>(end - value.data())));
             constexpr std::int64_t most = std::int64_t{1} << 50;
             if (code != std::errc() || number < 1 || unit == units.end() || number > most / unit->second)
-                return "\"" + value + "\", expected a number of bytes such as 500000, 512MiB or 2GB";
+                return "found \"" + value + "\", expected a number of bytes such as 500000, 512MiB or 2GB";
             value = std::to_string(number * unit->second);
             return std::string();
         },

@@ -3,18 +3,15 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/definition.hpp"
 #include "cli/exit_code.hpp"
 
 /// What every openset command shares: help, version, common flags, error messages, exit codes.
 namespace openset::cli {
-
-struct Example {
-    std::string command;
-    std::string effect;
-};
 
 struct CommonFlags {
     bool quiet = false;
@@ -22,9 +19,6 @@ struct CommonFlags {
     std::string colour = "auto";
     bool log_json = false;
 };
-
-/// The group of options that `--help` leaves to `--help-all`.
-inline constexpr const char* more_options = "More options";
 
 /// One command's program. Construct, add options to app(), then main().
 class Command {
@@ -41,25 +35,23 @@ public:
     int main(int argc, char** argv, const std::function<int()>& run);
 
 private:
-    std::string help(bool all) const;
-    int parse(int argc, char** argv, bool& answered);
+    /// Help, version and the like; false where nobody asked for them.
+    bool answer_about_itself();
+    /// The exit code where nothing is left to do.
+    std::optional<int> parse(int argc, char** argv);
     int answer(int argc, char** argv, const std::function<int()>& run);
-    void explain(const CLI::ParseError& error) const;
+    void refuse(const std::string& problem, int argc, char** argv) const;
 
-    std::string name_;
     std::vector<Example> examples_;
     CLI::App app_;
     CommonFlags common_;
-    std::string version_detail_;
+    std::string version_detail_, generate_;
     bool help_ = false, help_all_ = false, version_ = false;
 };
 
 /// Positionals, any number of them, as they stand in argv: CLI11's vector options take `[a,b]` for a list of two.
 CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::string>& names,
                        const std::string& description);
-
-/// A check for CLI11 options: one of the given words, else a message with a did-you-mean.
-CLI::Validator one_of(const std::vector<std::string>& words);
 
 /// A check for CLI11 options: a whole number in [smallest, largest]. Unlike CLI::Range it leaves the help text alone.
 CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest);

@@ -24,12 +24,12 @@ std::optional<image::PreprocessSpec> preprocess_named(const std::string& word) {
 
 std::vector<std::string> read_label_file(const std::string& path) {
     std::vector<std::string> labels;
-    std::istringstream lines(read_text_file(path));
+    std::istringstream lines(read_text_file(path, "label names, one a line"));
     for (std::string line; std::getline(lines, line);) {
         if (line.ends_with('\r')) line.pop_back();
         if (line.empty())
-            throw Error(ErrorKind::usage,
-                        path + ": line " + std::to_string(labels.size() + 1) + " is empty, expected a label");
+            throw Error(ErrorKind::usage, path + ": line " + std::to_string(labels.size() + 1) +
+                                              " is empty, expected a label; take the line out");
         labels.push_back(line);
     }
     if (labels.empty()) throw Error(ErrorKind::usage, path + ": is empty, expected labels, one a line");

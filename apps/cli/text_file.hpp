@@ -4,7 +4,8 @@
 
 namespace openset::cli {
 
-/// The content of a file that the user named. Throws Error(usage) with the name and the reason.
-std::string read_text_file(const std::string& path);
+/// The content of a file that the user named. Throws Error(usage) with the name, the reason and what was expected.
+/// what  "a pipeline config"
+std::string read_text_file(const std::string& path, const std::string& what);
 
 } // namespace openset::cli

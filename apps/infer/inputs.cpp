@@ -82,13 +82,13 @@ Inputs::Inputs(InputFlags flags) : flags_(std::move(flags)) {
         list_flag_ = {"--files-from0", flags_.files_from0, '\0'};
     }
     if (flags_.paths.empty() && !list_flag_) {
-        refuse("no pictures: name files, folders or tar archives, - for a picture or an archive on standard input, or "
-               "--files-from FILE");
+        refuse("found no pictures, expected files, folders or tar archives, - for a picture or an archive on standard "
+               "input, or --files-from FILE");
     }
     if (!flags_.paths.empty() && list_flag_)
         refuse(list_flag_->name + " together with PATH: expected one of them; put the paths into the file");
     if (std::ranges::count(flags_.paths, "-") > 1)
-        refuse("- is named more than once: standard input can be read once only");
+        refuse("- is named more than once, expected once: standard input cannot be read again");
     if (!list_flag_) return;
     try {
         list_ = open_list();

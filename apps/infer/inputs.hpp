@@ -19,6 +19,8 @@ struct InputFlags {
     std::string files_from0 = {}; ///< the same with NUL between the names
     std::string shard = {};       ///< I/N: every N-th input, beginning with number I
     bool stream = false;          ///< instead of all others: a path a line on standard input, each one input
+
+    bool names_none() const { return paths.empty() && files_from.empty() && files_from0.empty() && !stream; }
 };
 
 /// Throws Error(usage).

@@ -90,7 +90,8 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--resume", options.output.resume,
                  "go on after the rows that an interrupted run left in FILE.partial (needs -o)");
     app.add_flag("--closed-set", options.closed_set, "the classifier alone; rejects nothing");
-    app.add_flag("--dry-run", options.dry_run, "check the config, load the networks, count the inputs, and stop");
+    app.add_flag("--dry-run", options.dry_run,
+                 "check the config, load the networks, count the inputs (if any are named), and stop");
 
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
@@ -184,7 +185,8 @@ std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector
         const auto stage = named == stages.end() ? cascade::Stage::classifier : named->second;
         const std::string name(to_string(stage));
         if ((stage == cascade::Stage::gate && !config.gate) || (stage == cascade::Stage::species && !config.species)) {
-            throw Error(ErrorKind::usage, "--labels " + flag + ": the config has no /" + name);
+            throw Error(ErrorKind::usage,
+                        "--labels " + flag + ": the config has no /" + name + "; add it, or leave the flag out");
         }
         auto labels = cli::read_label_file(named == stages.end() ? flag : flag.substr(equals + 1));
         if (!result.emplace(stage, std::move(labels)).second) {

@@ -48,6 +48,17 @@ io::RowFormat row_format(const OutputOptions& options) {
     return io::RowFormat::jsonl;
 }
 
+std::string doubt_about_ending(const OutputOptions& options) {
+    const std::string ending = fs::path(options.file).extension().string();
+    const io::RowFormat format = row_format(options);
+    const bool fits = ending == "." + std::string(to_string(format)) ||
+                      (format == io::RowFormat::jsonl && ending == ".ndjson") ||
+                      (format == io::RowFormat::table && ending != ".jsonl" && ending != ".csv");
+    if (options.file == "-" || ending.empty() || fits || !is_kept_file(options)) return "";
+    return "-o " + options.file + ": the rows are " + std::string(to_string(format)) + ", although the name ends in " +
+           ending + "; choose the format with -f, or another name";
+}
+
 bool is_kept_file(const OutputOptions& options) {
     std::error_code ignored; // what is not there will be a file
     return options.file != "-" && (fs::is_regular_file(options.file, ignored) || !fs::exists(options.file, ignored));

@@ -31,6 +31,10 @@ struct OutputOptions {
 /// The format that the options choose; `auto` is settled by the file's ending and the terminal.
 io::RowFormat row_format(const OutputOptions& options);
 
+/// What the user should know of the output's name: its ending promises another format than the rows have. Empty where it
+/// does not.
+std::string doubt_about_ending(const OutputOptions& options);
+
 /// Whether the output is a file that takes its name when it is whole and has a run record beside it: not so standard
 /// output, a device, a pipe.
 bool is_kept_file(const OutputOptions& options);

@@ -163,7 +163,7 @@ SortInto::SortInto(fs::path folder, const std::vector<std::string>& labels, bool
     : root_(std::move(folder)), copy_(copy), folder_names_(label_folders(labels)) {
     std::error_code problem;
     working_folder_ = fs::current_path(problem);
-    if (problem) throw Error(ErrorKind::output, "the working folder: " + problem.message());
+    if (problem) throw Error(ErrorKind::output, "cannot find the working folder: " + problem.message());
 }
 
 SortInto::Folder& SortInto::folder_of(const io::Verdict& verdict) {

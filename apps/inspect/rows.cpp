@@ -176,7 +176,7 @@ void warn_where_the_record_is_of_other_rows(const RowSummary& summary) {
 }
 
 io::RunRecord read_record(const std::filesystem::path& file) {
-    const std::string text = cli::read_text_file(file.string());
+    const std::string text = cli::read_text_file(file.string(), "a run record");
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_object()) {
         const std::string format =

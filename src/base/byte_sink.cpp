@@ -141,7 +141,7 @@ public:
         flush();
         if (::fsync(descriptor()) != 0) throw_output_error(name());
         if (!partial_->stands_under_its_name()) {
-            throw Error(ErrorKind::output, name() + ": was removed or replaced while it was being written");
+            throw Error(ErrorKind::output, name() + ": was removed or replaced while it was being written; run again");
         }
         if (::rename(partial_->path().c_str(), final_path_.c_str()) != 0) throw_output_error(final_path_.string());
         // Not before: the next run would empty the file that is about to be renamed.
@@ -188,7 +188,8 @@ continue_atomic_file(const std::filesystem::path& path,
                      const std::function<std::uint64_t(const std::filesystem::path& partial)>& whole_bytes) {
     check_place_for_file(path);
     if (is_special_file(path)) {
-        throw Error(ErrorKind::usage, path.string() + ": is no regular file, so there is nothing to continue");
+        throw Error(ErrorKind::usage,
+                    path.string() + ": is no regular file, so there is nothing to continue; leave --resume out");
     }
     auto partial = std::make_unique<LockedPartial>(partial_path(path));
     partial->keep(whole_bytes(partial->path()));

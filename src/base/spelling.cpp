@@ -31,25 +31,53 @@ std::size_t alignment_distance(const std::string& a, const std::string& b) {
     return last[b.size()];
 }
 
-} // namespace
+struct Closest {
+    std::size_t distance;
+    std::optional<std::string> candidate;
+};
 
-std::optional<std::string> closest_spelling(std::string_view word, std::span<const std::string> candidates) {
-    const std::string wanted = lower_case(word);
-    std::size_t best_distance = std::max<std::size_t>(1, wanted.size() * 2 / 5) + 1;
-    std::optional<std::string> best;
+Closest closest_by_distance(const std::string& wanted, std::span<const std::string> candidates) {
+    Closest best{std::max<std::size_t>(1, wanted.size() * 2 / 5) + 1, std::nullopt};
     for (const std::string& candidate : candidates) {
         const std::size_t distance = alignment_distance(wanted, lower_case(candidate));
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = candidate;
-        }
+        if (distance < best.distance) best = {distance, candidate};
     }
     return best;
 }
 
+/// Candidates of which the word is the beginning. What is shorter than three letters begins too much to mean anything.
+std::vector<std::string> begun(const std::string& wanted, std::span<const std::string> candidates) {
+    std::vector<std::string> result;
+    if (std::ranges::count_if(wanted, [](unsigned char c) { return std::isalnum(c) != 0; }) < 3) return result;
+    for (const std::string& candidate : candidates) {
+        if (lower_case(candidate).starts_with(wanted)) result.push_back(candidate);
+    }
+    return result;
+}
+
+/// All that may have been meant, none where nothing is close.
+std::vector<std::string> meant(std::string_view word, std::span<const std::string> candidates) {
+    constexpr std::size_t most = 3;
+    const std::string wanted = lower_case(word);
+    const Closest closest = closest_by_distance(wanted, candidates);
+    const auto longer = begun(wanted, candidates);
+    if (closest.distance > 1 && !longer.empty() && longer.size() <= most) return longer;
+    return closest.candidate ? std::vector{*closest.candidate} : std::vector<std::string>{};
+}
+
+} // namespace
+
+std::optional<std::string> closest_spelling(std::string_view word, std::span<const std::string> candidates) {
+    const auto words = meant(word, candidates);
+    return words.empty() ? std::nullopt : std::optional(words.front());
+}
+
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
-    const auto meant = closest_spelling(word, candidates);
-    return meant ? "; did you mean \"" + *meant + "\"?" : "";
+    const auto words = meant(word, candidates);
+    std::string list;
+    for (std::size_t i = 0; i < words.size(); ++i)
+        list += (i == 0 ? "\"" : i + 1 == words.size() ? " or \"" : ", \"") + words[i] + "\"";
+    return words.empty() ? "" : "; did you mean " + list + "?";
 }
 
 } // namespace openset

@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "base/file_kind.hpp"
 #include "io/checked_json.hpp"
 #include "model/preprocess_json.hpp"
 #include "openset/base/spelling.hpp"
@@ -404,6 +405,10 @@ OrderedJson to_json(const ThresholdConfig& thresholds) {
 PipelineConfig parse_pipeline_config(std::string_view json_text, const std::string& file,
                                      const std::filesystem::path& folder,
                                      const std::vector<ConfigOverride>& overrides) {
+    if (is_zip(json_text)) {
+        throw Error(ErrorKind::usage, file + ": found a ZIP archive, such as a network is, expected a pipeline config "
+                                             "that names networks; openset init writes one");
+    }
     io::JsonProblems problems(file);
     auto document = io::parse_json(json_text, problems);
     if (!document) problems.throw_if_any(ErrorKind::usage);

@@ -64,7 +64,10 @@ std::vector<std::string> read_labels(io::CheckedObject& entry, const std::string
             labels[id] = *name;
         }
     }
-    for (const std::size_t id : missing) value->problem("no label with the key \"" + std::to_string(id) + "\"");
+    for (const std::size_t id : missing) {
+        value->problem("no label with the key \"" + std::to_string(id) + "\", expected \"0\" to \"" +
+                       std::to_string(labels.size() - 1) + "\" without gaps");
+    }
     return labels;
 }
 
@@ -106,7 +109,8 @@ void compare_names(const io::CheckedValue& value, const std::vector<int>& ids,
         }
     }
     for (const std::string& name : unnamed) {
-        value.problem("no " + io::in_quotes(name) + ", though its id stands in CORRECT_IMAGENET_CLASSES");
+        value.problem("no " + io::in_quotes(name) +
+                      ", though its id stands in CORRECT_IMAGENET_CLASSES; add it, or take the id out");
     }
 }
 

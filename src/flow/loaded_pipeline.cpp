@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "openset/base/error.hpp"
+#include "openset/base/missing_file.hpp"
 
 namespace openset::flow {
 namespace {
@@ -29,8 +30,9 @@ void check_files_exist(const std::vector<ConfiguredNetwork>& networks, const std
     for (const auto& [stage, network] : networks) {
         std::error_code unknown;
         if (std::filesystem::exists(network->model, unknown) || unknown) continue; // opening it says what is wrong
-        problems += (problems.empty() ? "" : "\n") + file + ": /" + std::string(to_string(stage)) + "/model: no file " +
-                    network->model.string() + "; paths are relative to the config's folder";
+        problems += (problems.empty() ? "" : "\n") + file + ": /" + std::string(to_string(stage)) +
+                    "/model: " + network->model.string() + ": " +
+                    no_such_file(network->model, "a network, at a path relative to the config's folder");
     }
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }

@@ -38,7 +38,8 @@ Size size_after(Size from, const Resize& resize) {
         break;
     }
     }
-    if (width < 1 || height < 1) throw Error(ErrorKind::usage, "cannot resize to " + in_words(width, height));
+    if (width < 1 || height < 1)
+        throw Error(ErrorKind::usage, "cannot resize to " + in_words(width, height) + ", expected 1 x 1 or more");
     if (width * height > max_pixels) {
         throw Error(ErrorKind::too_large,
                     "resized, the picture would have " + in_words(width, height) + ", more than 2^31 - 1 bytes");
@@ -86,7 +87,8 @@ struct Plan {
         resized = size_after(from, spec.resize);
         crop = spec.crop.value_or(resized);
         if (crop.width < 1 || crop.height < 1) {
-            throw Error(ErrorKind::usage, "cannot crop to " + in_words(crop.width, crop.height));
+            throw Error(ErrorKind::usage,
+                        "cannot crop to " + in_words(crop.width, crop.height) + ", expected 1 x 1 or more");
         }
         if (static_cast<double>(crop.width) * crop.height > max_pixels) {
             throw Error(ErrorKind::too_large,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/file_kind.hpp"
 #include "openset/base/spelling.hpp"
 
 namespace openset::io {
@@ -52,6 +53,13 @@ std::string reason(const std::string& message) {
     if (const auto dash = text.find(" - "); text.starts_with("syntax error") && dash != std::string::npos) {
         text.erase(0, dash + 3);
     }
+    // Its vocabulary is not ours.
+    for (const auto& [word, ours] :
+         {std::pair("invalid literal", "found no JSON value"), std::pair("invalid ", "found a malformed ")}) {
+        if (!text.starts_with(word)) continue;
+        text.replace(0, std::string_view(word).size(), ours);
+        if (text.find("; expected") == std::string::npos) text += "; expected JSON";
+    }
     const std::string escaped = Json(cut(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
     std::string result;
     for (std::size_t i = 1; i + 1 < escaped.size(); ++i) {
@@ -90,6 +98,10 @@ public:
     bool end_array() { return close(); }
 
     bool parse_error(std::size_t position, const std::string&, const Json::exception& error) {
+        if (const std::string kind = kind_of_file(text_); !kind.empty()) {
+            problems_.add("", "found " + kind + ", expected JSON");
+            return false;
+        }
         // The position is one past the last byte read, and counts the end of the text as one.
         const std::size_t last = position > 0 ? position - 1 : 0;
         problems_.add("", line_and_column(text_, last) + ": " + reason(error.what()));
@@ -328,7 +340,8 @@ void CheckedObject::refuse_misspelt_keys() const {
         const auto meant = closest_spelling(key, known_keys_);
         // A key of about the same length is a slip; "license_url" beside "license" is a note.
         if (!meant || std::max(meant->size(), key.size()) - std::min(meant->size(), key.size()) > 1) continue;
-        problems_->add(pointer_to(pointer_, key), "unknown key" + did_you_mean(key, known_keys_) + " A note needs another name");
+        problems_->add(pointer_to(pointer_, key),
+                       "unknown key" + did_you_mean(key, known_keys_) + " A note needs another name");
     }
 }
 

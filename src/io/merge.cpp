@@ -184,7 +184,7 @@ RunRecord record_of_whole(const std::vector<Part>& parts) {
 } // namespace
 
 std::vector<Part> read_parts(const std::vector<std::filesystem::path>& files) {
-    if (files.empty()) throw Error(ErrorKind::usage, "no parts: name the row files that infer --shard wrote");
+    if (files.empty()) throw Error(ErrorKind::usage, "found no parts, expected the row files that infer --shard wrote");
     std::vector<Part> parts = read_records(files);
     check_one_run(parts);
     check_every_shard_once(parts);

@@ -1,13 +1,19 @@
 #include "openset/model/network_file.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <span>
 #include <zip.h>
 
+#include "base/file_kind.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/base/sha256.hpp"
 
 namespace openset::model {
@@ -22,17 +28,33 @@ struct ZipCloser {
 };
 using Zip = std::unique_ptr<zip_t, ZipCloser>;
 
+/// The first bytes of a file; none where it cannot be read.
+std::string head_of(const std::filesystem::path& path) {
+    std::string head(512, '\0');
+    std::ifstream file(path, std::ios::binary);
+    file.read(head.data(), static_cast<std::streamsize>(head.size()));
+    head.resize(static_cast<std::size_t>(file.gcount()));
+    return head;
+}
+
+/// What stands there in place of an archive that libzip reads.
+std::string found_instead(const std::filesystem::path& path) {
+    const std::string head = head_of(path), kind = kind_of_file(head);
+    if (is_zip(head)) return "a damaged ZIP archive, or the beginning of one; copy it again as a whole, ";
+    return "no ZIP archive" + (kind.empty() ? "; " : " but " + kind + "; ");
+}
+
 Zip open_zip(const std::filesystem::path& path) {
     int code = 0;
     if (Zip archive{zip_open(path.c_str(), ZIP_RDONLY, &code)}) return archive;
     // libzip says the same of some damaged archives.
     std::error_code ignored;
     if (code == ZIP_ER_NOENT && !std::filesystem::exists(path, ignored))
-        throw Error(ErrorKind::not_found, path.string() + ": no such file");
+        throw Error(ErrorKind::not_found, path.string() + ": " + no_such_file(path, "a TorchScript archive"));
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ) {
         throw Error(ErrorKind::unreadable, path.string() + ": cannot open: " + std::strerror(errno));
     }
-    throw Error(ErrorKind::model, path.string() + ": no ZIP archive, or a damaged one; " + how_to_export);
+    throw Error(ErrorKind::model, path.string() + ": " + found_instead(path) + how_to_export);
 }
 
 std::string read_entry(zip_t* archive, zip_uint64_t index, std::uint64_t size, const std::string& where) {
@@ -48,10 +70,49 @@ std::string read_entry(zip_t* archive, zip_uint64_t index, std::uint64_t size, c
     return text;
 }
 
+std::string read_beginning(zip_t* archive, zip_uint64_t index) {
+    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> entry(zip_fopen_index(archive, index, 0), zip_fclose);
+    std::string text(4096, '\0');
+    const zip_int64_t length = entry ? zip_fread(entry.get(), text.data(), text.size()) : 0;
+    text.resize(static_cast<std::size_t>(std::max<zip_int64_t>(length, 0)));
+    return text;
+}
+
 /// The name of an entry below the archive's top folder ("net/data/0" -> "data/0").
 std::string_view below_top_folder(std::string_view name) {
     const auto slash = name.find('/');
     return slash == std::string_view::npos ? name : name.substr(slash + 1);
+}
+
+/// The first class that a pickle names, "module.Class"; torch.save() writes them as `c`, the module, the class, a line each.
+std::string first_class(std::string_view pickle) {
+    const auto is_name = [](std::string_view text) {
+        return !text.empty() &&
+               std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.'; });
+    };
+    for (auto at = pickle.find('c'); at != std::string_view::npos; at = pickle.find('c', at + 1)) {
+        const auto middle = pickle.find('\n', at), end = pickle.find('\n', middle + 1);
+        if (middle == std::string_view::npos || end == std::string_view::npos) break;
+        const auto module = pickle.substr(at + 1, middle - at - 1), name = pickle.substr(middle + 1, end - middle - 1);
+        if (is_name(module) && is_name(name)) return std::string(module) + "." + std::string(name);
+    }
+    return "";
+}
+
+/// What torch.save() wrote.
+std::string kind_of_pickle(std::string_view pickle) {
+    const std::string name = first_class(pickle);
+    if (name.empty()) return "weights alone or a pickled module";
+    const bool is_weights =
+        name.starts_with("collections.") || name.starts_with("torch._utils.") || name.starts_with("torch.FloatStorage");
+    return is_weights ? "weights alone (a state_dict)" : "a pickled Python module (" + name + ")";
+}
+
+/// A ZIP archive that is no TorchScript archive.
+[[noreturn]] void refuse_without_code(const std::filesystem::path& path, const std::optional<std::string>& pickle) {
+    const std::string found = pickle ? kind_of_pickle(*pickle) + ", from torch.save()," : "a ZIP archive";
+    throw Error(ErrorKind::model, path.string() + ": " + found + " without TorchScript code; " + how_to_export +
+                                      (pickle ? "; load it in Python, then save it so" : ""));
 }
 
 std::string read_sidecar(const std::filesystem::path& path) {
@@ -75,6 +136,7 @@ ArchiveContents read_archive(const std::filesystem::path& path) {
     contents.bytes = std::filesystem::file_size(path, problem);
     if (problem) throw Error(ErrorKind::unreadable, path.string() + ": cannot read: " + problem.message());
     bool has_code = false;
+    std::optional<zip_uint64_t> pickle_index;
     const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
     for (zip_int64_t i = 0; i < count; ++i) {
         zip_stat_t entry{};
@@ -87,15 +149,14 @@ ArchiveContents read_archive(const std::filesystem::path& path) {
         }
         if (name == "constants.pkl") has_code = true;
         if (name.ends_with(".debug_pkl")) contents.has_debug_records = true;
+        if (name == "data.pkl") pickle_index = index;
         if (name == "extra/openset.json") {
             contents.info_json = read_entry(archive.get(), index, entry.size, path.string() + ": openset.json");
         }
     }
-    if (!has_code) {
-        throw Error(ErrorKind::model, path.string() +
-                                          ": a ZIP archive without TorchScript code (weights alone: a state_dict?); " +
-                                          how_to_export);
-    }
+    if (!has_code)
+        refuse_without_code(path,
+                            pickle_index ? std::optional(read_beginning(archive.get(), *pickle_index)) : std::nullopt);
     return contents;
 }
 

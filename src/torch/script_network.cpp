@@ -202,7 +202,7 @@ private:
         const int rows = static_cast<int>(input.size(0));
         model::Outputs outputs;
         if (!has_rows(named.first, rows)) {
-            throw WrongOutput("returned a tensor whose first size is not the number of pictures, " +
+            throw WrongOutput("returned a tensor of another first size than expected, the number of pictures: " +
                               std::to_string(rows));
         }
         (head_ ? outputs.features : outputs.logits) = to_matrix(named.first, rows);
@@ -210,7 +210,8 @@ private:
             throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) +
                                               " features a picture, but of one of " + std::to_string(input.size(3)) +
                                               "x" + std::to_string(input.size(2)) + " come " +
-                                              std::to_string(outputs.features.columns));
+                                              std::to_string(outputs.features.columns) +
+                                              "; check crop and resize in its openset.json");
         }
         for (const auto& [name, tensor] : named.rest) {
             if (!has_rows(tensor, rows)) continue; // a temperature, say: nothing of a picture

@@ -6,7 +6,7 @@ import os
 import pathlib
 import zipfile
 
-from openset_cli import COMMANDS, NETWORKS, CliTest, main
+from openset_cli import COMMANDS, NETWORKS, PICTURES, CliTest, main
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 
@@ -101,6 +101,10 @@ class Inspect(CliTest):
 
 
 class Doctor(CliTest):
+    def test_flags_about_a_network_want_a_network(self):
+        for flags in (["--labels", "names.txt"], ["--preprocess", "imagenet"], ["--device", "cpu"]):
+            self.assertIn(f"{flags[0]}: found without --model", self.openset("doctor", *flags, code=2).messages)
+
     def test_the_machine_is_described(self):
         text = self.openset("doctor").text
         for words in ("LibTorch", "BLAS", "processor", "cores", "CUDA"):
@@ -132,6 +136,65 @@ class Doctor(CliTest):
 
     def test_a_network_that_cannot_be_used_is_an_error(self):
         self.assertIn("3 outputs, but 4 labels", self.openset("doctor", "--model", NETWORKS / "four_labels.pt", code=1).messages)
+
+
+class InitFromNetworks(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.models = self.folder / "models"
+        self.models.mkdir()
+        for name in ("species", "classifier"):
+            (self.models / f"{name}.pt").symlink_to(NETWORKS / f"{name}.pt")
+
+    def add_gate(self):
+        labels = [f"thing {i}" for i in range(1000)]
+        labels[7], labels[8] = "tomato", "fruit fly"
+        info = {"format": "openset-model/1", "name": "imagenet", "labels": labels,
+                "preprocess": {"resize": {"mode": "none"}, "mean": [0, 0, 0], "std": [1, 1, 1]}}
+        with zipfile.ZipFile(self.models / "imagenet.pt", "w") as archive:
+            archive.writestr("imagenet/constants.pkl", b"")
+            archive.writestr("imagenet/extra/openset.json", json.dumps(info))
+
+    def printed(self, config):
+        return json.loads(self.openset("infer", "-c", config, "--print-config").text)
+
+    def test_a_folder_of_networks_becomes_a_config_that_runs(self):
+        result = self.openset("init", "models", "-o", "fruit_start.json", cwd=self.folder)
+        for words in ("species: models/species.pt, because it has two labels", "classifier: models/classifier.pt, because it has 3 labels",
+                      "wrote fruit_start.json", "next: openset infer -c fruit_start.json --dry-run PHOTOS"):
+            self.assertIn(words, result.messages)
+        self.assertEqual(self.verdicts(PICTURES / "tomato.png", config=self.folder / "fruit_start.json"), {"tomato.png": "tomato"})
+        self.assertEqual(self.printed(self.folder / "fruit_start.json")["name"], "fruit_start")
+
+    def test_a_network_of_a_thousand_labels_is_the_gate(self):
+        self.add_gate()
+        self.openset("init", "models", "-o", "start.json", cwd=self.folder)
+        config = self.printed(self.folder / "start.json")
+        self.assertTrue(config["gate"]["model"].endswith("/models/imagenet.pt"))
+        self.assertEqual(config["gate"]["accept"], ["tomato", "fruit fly"])
+        self.assertEqual(config["species"]["accept"], ["FRUIT"])
+        for words in ("// Guessed", "// guessed"):
+            self.assertIn(words, (self.folder / "start.json").read_text())
+
+    def test_single_networks_may_be_named(self):
+        text = self.openset("init", "models/classifier.pt", "-o", "-", cwd=self.folder).text
+        self.assertIn('"model": "models/classifier.pt"', text)
+        self.assertNotIn("species", text)
+
+    def test_what_is_no_network_is_left_out_and_told(self):
+        (self.models / "weights.pt").write_text("no network")
+        (self.models / "notes.txt").write_text("nothing to do with it")
+        messages = self.openset("init", "models", "-o", "start.json", cwd=self.folder).messages
+        self.assertRegex(messages, r"warning: models/weights.pt: no ZIP archive; .*; left out")
+        self.assertNotIn("notes.txt", messages)
+        self.openset("init", "models/weights.pt", cwd=self.folder, code=1)
+
+    def test_nothing_is_replaced_unless_it_is_asked_for_and_a_dry_run_writes_nothing(self):
+        self.assertEqual(self.openset("init", "models", "--name", "a", "--dry-run", cwd=self.folder).text, "would write a.json\n")
+        self.assertFalse((self.folder / "a.json").exists())
+        self.openset("init", "models", "--name", "a", cwd=self.folder)
+        self.assertIn("a.json: exists already", self.openset("init", "models", "--name", "a", cwd=self.folder, code=1).messages)
+        self.openset("init", "models", "--name", "a", "--force", cwd=self.folder)
 
 
 class Init(CliTest):

@@ -105,8 +105,8 @@ class Weight(CliTest):
     def libraries(self, program):
         return subprocess.run(["ldd", BIN / program], stdout=subprocess.PIPE, check=True).stdout.decode()
 
-    def test_openset_inspect_and_init_load_no_libtorch(self):
-        for program in ("openset", "openset-inspect", "openset-init"):
+    def test_what_runs_no_network_loads_no_libtorch(self):
+        for program in ("openset", "openset-inspect", "openset-init", "openset-completion"):
             self.assertNotIn("libtorch", self.libraries(program), program)
             self.assertNotIn("libc10", self.libraries(program), program)
         self.assertIn("libtorch", self.libraries("openset-infer"), "or this test looks at the wrong thing")

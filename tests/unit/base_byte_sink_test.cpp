@@ -102,7 +102,7 @@ TEST(AtomicFile, DoesNotPassOffAnotherRunsFileAsItsOwn) {
     std::filesystem::remove(partial_path(path));
     write_text(partial_path(path), "theirs");
     EXPECT_EQ(message_of([&] { file->commit(); }),
-              partial_path(path).string() + ": was removed or replaced while it was being written");
+              partial_path(path).string() + ": was removed or replaced while it was being written; run again");
     EXPECT_FALSE(std::filesystem::exists(path));
 }
 

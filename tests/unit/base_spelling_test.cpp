@@ -31,6 +31,20 @@ TEST(Spelling, AShortWordMayDifferByOneLetter) {
     EXPECT_EQ(closest_spelling("kk", std::vector<std::string>{"aa"}), std::nullopt);
 }
 
+TEST(Spelling, TheBeginningOfAWordIsMeantUnlessAnotherIsOneEditAway) {
+    EXPECT_EQ(closest_spelling("siam", words), "Siamese_cat");
+    EXPECT_EQ(closest_spelling("mod", words), "mode");
+    EXPECT_EQ(closest_spelling("--clo", std::vector<std::string>{"--close", "--closed-set"}), "--close");
+    EXPECT_EQ(closest_spelling("si", words), std::nullopt) << "two letters are too few";
+}
+
+TEST(Spelling, AFewWordsWithTheSameBeginningAreAllNamed) {
+    const std::vector<std::string> flags{"--gate-rule", "--gate-top-k", "--gate-min-mass", "--top"};
+    EXPECT_EQ(did_you_mean("--gate", flags), "; did you mean \"--gate-rule\", \"--gate-top-k\" or \"--gate-min-mass\"?");
+    const std::vector<std::string> many{"cat_1", "cat_2", "cat_3", "cat_4"};
+    EXPECT_EQ(did_you_mean("cat", many), "");
+}
+
 TEST(Spelling, TiesGoToTheFirst) {
     EXPECT_EQ(closest_spelling("bat", std::vector<std::string>{"cat", "rat"}), "cat");
     EXPECT_EQ(closest_spelling("modell", words), "model");

@@ -53,7 +53,7 @@ TEST(CheckedJson, ANumberBeyondDoubleIsAProblem) {
 
 TEST(CheckedJson, BytesThatAreNotUtf8StayOutOfMessages) {
     const std::string message = problems_of("{\"a\xFF\": 1}");
-    EXPECT_TRUE(message.starts_with("f.json: line 1, column 4: invalid string: ill-formed UTF-8 byte")) << message;
+    EXPECT_TRUE(message.starts_with("f.json: line 1, column 4: found a malformed string: ill-formed UTF-8 byte")) << message;
     EXPECT_EQ(message.find('\xFF'), std::string::npos);
 }
 

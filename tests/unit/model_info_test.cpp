@@ -109,7 +109,7 @@ TEST(ModelInfo, EachProblemNamesItsPlaceWhatWasFoundAndWhatWasExpected) {
         {"/preprocess", "imagenet", R"(/preprocess: found "imagenet", expected an object with resize, mean and std)"},
         {"/preprocess/resize", 256, "/preprocess/resize: found 256, expected an object"},
         {"/preprocess/resize/mode", "short",
-         R"(/preprocess/resize/mode: found "short", expected one of "none", "shorter-side", "squash")"},
+         R"(/preprocess/resize/mode: found "short", expected one of "none", "shorter-side", "squash"; did you mean "shorter-side"?)"},
         {"/preprocess/resize/size", 0, "/preprocess/resize/size: found 0, expected a whole number, 1 to 65535"},
         {"/preprocess/resize/size", 65536, "/preprocess/resize/size: found 65536, expected a whole number, 1 to 65535"},
         {"/preprocess/resize/size",

@@ -121,11 +121,13 @@ TEST(ReferenceConfig, EachProblemNamesItsPlace) {
         {"/BREEDS_LABELS",
          {{"0", "a"}, {"2", "c"}},
          "/BREEDS_LABELS/2: found the key \"2\" among 2 labels, expected \"0\" to \"1\" without gaps\n"
-         "classification.config: /MODELS/cars/BREEDS_LABELS: no label with the key \"1\""},
+         "classification.config: /MODELS/cars/BREEDS_LABELS: no label with the key \"1\", expected \"0\" to \"1\" "
+         "without gaps"},
         {"/BREEDS_LABELS",
          {{"0", "a"}, {"01", "b"}},
          "/BREEDS_LABELS/01: found the key \"01\" among 2 labels, expected \"0\" to \"1\" without gaps\n"
-         "classification.config: /MODELS/cars/BREEDS_LABELS: no label with the key \"1\""},
+         "classification.config: /MODELS/cars/BREEDS_LABELS: no label with the key \"1\", expected \"0\" to \"1\" "
+         "without gaps"},
         {"/BREEDS_LABELS/3", "", "/BREEDS_LABELS/3: found \"\", expected a label name that is not empty"},
         {"/BREEDS_LABELS/3", "a\nb", "/BREEDS_LABELS/3: found \"a\\nb\", expected a label name of one line"},
         {"/BREEDS_LABELS", Json::array(),
@@ -139,7 +141,7 @@ TEST(ReferenceConfig, EachProblemNamesItsPlace) {
          "CORRECT_IMAGENET_CLASSES; "
          "did you mean \"car_wheel\"?\n"
          "classification.config: /MODELS/cars/CORRECT_THINGS/CORRECT_IMAGENET_LABELS: no \"car_wheel\", though its id "
-         "stands in CORRECT_IMAGENET_CLASSES"},
+         "stands in CORRECT_IMAGENET_CLASSES; add it, or take the id out"},
         {"/LOCAL_MODELS/LOCAL_BREEDS_MODEL", nullptr,
          "/LOCAL_MODELS/LOCAL_BREEDS_MODEL: found null, expected the path of a weights file"},
     };

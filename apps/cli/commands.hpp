@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "cli/definition.hpp"
+
+namespace openset::cli {
+
+struct CommandEntry {
+    const char* name;
+    const char* purpose;
+};
+
+/// The commands that are part of openset. Others are found by their name all the same.
+inline constexpr std::array commands = {
+    CommandEntry{"infer", "pictures -> verdicts (the main job)"},
+    CommandEntry{"init", "look at networks and write a starter config"},
+    CommandEntry{"merge", "parts made on many machines -> the rows of one run"},
+    CommandEntry{"inspect", "say what a network, a row file or a run record is"},
+    CommandEntry{"doctor", "what this machine has, what will be slow"},
+    CommandEntry{"completion", "what makes a shell complete all this"},
+};
+
+/// What openset itself shows.
+inline const std::vector<Example> examples_of_openset = {
+    {"openset infer -c cats.json photos/", "a row a picture: what it is, or where and why it was rejected"},
+    {"openset doctor", "does everything run, and fast?"},
+};
+
+} // namespace openset::cli

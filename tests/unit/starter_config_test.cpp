@@ -1,0 +1,114 @@
+#include "openset/cascade/starter_config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "openset/base/error.hpp"
+#include "openset/cascade/pipeline_config.hpp"
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+namespace openset::cascade {
+namespace {
+
+model::NetworkFile network(const std::string& path, const std::vector<std::string>& labels) {
+    model::NetworkFile file;
+    file.path = path;
+    file.info.labels = labels;
+    return file;
+}
+
+/// A thousand labels, some of them real.
+model::NetworkFile imagenet() {
+    std::vector<std::string> labels;
+    for (int id = 0; id < 1000; ++id) labels.push_back("thing_" + std::to_string(id));
+    labels[134] = labels[517] = "crane";
+    labels[281] = "tabby";
+    labels[283] = "Persian_cat";
+    labels[285] = "Egyptian_cat";
+    return network("models/imagenet.pt", labels);
+}
+
+const auto cats = network("models/cats8.pt", {"Bombay", "Persian cat", "Sphynx"});
+const auto filter = network("models/filter.pt", {"not_a_cat", "cat"});
+
+struct Made {
+    PipelineConfig config;
+    std::vector<std::string> notes;
+};
+
+/// What the parser makes of it; it has to be sound.
+Made made_from(const std::vector<model::NetworkFile>& networks, const std::string& folder = "") {
+    const auto starter = make_starter_config("cats", networks, folder);
+    return {parse_pipeline_config(starter.config_json, "cats.json", folder), starter.notes};
+}
+
+TEST(StarterConfig, LabelsTellWhichNetworkIsWhichStage) {
+    const auto [config, notes] = made_from({cats, filter, imagenet()});
+    EXPECT_EQ(config.name, "cats");
+    EXPECT_EQ(config.gate->network.model, "models/imagenet.pt");
+    EXPECT_EQ(config.species->network.model, "models/filter.pt");
+    EXPECT_EQ(config.classifier.network.model, "models/cats8.pt");
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("imagenet.pt, because it has 1000 labels"),
+                                   HasSubstr("filter.pt, because it has two labels"),
+                                   HasSubstr("cats8.pt, because it has 3 labels")));
+}
+
+TEST(StarterConfig, ALoneNetworkIsTheClassifierWhateverItsLabels) {
+    for (const auto& one : {cats, filter, imagenet()}) {
+        const auto config = made_from({one}).config;
+        EXPECT_EQ(config.classifier.network.model, one.path);
+        EXPECT_FALSE(config.gate || config.species);
+    }
+    EXPECT_EQ(made_from({network("cat.pt", {"other", "tabby"}), imagenet()}).config.classifier.network.model, "cat.pt");
+}
+
+TEST(StarterConfig, TheGateAcceptsWhatTheOtherNetworksSpeakOf) {
+    EXPECT_THAT(made_from({cats, imagenet()}).config.gate->accept, ElementsAre(LabelReference{"Persian_cat"}));
+    EXPECT_THAT(made_from({cats, filter, imagenet()}).config.gate->accept,
+                ElementsAre(LabelReference{"Persian_cat"}, LabelReference{"Egyptian_cat"}));
+    const auto cranes = network("cranes.pt", {"crane", "heron", "stork"});
+    EXPECT_THAT(made_from({cranes, imagenet()}).config.gate->accept,
+                ElementsAre(LabelReference{134}, LabelReference{517}))
+        << "a name that occurs twice is no name to go by";
+}
+
+TEST(StarterConfig, WhereNothingTellsWhatPassesTheUserHasToSay) {
+    const auto trams = network("trams.pt", {"a", "b", "c"});
+    const auto starter = make_starter_config("trams", {trams, imagenet()}, "");
+    EXPECT_THAT(starter.notes.at(0), HasSubstr("fill in /gate/accept"));
+    EXPECT_THROW(parse_pipeline_config(starter.config_json, "trams.json", "", {}), Error);
+}
+
+TEST(StarterConfig, TheFilterPassesWhatIsNotTheRest) {
+    const auto accepted = [](const std::string& first, const std::string& second) {
+        return made_from({cats, network("f.pt", {first, second})}).config.species->accept;
+    };
+    EXPECT_THAT(accepted("cat", "not_cat"), ElementsAre(LabelReference{"cat"}));
+    EXPECT_THAT(accepted("OTHER", "SPANIEL"), ElementsAre(LabelReference{"SPANIEL"}));
+    EXPECT_THAT(accepted("dog", "spaniel"), ElementsAre(LabelReference{"spaniel"}));
+}
+
+TEST(StarterConfig, NetworksAreNamedRelativeToTheConfig) {
+    EXPECT_THAT(make_starter_config("cats", {cats}, "configs").config_json, HasSubstr("\"../models/cats8.pt\""));
+    EXPECT_THAT(make_starter_config("cats", {cats}, "models").config_json, HasSubstr("\"cats8.pt\""));
+}
+
+TEST(StarterConfig, WhatIsNotUsedIsNoted) {
+    const auto [config, notes] = made_from({cats, network("more.pt", {"a", "b", "c"})});
+    EXPECT_EQ(config.classifier.network.model, "models/cats8.pt");
+    EXPECT_THAT(notes.back(), HasSubstr("more.pt: not used"));
+    EXPECT_THROW(make_starter_config("cats", {}, ""), Error);
+}
+
+TEST(StarterConfig, NamesCannotBreakOutOfTheText) {
+    const auto odd = network("a\"b.pt", {"one\n\"}", "not\nthis"});
+    const auto config = made_from({cats, odd}).config;
+    EXPECT_EQ(config.species->network.model, "a\"b.pt");
+    EXPECT_THAT(config.species->accept, ElementsAre(LabelReference{"one\n\"}"}));
+}
+
+} // namespace
+} // namespace openset::cascade
