@@ -128,15 +128,16 @@ bool none_was_a_picture(const io::RowCounts& counts) {
 
 /// Where the time went, for -v.
 void log_statistics(const flow::RunStatistics& statistics, const Options& options) {
-    const auto line = [](const std::string& what, double seconds) {
-        log_info(what + ": " + cli::duration_text(seconds) + " (" + std::to_string(seconds) + " s)");
+    const auto line = [](const std::string& what, int threads, double seconds) {
+        char figures[96];
+        std::snprintf(figures, sizeof figures, ": %.1f s on %d thread%s", seconds, threads, threads == 1 ? "" : "s");
+        log_info(what + figures);
     };
-    line("reading, decoding and resizing, " + std::to_string(options.runner.jobs) + " threads",
-         statistics.prepare_seconds);
+    line("reading, decoding and resizing", options.runner.jobs, statistics.prepare_seconds);
     for (const auto& stage : statistics.stages) {
         line(std::string(to_string(stage.stage)) + ", " + std::to_string(stage.pictures) + " pictures in " +
-                 std::to_string(stage.batches) + " batches, " + std::to_string(options.runner.threads) + " threads",
-             stage.seconds);
+                 std::to_string(stage.batches) + " batches",
+             options.runner.threads, stage.seconds);
     }
     if (statistics.warnings_not_shown > 0) {
         log_warning(std::to_string(statistics.warnings_not_shown) +

@@ -17,11 +17,12 @@ ProgressStyle progress_style(const std::string& when, bool quiet, bool results_o
     return terminal && !quiet && !results_on_terminal ? ProgressStyle::line : ProgressStyle::none;
 }
 
-Progress::Progress(ProgressStyle style, std::optional<std::int64_t> total) : style_(style), total_(total) {}
+Progress::Progress(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done)
+    : style_(style), total_(total), done_before_(done) {}
 
 double Progress::rate(const io::RowCounts& counts) const {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    return seconds > 0 ? static_cast<double>(counts.total()) / seconds : 0;
+    return seconds > 0 ? static_cast<double>(counts.total() - done_before_) / seconds : 0;
 }
 
 void Progress::show(const io::RowCounts& counts) const {

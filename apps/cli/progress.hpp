@@ -22,7 +22,8 @@ ProgressStyle progress_style(const std::string& when, bool quiet, bool results_o
 /// Tells on standard error how far a run is.
 class Progress {
 public:
-    Progress(ProgressStyle style, std::optional<std::int64_t> total);
+    /// total  where it is known; done  of them before this run, which count for no speed
+    Progress(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done = 0);
 
     void update(const io::RowCounts& counts);
     /// Removes the line from the terminal, or prints the last figures.
@@ -36,6 +37,7 @@ private:
 
     ProgressStyle style_;
     std::optional<std::int64_t> total_;
+    std::int64_t done_before_;
     Clock::time_point start_ = Clock::now();
     Clock::time_point next_ = start_;
 };

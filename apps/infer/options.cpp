@@ -96,7 +96,7 @@ void add_options(CLI::App& app, Options& options) {
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
     more("--files-from0", options.inputs.files_from0,
-         "the same with names that end in a NUL byte, as find -print0 writes them")
+         "read names that end in a NUL byte, as find -print0 writes them, from FILE")
         ->type_name("FILE");
     more("--shard", options.inputs.shard,
          "every N-th input only, beginning with number I (from 0); openset merge joins the rows")

@@ -117,7 +117,7 @@ void RowOutput::take_up(const io::RowLayout& layout, const io::RunRecord& record
 
 void RowOutput::show_progress(std::optional<std::int64_t> total) {
     const bool results_on_terminal = options_.file == "-" && cli::is_terminal(STDOUT_FILENO);
-    progress_.emplace(cli::progress_style(options_.progress, options_.quiet, results_on_terminal), total);
+    progress_.emplace(cli::progress_style(options_.progress, options_.quiet, results_on_terminal), total, kept_);
 }
 
 bool RowOutput::receive(const io::Row& row, const flow::Input& input) {
