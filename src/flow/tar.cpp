@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::size_t block_size = 512; // the format's
+constexpr std::int64_t block_size = 512; // the format's
 constexpr std::size_t buffer_size = 1 << 16;
 constexpr std::size_t first_room = 1 << 24; // a damaged header may name any size: more is taken as the bytes come
 
@@ -123,6 +123,9 @@ private:
             ::archive_read_set_format_option(archive_.get(), "tar", "read_concatenated_archives", "1");
             const int result = ::archive_read_open(archive_.get(), this, nullptr, &Tar::read_block, nullptr);
             if (!is_fine(result)) return result;
+        } else {
+            if (const int result = ::archive_read_data_skip(archive_.get()); !is_fine(result)) return result;
+            members_bytes_ = ::archive_filter_bytes(archive_.get(), 0);
         }
         return ::archive_read_next_header(archive_.get(), &member);
     }
@@ -163,7 +166,9 @@ private:
             return failed_input(name_, kind, what + ", after " + std::to_string(given_) + " of its members");
         };
         if (read_failure_) return fail(read_failure_->kind(), read_failure_->what());
-        if (result == ARCHIVE_EOF && zeros_at_end_ >= block_size) return std::nullopt;
+        // An archive ends with blocks of zeros. libarchive does without, but one that was cut between two members would
+        // look whole then.
+        if (result == ARCHIVE_EOF && bytes_read_ - members_bytes_ >= block_size) return std::nullopt;
         if (bytes_ended_) return fail(ErrorKind::truncated, "the archive ends early");
         const char* const reason = ::archive_error_string(archive_.get());
         return fail(ErrorKind::corrupt,
@@ -177,7 +182,8 @@ private:
         try {
             const auto count = tar.bytes_->read(tar.buffer_, tar.stopped_);
             if (!count) return ARCHIVE_FATAL;
-            tar.look_at_end(std::span(tar.buffer_).first(*count));
+            tar.bytes_read_ += static_cast<std::int64_t>(*count);
+            tar.bytes_ended_ = *count == 0;
             return static_cast<la_ssize_t>(*count);
         } catch (const Error& error) {
             tar.read_failure_ = error;
@@ -187,21 +193,13 @@ private:
         return ARCHIVE_FATAL;
     }
 
-    /// An archive ends with blocks of zeros. libarchive does without; then one cut between two members would look whole.
-    void look_at_end(std::span<const std::uint8_t> bytes) {
-        bytes_ended_ = bytes.empty();
-        const auto zeros = static_cast<std::size_t>(
-            std::find_if(bytes.rbegin(), bytes.rend(), [](std::uint8_t byte) { return byte != 0; }) - bytes.rbegin());
-        zeros_at_end_ = zeros == bytes.size() ? zeros_at_end_ + zeros : zeros;
-    }
-
     std::unique_ptr<ByteSource> bytes_;
     std::string name_;
     std::uint64_t max_bytes_;
     Cancellation stopped_;
     std::vector<std::uint8_t> buffer_;
     std::optional<Error> read_failure_;
-    std::uint64_t zeros_at_end_ = 0; ///< of what was read so far
+    std::int64_t bytes_read_ = 0, members_bytes_ = 0; ///< the second up to the end of the last member
     bool bytes_ended_ = false;
     std::unique_ptr<archive, int (*)(archive*)> archive_{nullptr, ::archive_read_free};
     std::int64_t given_ = 0;

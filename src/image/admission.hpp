@@ -18,7 +18,7 @@ constexpr std::int64_t rgb_size = 3; // bytes of a pixel of the result
 /// beside_rgb  bytes at the decoder's peak that are not the RGB pixels of the result
 inline void admit(std::uint64_t width, std::uint64_t height, std::int64_t beside_rgb, const DecodeOptions& options) {
     // Rows of few pixels cost more than their pixels. Nobody has such a picture; as a bomb it would run for minutes.
-    constexpr std::uint64_t max_rows = 20'000'000;
+    constexpr std::uint64_t max_rows = 5'000'000;
     constexpr std::uint64_t max_side = std::numeric_limits<std::int32_t>::max();
     // So that no sum of bytes below overflows, whatever limit was asked for.
     constexpr std::int64_t max_pixels = std::numeric_limits<std::int64_t>::max() / 256;

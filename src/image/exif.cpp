@@ -71,10 +71,18 @@ Picture turn_upright(Picture picture, int orientation) {
 
     Picture turned{picture.width, picture.height, std::vector<std::uint8_t>(picture.rgb.size())};
     if (orientation >= 5) std::swap(turned.width, turned.height);
-    std::uint8_t* to = turned.rgb.data();
-    for (std::ptrdiff_t y = 0; y < turned.height; ++y) {
-        for (std::ptrdiff_t x = 0; x < turned.width; ++x) {
-            to = std::copy_n(picture.rgb.data() + 3 * (origin + x * right + y * down), 3, to);
+    // In squares: pixels that are neighbours in the one picture may lie rows apart in the other.
+    constexpr std::ptrdiff_t side = 64;
+    for (std::ptrdiff_t top = 0; top < turned.height; top += side) {
+        for (std::ptrdiff_t left = 0; left < turned.width; left += side) {
+            const std::ptrdiff_t bottom = std::min<std::ptrdiff_t>(top + side, turned.height);
+            const std::ptrdiff_t end = std::min<std::ptrdiff_t>(left + side, turned.width);
+            for (std::ptrdiff_t y = top; y < bottom; ++y) {
+                std::uint8_t* to = turned.rgb.data() + 3 * (y * turned.width + left);
+                for (std::ptrdiff_t x = left; x < end; ++x) {
+                    to = std::copy_n(picture.rgb.data() + 3 * (origin + x * right + y * down), 3, to);
+                }
+            }
         }
     }
     return turned;

@@ -88,7 +88,8 @@ void start(Reader& reader) {
         if (colour_type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
         png_set_strip_16(png);
         png_set_strip_alpha(png);
-        png_set_gray_to_rgb(png);
+        // Only where it is grey: libpng makes its rows wider for it in any case.
+        if ((colour_type & PNG_COLOR_MASK_COLOR) == 0) png_set_gray_to_rgb(png);
     }
     reader.passes = png_set_interlace_handling(png);
     png_read_update_info(png, reader.info);
@@ -136,7 +137,10 @@ std::size_t clip_grey16(std::span<const std::uint8_t> samples, std::uint8_t* rgb
 std::int64_t bytes_beside_rgb(const Reader& reader, int orientation) {
     const std::int64_t width = png_get_image_width(reader.png, reader.info);
     const std::int64_t height = png_get_image_height(reader.png, reader.info);
-    const std::int64_t rows = 3 * width * 8; // of at most 8 bytes a pixel
+    // libpng's row and the one before, with the samples that a transformation adds for a while.
+    const std::int64_t samples = (png_get_color_type(reader.png, reader.info) & PNG_COLOR_MASK_ALPHA) != 0 ? 4 : 3;
+    const std::int64_t sample_size = png_get_bit_depth(reader.png, reader.info) == 16 ? 2 : 1;
+    const std::int64_t rows = 2 * width * (is_grey16(reader) ? 2 : samples * sample_size);
     return rows + (is_grey16(reader) ? width * height * 2 : 0) + bytes_to_turn(width, height, orientation);
 }
 

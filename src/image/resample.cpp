@@ -118,7 +118,8 @@ private:
     Range source_;
 };
 
-/// The weights of some outputs in a row. Of a long axis not all are kept at a time: they would be larger than the picture.
+/// The weights of some outputs in a row. Of a long axis not all are kept at a time: they would take more than the
+/// picture.
 class Weights {
 public:
     /// How many outputs fit.

@@ -55,7 +55,8 @@ int on_warning(TIFF*, void* user, const char*, const char* format, std::va_list 
     // libjpeg's and libtiff's remarks on what touches no pixel.
     const bool harmless = text.find("extraneous bytes") != std::string::npos ||
                           text.find("SOS parameters") != std::string::npos ||
-                          text.find("Old-style LZW") != std::string::npos;
+                          text.find("Old-style LZW") != std::string::npos ||
+                          text.find("encoded with progressive mode") != std::string::npos;
     if (source.warning.empty() && !harmless) source.warning = text;
     return 1;
 }
@@ -96,13 +97,37 @@ using Tiff = std::unique_ptr<TIFF, Closer>;
     throw Error(ErrorKind::corrupt, "a TIFF that libtiff cannot read " + place + (reason.empty() ? "" : ": " + reason));
 }
 
-Tiff open(Source& source) {
-    const NumberReader reader(source.file, source.file[0] == 'M');
-    const bool big = reader.u16(2) == 43;
+/// libtiff copies the values of every field, known or not, when it reads a directory. The values of many fields may
+/// lie over each other, and a small file would fill the memory.
+void expect_sane_directory(Bytes file) {
+    const NumberReader reader(file, file[0] == 'M');
+    const bool big = reader.u16(2) == 43; // BigTIFF, with offsets and counts of 8 bytes
     const std::uint64_t directory = big ? reader.u64(8) : reader.u32(4);
-    if (source.file.size() < (big ? 16U : 8U) || directory >= source.file.size()) {
+    if (file.size() < (big ? 16U : 8U) || directory >= file.size()) {
         throw Error(ErrorKind::truncated, "the TIFF data end before the directory; the file was cut short");
     }
+    const std::size_t count_size = big ? 8 : 2, entry_size = big ? 20 : 12;
+    const std::uint64_t entries = big ? reader.u64(directory) : reader.u16(directory);
+    std::uint64_t most_values = file.size() * 4;
+    for (std::uint64_t i = 0; i < entries; ++i) {
+        const std::uint64_t at = directory + count_size + i * entry_size;
+        if (at >= file.size()) break;
+        constexpr std::uint8_t sizes[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8};
+        const std::uint32_t type = reader.u16(at + 2);
+        const std::uint64_t count = big ? reader.u64(at + 4) : reader.u32(at + 4);
+        const std::uint64_t size = type < std::size(sizes) ? sizes[type] : 0;
+        const std::uint64_t offset = big ? reader.u64(at + 12) : reader.u32(at + 8);
+        // Others are not read: they would end behind the file.
+        if (size == 0 || offset > file.size() || count > (file.size() - offset) / size) continue;
+        if (count * size > most_values) {
+            throw Error(ErrorKind::corrupt, "a TIFF whose fields have more values than the file has bytes");
+        }
+        most_values -= count * size;
+    }
+}
+
+Tiff open(Source& source) {
+    expect_sane_directory(source.file);
     const std::unique_ptr<TIFFOpenOptions, Closer> options(TIFFOpenOptionsAlloc());
     if (options == nullptr) throw std::bad_alloc();
     // Tables of a file grow with it (up to 8 bytes for each byte); beside them libtiff needs some rows.
@@ -384,7 +409,7 @@ void expect_within_reason(TIFF* tiff, const Source& source, const Page& page) {
     constexpr double some = 1 << 26;
     const double area = static_cast<double>(padded(page.width, page.tile_width)) *
                         static_cast<double>(padded(page.height, page.tile_height));
-    if (area > 4.0 * static_cast<double>(page.pixels()) + some) {
+    if (area > 2.0 * static_cast<double>(page.pixels()) + some) {
         throw Error(ErrorKind::unsupported_format, "a TIFF of " + std::to_string(page.width) + " x " +
                                                        std::to_string(page.height) + " pixels in tiles of " +
                                                        std::to_string(page.tile_width) + " x " +

@@ -131,6 +131,16 @@ TEST(Tar, CutAnywhereGivesTheWholeMembersAndOneFailure) {
     EXPECT_EQ(members(archive + tar_end).size(), 3u);
 }
 
+TEST(Tar, ZerosInAMemberAreNotTheEndOfTheArchive) {
+    const std::string zeros(2000, '\0');
+    for (const std::string& last :
+         {tar_member("a", zeros), tar_member(".hidden", zeros), sparse_member("s", 5000, 0, zeros)}) {
+        const auto found = members(tar_member("b", zeros) + last);
+        EXPECT_THAT(found.back(), ::testing::StartsWith("t.tar ! truncated: the archive ends early, after "));
+        EXPECT_THAT(members(tar_member("b", zeros) + last + tar_end), ::testing::SizeIs(found.size() - 1));
+    }
+}
+
 TEST(Tar, DamagedGivesTheMembersBeforeAndOneFailure) {
     std::string header = tar_header({"b", 3});
     header[0] = 'B'; // the checksum is that of another name

@@ -251,6 +251,12 @@ TEST(Decode, ASizeIsJudgedOnTheHeaderAloneBeforeThePixelsAreThere) {
     EXPECT_EQ(kind_of_failure(jpeg), "too-large");
 }
 
+TEST(Decode, RowsCostTimeOfTheirOwnAndAreLimitedToo) {
+    EXPECT_EQ(kind_of_failure(png_of_chunks({png_header(1, 5'000'001, grey), png_data({})})), "too-large");
+    EXPECT_NE(kind_of_failure(png_of_chunks({png_header(5'000'001, 1, grey), png_data({})})), "too-large")
+        << "columns do not";
+}
+
 TEST(Decode, ALongStripIsNoReasonToRefuseAPicture) {
     const int width = 1'100'000; // beyond libpng's own limit on a side
     const auto file = png_of_chunks({png_header(width, 1, grey), png_data({Bytes(width, 5)})});

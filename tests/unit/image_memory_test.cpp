@@ -131,6 +131,16 @@ TEST(AnnouncedMemory, OfAPng) {
     expect_announced(file(rgba, 16, 8, true));
     expect_announced(file(grey, 16, 2, false));
     expect_announced(file(grey, 1, 1, true));
+    // One long row, of which libpng keeps two more.
+    const auto row = [](PngColour colour, std::uint8_t depth, std::size_t pixel_size) {
+        constexpr std::uint32_t length = 4'000'000;
+        return png_of_chunks({png_header(length, 1, colour, depth), png_data({Bytes(length * pixel_size)})});
+    };
+    for (const auto& [colour, pixel_size] : {std::pair{grey, 1U}, {grey_alpha, 2U}, {rgb, 3U}, {rgba, 4U}}) {
+        SCOPED_TRACE("row of colour type " + std::to_string(colour));
+        expect_announced(row(colour, 8, pixel_size));
+        expect_announced(row(colour, 16, pixel_size * 2));
+    }
 }
 
 TEST(AnnouncedMemory, OfAGif) {

@@ -166,6 +166,20 @@ TEST(DecodeTiff, SmallFilesThatWouldKeepUsBusyAreRefused) {
     EXPECT_EQ(kind_of_failure(tiff_file(fields, {deflated(Bytes(1000))}, true)), "unsupported-format");
 }
 
+TEST(DecodeTiff, FieldsThatAllHoldTheWholeFileAreRefused) {
+    auto fields = tiff_fields(1000, 1000, min_is_black, 1, 8);
+    for (std::uint16_t i = 0; i < 500; ++i) fields.push_back({static_cast<std::uint16_t>(40'000 + i), tiff_long, {8}});
+    Bytes file = tiff_file(fields, {Bytes(1'000'000)});
+    ASSERT_EQ(kind_of_failure(file), "decoded") << "unknown fields are no reason to refuse a picture";
+    for (std::uint16_t i = 0; i < 500; ++i) {
+        const Bytes entry = joined({little_endian(40'000U + i, 2), little_endian(4, 2), little_endian(1)});
+        const auto at = std::search(file.begin(), file.end(), entry.begin(), entry.end());
+        ASSERT_NE(at, file.end());
+        std::ranges::copy(little_endian(250'000), at + 4); // values, from byte 8 on
+    }
+    EXPECT_EQ(kind_of_failure(file), "corrupt");
+}
+
 TEST(DecodeTiff, NothingIsPrinted) {
     ::testing::internal::CaptureStderr();
     kind_of_failure(tiff_file(tiff_fields(64, 64, min_is_white, 1, 1, 4), {{0x26, 0xA1}}));

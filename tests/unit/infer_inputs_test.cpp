@@ -23,7 +23,7 @@ std::string refusal(const InputFlags& flags) {
 }
 
 std::vector<std::string> paths_of(Inputs inputs) {
-    const auto source = inputs.open(never);
+    const auto source = inputs.open(never, 1 << 30);
     std::vector<std::string> paths;
     while (auto input = source->next()) paths.push_back(input->path);
     return paths;
@@ -87,7 +87,7 @@ TEST(Inputs, TheRunsOwnFilesAreNone) {
     Inputs inputs({.paths = {folder.path()}});
     inputs.leave_out(folder / "rows.jsonl");
     EXPECT_EQ(inputs.count(never), 2);
-    const auto source = inputs.open(never);
+    const auto source = inputs.open(never, 1 << 30);
     EXPECT_EQ(source->skip(), folder / "a.jpg");
     EXPECT_EQ(source->skip(), folder / "z.jpg");
     EXPECT_FALSE(source->skip());

@@ -23,7 +23,7 @@ struct NetworkRecord {
     bool picture_by_picture = false;
     /// Of the ModelInfo in force, as JSON: labels and preprocessing may come from a sidecar or from flags. Empty: not
     /// told.
-    std::string info_sha256 = "";
+    std::string info_sha256{};
 };
 
 /// One of the row files that a merged one was joined from.
