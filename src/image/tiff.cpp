@@ -307,6 +307,7 @@ std::size_t colours_to_rgb(const Page& page, const std::uint8_t* samples, std::s
 
 /// Pillow's conversion in fixed point, with 6 bits of fraction; its table of each factor is cut towards zero.
 std::size_t luminance_to_rgb(const Page&, const std::uint8_t* samples, std::size_t count, std::uint8_t* rgb) {
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): below 0 it is cut towards zero, as in Pillow
     const auto part = [](double factor, int chroma) { return static_cast<int>(factor * (chroma - 128) * 64 + 0.5); };
     const auto clipped = [](int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); };
     for (std::size_t i = 0; i < count; ++i, samples += 3, rgb += 3) {

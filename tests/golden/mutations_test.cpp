@@ -5,8 +5,9 @@
 //   OPENSET_MUTATION=I      this one alone, written to mutation-I in the working directory before it is decoded
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -164,14 +165,15 @@ Bytes mutated(const std::vector<Seed>& seeds, std::uint64_t number, std::string&
 constexpr double most_seconds = 10;
 // The most that a pixel costs: of a progressive CMYK JPEG that is turned upright 8 bytes of coefficients and two pictures.
 const std::int64_t most_bytes = 15 * DecodeOptions{}.max_pixels;
-using Clock = std::chrono::steady_clock;
+/// Of this process alone, so that a busy machine is no failure.
+double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 /// Decodes one mutation; counts the outcome by its kind and notes whatever must not be.
 void check(const Bytes& file, std::map<std::string, int>& outcomes, double& slowest) {
     std::int64_t announced = 0;
     DecodeOptions options{.exif_orientation = ExifOrientation::apply};
     options.before_allocation = [&](const DecodeCost& cost) { announced = cost.bytes; };
-    const auto start = Clock::now();
+    const double start = processor_seconds();
     std::string outcome = "decoded";
     try {
         const Picture picture = decode(file, options).picture;
@@ -183,7 +185,7 @@ void check(const Bytes& file, std::map<std::string, int>& outcomes, double& slow
     } catch (const std::exception& error) {
         ADD_FAILURE() << "not an Error: " << error.what();
     }
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = processor_seconds() - start;
     slowest = std::max(slowest, seconds);
     ++outcomes[outcome];
     EXPECT_LT(seconds, most_seconds);
@@ -223,7 +225,7 @@ TEST(Mutations, EveryDamagedFileIsAPictureOrAnErrorSoon) {
     }
     for (const auto& [outcome, times] : outcomes) std::cout << times << ' ' << outcome << '\n';
     std::cout << "the slowest took " << slowest << " s\n";
-    EXPECT_GT(outcomes["decoded"], 0);
+    EXPECT_TRUE(one_alone || outcomes["decoded"] > 0);
 }
 
 } // namespace

@@ -116,7 +116,8 @@ TEST(Inputs, PartsTogetherAreTheWhole) {
 TEST(Inputs, AreToldAsTheyWereGiven) {
     const TemporaryFolder folder;
     write_text(folder / "list", "");
-    EXPECT_THAT(Inputs({.paths = {"a", "b"}, .shard = "0/2"}).as_given(), ElementsAre("a", "b", "--shard 0/2"));
+    EXPECT_THAT(Inputs({.paths = {"a", "b"}, .shard = "0/2"}).as_given(), ElementsAre("a", "b"))
+        << "the part is told beside them";
     EXPECT_THAT(Inputs({.files_from0 = folder / "list"}).as_given(),
                 ElementsAre("--files-from0 " + (folder / "list").string()));
 }
