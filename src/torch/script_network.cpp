@@ -210,8 +210,7 @@ private:
             throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) +
                                               " features a picture, but of one of " + std::to_string(input.size(3)) +
                                               "x" + std::to_string(input.size(2)) + " come " +
-                                              std::to_string(outputs.features.columns) +
-                                              "; check crop and resize in its openset.json");
+                                              std::to_string(outputs.features.columns) + ", expected as many");
         }
         for (const auto& [name, tensor] : named.rest) {
             if (!has_rows(tensor, rows)) continue; // a temperature, say: nothing of a picture
@@ -267,8 +266,9 @@ private:
         }
         outputs_ = head_ ? head_->classes() : outputs.logits.columns;
         if (!head_ && outputs_ > 1 && are_probabilities(outputs.logits.row(0))) {
-            report_.warnings.push_back(where_ + ": its outputs look like probabilities, but openset applies the softmax "
-                                                "itself; export the network without its own");
+            report_.warnings.push_back(where_ +
+                                       ": its outputs look like probabilities, but openset applies the softmax "
+                                       "itself; export the network without its own");
         }
     }
 

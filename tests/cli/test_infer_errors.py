@@ -49,7 +49,7 @@ class ExitCodes(CliTest):
         config["classifier"]["model"] = str(NETWORKS / "weights_alone.pt")
         messages = self.infer(TOMATO, config=self.write_config("config.json", config), code=1).messages
         self.assertIn("text.pt: no ZIP archive", messages)
-        self.assertIn("weights_alone.pt: a ZIP archive without TorchScript code", messages)
+        self.assertIn("weights_alone.pt: weights alone or a pickled module", messages)
         self.assertNotIn("not_a_tensor", messages)
 
     def test_labels_are_checked_before_networks_are_loaded(self):

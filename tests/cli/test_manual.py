@@ -72,7 +72,7 @@ def words_in_fish(command):
             continue
         options = re.sub(r" -d '.*'$", "", line)
         names = ["--" + name for name in re.findall(r" -l (\S+)", options)] + ["-" + name for name in re.findall(r" -s (\S+)", options)]
-        words = re.search(r" -x -a '(.*)'", options)
+        words = re.search(r" -x -a '([^(].*)'", options)
         found.update(dict.fromkeys(names, words[1] if words else None if re.search(" -[rx]", options) else ""))
     return found
 
