@@ -22,6 +22,7 @@
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/torch/runtime.hpp"
 
 using namespace openset;
@@ -61,13 +62,14 @@ void print_checked(const Options& options, const flow::LoadedPipeline& loaded, c
 
 void print_count(const infer::Inputs& inputs, const Cancellation& cancellation) {
     const auto count = inputs.count(cancellation);
-    std::cout << (count ? std::to_string(*count) + " inputs" : "inputs: not counted, only reading them would tell")
+    std::cout << (count ? std::to_string(*count) + (*count == 1 ? " input" : " inputs")
+                        : "inputs: not counted, only reading them would tell")
               << "; nothing was run\n";
 }
 
 /// kept         rows of the run that was taken up; the speed is that of the others
 /// with_counts  not where a table on the same screen has just ended with them
-void print_summary(const io::RunRecord& record, std::int64_t kept, bool with_counts) {
+void print_summary(const Options& options, const io::RunRecord& record, std::int64_t kept, bool with_counts) {
     const io::RowCounts& counts = record.counts;
     const std::int64_t run = counts.total() - kept;
     char speed[128];
@@ -78,9 +80,12 @@ void print_summary(const io::RunRecord& record, std::int64_t kept, bool with_cou
     std::string where;
     for (const auto& [stage, count] : counts.decided_by)
         where += (where.empty() ? "; decided by " : ", ") + stage + " " + std::to_string(count);
+    const std::string where_to_look = counts.failed > 0 && record.complete && infer::is_kept_file(options.output)
+                                          ? "; openset inspect " + options.output.file + " tells what failed and why"
+                                          : "";
     log_notice(speed + (": " + std::to_string(counts.known)) + " known, " + std::to_string(counts.unknown) +
                " unknown, " + std::to_string(counts.failed) + " failed" +
-               (kept > 0 ? " with the " + std::to_string(kept) + " of before" : "") + where);
+               (kept > 0 ? " with the " + std::to_string(kept) + " of before" : "") + where + where_to_look);
 }
 
 /// An output file replaces an older one; what the run reads it must not replace.
@@ -199,6 +204,8 @@ int run(Options& options) {
     if (!options.explain.empty()) return explain(options, config);
     if (options.dry_run && options.inputs.names_none()) return check_config(options, config);
     infer::Inputs inputs(options.inputs);
+    for (const std::string& path : inputs.missing())
+        log_warning(path + ": " + no_such_file(path, "a picture, a folder or a tar file"));
     if (const auto doubt = infer::doubt_about_ending(options.output); !doubt.empty()) log_warning(doubt);
     if (options.output.file != "-") {
         check_place_for_file(options.output.file);
@@ -213,7 +220,7 @@ int run(Options& options) {
     if (options.dry_run) {
         print_checked(options, loaded, record);
         print_count(inputs, cancellation);
-        return cli::exit_done;
+        return inputs.missing().empty() ? cli::exit_done : cli::exit_some_failed;
     }
     if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
     record.threads = options.runner.threads;
@@ -247,7 +254,8 @@ int run(Options& options) {
     log_statistics(statistics, options);
     const bool on_one_screen =
         options.output.file == "-" && cli::is_terminal(STDOUT_FILENO) && cli::is_terminal(STDERR_FILENO);
-    print_summary(record, output.kept(), !on_one_screen || infer::row_format(options.output) != io::RowFormat::table);
+    print_summary(options, record, output.kept(),
+                  !on_one_screen || infer::row_format(options.output) != io::RowFormat::table);
     return exit_code(options, output, ended_by);
 }
 

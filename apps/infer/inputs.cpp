@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "openset/base/byte_sink.hpp"
@@ -114,7 +115,11 @@ void Inputs::leave_out(const std::string& output) {
                                           " and change which belong to the other parts; choose another folder");
     }
     const auto partial = partial_path(output);
-    left_out_ = {output, partial, io::run_record_path(output), io::run_record_path(partial)};
+    const std::filesystem::path aside = partial.string() + ".old";
+    for (const auto& rows : {std::filesystem::path(output), partial, aside}) {
+        left_out_.push_back(rows);
+        left_out_.push_back(io::run_record_path(rows));
+    }
 }
 
 bool Inputs::names(const std::string& file) const {
@@ -152,6 +157,16 @@ std::vector<std::string> Inputs::as_given() const {
     if (flags_.stream) given = {"--stream"};
     if (list_flag_) given = {list_flag_->name + " " + list_flag_->file};
     return given;
+}
+
+std::vector<std::string> Inputs::missing() const {
+    std::vector<std::string> names;
+    std::ranges::copy_if(flags_.paths, std::back_inserter(names), [](const std::string& path) {
+        std::error_code problem; // what cannot be looked at may be there
+        return path != "-" &&
+               std::filesystem::symlink_status(path, problem).type() == std::filesystem::file_type::not_found;
+    });
+    return names;
 }
 
 std::unique_ptr<ByteSource> Inputs::open_list() const {

@@ -52,6 +52,9 @@ public:
 
     std::vector<std::string> as_given() const;
 
+    /// Those of the names on the command line at which there is nothing.
+    std::vector<std::string> missing() const;
+
 private:
     struct ListFlag {
         std::string name, file;

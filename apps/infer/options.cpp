@@ -60,10 +60,14 @@ void check_together(const CLI::App& app, const Options& options) {
     }
     if (!options.preview.empty() && options.explain.empty())
         refuse("--preview " + options.preview + ": has a meaning with --explain PICTURE only; add it");
+    if (!options.preview.empty() && !options.preview.ends_with(".png"))
+        refuse("--preview " + options.preview + ": a PNG picture is written, expected a name that ends in .png");
     if (options.output.copy && options.output.sort_into.empty())
         refuse("--copy: has a meaning with --sort-into DIR only; add it");
     if (options.output.resume && options.output.file == "-")
         refuse("--resume: standard output cannot be taken up again, expected the -o FILE of the interrupted run");
+    if (options.output.resume && row_format(options.output) == io::RowFormat::table)
+        refuse("--resume: a table cannot be taken up again, expected -f jsonl or csv");
 }
 
 } // namespace

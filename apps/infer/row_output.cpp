@@ -92,11 +92,21 @@ RowOutput::RowOutput(const OutputOptions& options, const cascade::Pipeline& pipe
         take_up(layout, record, source);
         layout.continued = kept_ > 0;
     } else {
+        if (kept_file_) set_older_aside();
         sink_ = options.file == "-" ? open_standard_output() : open_atomic_file(options.file);
     }
     if (kept_file_) write_file_atomically(io::run_record_path(partial_path(options.file)), to_json(record));
     writer_ = io::make_row_writer(format_, *sink_, layout);
     if (!options.sort_into.empty()) sorted_.emplace(options.sort_into, pipeline.classifier.labels.names, options.copy);
+}
+
+void RowOutput::set_older_aside() const {
+    const auto aside = set_aside_partial(options_.file);
+    if (!aside) return;
+    std::error_code ignored; // there may be none
+    fs::rename(io::run_record_path(partial_path(options_.file)), io::run_record_path(*aside), ignored);
+    log_warning(options_.file + ": begun anew; the rows of an interrupted run are kept as " + aside->string() +
+                ", --resume would have gone on after them");
 }
 
 void RowOutput::take_up(const io::RowLayout& layout, const io::RunRecord& record, flow::InputSource& source) {

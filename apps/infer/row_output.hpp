@@ -71,6 +71,7 @@ public:
     const std::string& first_failure() const { return first_failure_; }
 
 private:
+    void set_older_aside() const;
     void take_up(const io::RowLayout& layout, const io::RunRecord& record, flow::InputSource& source);
 
     OutputOptions options_;

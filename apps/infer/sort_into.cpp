@@ -162,6 +162,8 @@ std::string numbered_name(const std::string& name, int number) {
 SortInto::SortInto(fs::path folder, const std::vector<std::string>& labels, bool copy)
     : root_(std::move(folder)), copy_(copy), folder_names_(label_folders(labels)) {
     std::error_code problem;
+    if (fs::exists(root_, problem) && !fs::is_directory(root_, problem))
+        throw Error(ErrorKind::usage, "--sort-into " + root_.string() + ": is a file, expected a folder");
     working_folder_ = fs::current_path(problem);
     if (problem) throw Error(ErrorKind::output, "cannot find the working folder: " + problem.message());
 }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <string>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -170,7 +171,19 @@ void check_place_for_file(const std::filesystem::path& path) {
     if (std::filesystem::is_directory(folder, problem)) return;
     if (problem && problem != std::errc::no_such_file_or_directory && problem != std::errc::not_a_directory)
         return; // opening says why
-    throw Error(ErrorKind::output, folder.string() + ": no such folder; make it, or choose another -o");
+    throw Error(ErrorKind::output, folder.string() + ": no such folder; make it, or choose another place");
+}
+
+std::optional<std::filesystem::path> set_aside_partial(const std::filesystem::path& path) {
+    const std::filesystem::path partial = partial_path(path);
+    std::error_code ignored; // there may be none
+    const auto size = std::filesystem::file_size(partial, ignored);
+    if (ignored || size == 0) return std::nullopt;
+    const LockedPartial mine(partial); // throws where another run is writing it
+    std::filesystem::path aside = partial;
+    aside += ".old";
+    if (::rename(partial.c_str(), aside.c_str()) != 0) throw_output_error(aside.string());
+    return aside;
 }
 
 std::unique_ptr<ByteSink> open_atomic_file(const std::filesystem::path& path) {

@@ -29,6 +29,9 @@ constexpr std::array kinds = {
     Kind{"\x89hdf\r\n"sv, "an HDF5 file"},
     Kind{"\x08?\x12"sv, "an ONNX network"},
     Kind{"\x1F\x8B"sv, "a gzip archive"},
+    Kind{"\x28\xB5\x2F\xFD"sv, "a Zstandard archive"},
+    Kind{"\xFD\x37zxz\0"sv, "an xz archive"},
+    Kind{"bzh"sv, "a bzip2 archive"},
     Kind{"%pdf"sv, "a PDF document"},
     Kind{"\xFF\xD8\xFF"sv, "a JPEG picture"},
     Kind{"\x89png"sv, "a PNG picture"},
@@ -46,6 +49,8 @@ bool begins_with(std::string_view head, std::string_view magic) {
 } // namespace
 
 std::string kind_of_file(std::string_view head) {
+    constexpr std::size_t tar_magic_at = 257;
+    if (head.size() > tar_magic_at && head.substr(tar_magic_at).starts_with("ustar")) return "a tar archive";
     const auto found = std::ranges::find_if(kinds, [head](const Kind& kind) { return begins_with(head, kind.magic); });
     return found == kinds.end() ? "" : found->words;
 }

@@ -286,6 +286,8 @@ private:
             statistics.pictures += std::ssize(batch->items);
             ++statistics.batches;
             statistics.seconds += seconds;
+            log_debug(std::string(to_string(networks_[batch->stage].stage)) + ": " +
+                      std::to_string(batch->items.size()) + " pictures in " + std::to_string(1000 * seconds) + " ms");
             hand_on(lock, std::move(*batch));
             --inferring_;
             work_.notify_all();

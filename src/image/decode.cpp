@@ -5,6 +5,7 @@
 #include <new>
 #include <string_view>
 
+#include "base/file_kind.hpp"
 #include "image/bmp.hpp"
 #include "image/gif.hpp"
 #include "image/jpeg.hpp"
@@ -74,7 +75,9 @@ Decoder decoder_for(std::span<const std::uint8_t> bytes) {
     if (is_pnm(bytes)) return decode_pnm;
     const auto* format = std::ranges::find_if(formats, [&](const Format& f) { return begins_with(bytes, f.magic); });
     if (format == formats.end()) {
-        throw Error(ErrorKind::not_an_image, "the first bytes are those of no known picture format");
+        const std::string kind = kind_of_file({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        throw Error(ErrorKind::not_an_image, kind.empty() ? "the first bytes are those of no known picture format"
+                                                          : "it is " + kind + ", expected a picture");
     }
     if (format->decode == nullptr) {
         throw Error(

@@ -192,7 +192,8 @@ public:
     }
 
     void finish(const RowCounts& counts) override {
-        std::string line = "\n" + std::to_string(counts.total()) + " pictures: " + std::to_string(counts.known) +
+        std::string line = "\n" + std::to_string(counts.total()) +
+                           (counts.total() == 1 ? " picture: " : " pictures: ") + std::to_string(counts.known) +
                            " known, " + std::to_string(counts.unknown) + " unknown, " + std::to_string(counts.failed) +
                            " failed";
         std::string where;
@@ -209,8 +210,8 @@ private:
     }
 
     static std::string percent(double probability) {
-        // Rounded down: 99.96 % must not read as certainty.
-        const double tenths = std::floor(probability * 1000) / 10;
+        // 99.96 % must not read as certainty.
+        const double tenths = (probability < 1 ? std::min(std::round(probability * 1000), 999.0) : 1000.0) / 10;
         const std::string text = shortest(tenths);
         return text + (text.find('.') == std::string::npos ? ".0 %" : " %");
     }

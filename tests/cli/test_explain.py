@@ -112,6 +112,7 @@ class Explain(CliTest):
         for flags in (["tomato.png"], ["--files-from", "list"], ["-o", "rows.jsonl"], ["--stream"]):
             self.assertIn("--explain together with", self.infer("--explain", PICTURES / "leaf.jpg", *flags, code=2).messages)
         self.assertIn("--preview", self.infer(PICTURES, "--preview", "p.png", code=2).messages)
+        self.assertIn("ends in .png", self.infer("--explain", PICTURES / "leaf.jpg", "--preview", "p.jpg", code=2).messages)
 
 
 class Preview(CliTest):

@@ -187,7 +187,7 @@ class Output(CliTest):
         config = self.write_config("config.json", classifier_config("text"))
         for flags in ([], ["--dry-run"]):
             result = self.infer(TOMATO, "-o", self.folder / "nowhere" / "rows.jsonl", *flags, config=config, code=1)
-            self.assertEqual(result.messages, f"openset: {self.folder / 'nowhere'}: no such folder; make it, or choose another -o\n")
+            self.assertEqual(result.messages, f"openset: {self.folder / 'nowhere'}: no such folder; make it, or choose another place\n")
         self.assertIn("no such folder", self.infer(TOMATO, "-o", f"{TOMATO}/rows.jsonl", config=config, code=1).messages)
 
     def test_a_folder_in_place_of_a_file(self):
@@ -196,6 +196,24 @@ class Output(CliTest):
     def test_an_output_that_cannot_be_written_is_told_before_the_pictures_are_classified(self):
         result = self.infer(*SOUND * 50, "-o", "/proc/nowhere/rows.jsonl", code=1, timeout=120)
         self.assertNotIn("pictures in", result.messages)
+
+
+class Missing(CliTest):
+    def test_a_name_at_which_there_is_nothing_is_told_before_the_run_and_is_a_row(self):
+        result = self.infer("nodir", PICTURES / "tomato.png", "-f", "jsonl", code=3)
+        self.assertIn("warning: nodir: no such file, expected a picture, a folder or a tar file", result.messages)
+        self.assertEqual(len(result.text.splitlines()), 2)
+        self.assertIn("nodir: no such file", self.infer("nodir", "--dry-run", code=3).messages)
+
+    def test_after_failures_it_says_where_to_look(self):
+        rows = self.folder / "rows.jsonl"
+        self.assertIn(f"openset inspect {rows} tells what failed and why", self.infer(PICTURES, "-o", rows, code=3).messages)
+
+    def test_what_is_no_picture_is_named(self):
+        archive = self.folder / "a.bin"
+        archive.write_bytes(b"\x1f\x8b\x08\0\0")
+        (row,) = self.rows("--files-from", "-", input=f"{archive}\n".encode(), code=3)
+        self.assertEqual(row["error"], {"kind": "not-an-image", "message": "it is a gzip archive, expected a picture"})
 
 
 if __name__ == "__main__":

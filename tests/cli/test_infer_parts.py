@@ -136,6 +136,15 @@ class Resume(CliTest):
         (self.folder / "rows.jsonl.partial.run.json").unlink()
         self.assertIn("nothing says what made the rows", self.infer(self.photos, "-o", self.output, "--resume", code=2).messages)
 
+    def test_forgotten_it_loses_no_row(self):
+        self.interrupted(5)
+        kept = self.partial.read_bytes()
+        result = self.infer(self.photos, "-o", self.output, code=3)
+        self.assertIn(f"the rows of an interrupted run are kept as {self.partial}.old, --resume would have gone on", result.messages)
+        self.assertEqual((self.folder / "rows.jsonl.partial.old").read_bytes(), kept)
+        self.assertTrue((self.folder / "rows.jsonl.partial.old.run.json").exists())
+        self.assertEqual(len(self.output.read_bytes().splitlines()), len(VERDICTS) + 1)
+
     def test_needs_a_file_that_can_be_taken_up(self):
         self.assertIn("--resume", self.infer(self.photos, "--resume", code=2).messages)
         self.interrupted(2)
@@ -197,6 +206,9 @@ class Shard(CliTest):
 
 
 class SortInto(CliTest):
+    def test_a_file_is_no_folder_to_sort_into(self):
+        self.assertIn("is a file, expected a folder", self.infer(PICTURES, "--sort-into", TOMATO, code=2).messages)
+
     def setUp(self):
         super().setUp()
         self.sorted = self.folder / "sorted"

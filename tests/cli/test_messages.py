@@ -166,7 +166,7 @@ class Files(MessageTest):
 
     def test_places_where_nothing_can_be_written(self):
         for output, says in ((self.folder, ["is a folder", "expected the name of a file to write"]),
-                             (self.folder / "no/rows.csv", [f"{self.folder}/no: no such folder", "make it, or choose another -o"]),
+                             (self.folder / "no/rows.csv", [f"{self.folder}/no: no such folder", "make it, or choose another place"]),
                              ("/proc/rows.csv", ["/proc/rows.csv.partial: cannot write: "])):
             self.refused("infer", "-c", self.config, TOMATO, "-o", output, code=1, says=says)
         self.refused("infer", "-c", self.config, TOMATO, "-o", self.config, says=[f"-o {self.config}", "would replace a file that this run reads"])

@@ -84,6 +84,21 @@ TEST(AtomicFile, BelongsToOneRunAtATimeAndTheSecondLeavesItAsItIs) {
     EXPECT_EQ(text_of(path), "second\n");
 }
 
+TEST(AtomicFile, WhatAnInterruptedRunLeftCanBeSetAsideUnlessItIsStillBeingWritten) {
+    const TemporaryFolder folder;
+    const auto path = folder / "rows.jsonl";
+    EXPECT_EQ(set_aside_partial(path), std::nullopt);
+    {
+        const auto running = open_atomic_file(path);
+        running->write("rows");
+        running->flush();
+        EXPECT_NE(message_of([&] { set_aside_partial(path); }), "no error");
+    }
+    EXPECT_EQ(set_aside_partial(path), folder / "rows.jsonl.partial.old");
+    EXPECT_EQ(text_of(folder / "rows.jsonl.partial.old"), "rows");
+    EXPECT_FALSE(std::filesystem::exists(partial_path(path)));
+}
+
 TEST(AtomicFile, IsFreeForTheNextRunWhenTheOneThatWroteItIsGone) {
     const TemporaryFolder folder;
     const auto path = folder / "rows.jsonl";

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace openset {
@@ -26,6 +27,10 @@ std::filesystem::path partial_path(const std::filesystem::path& path);
 /// Throws Error(output) where the file's folder is missing or a folder has its name: to be told before the work is
 /// done.
 void check_place_for_file(const std::filesystem::path& path);
+
+/// What an interrupted run left in `<path>.partial`, if it left anything, gets the name `<path>.partial.old`, which is
+/// returned; an older file of that name is replaced. Throws Error(output) where another run is writing the partial file.
+std::optional<std::filesystem::path> set_aside_partial(const std::filesystem::path& path);
 
 /// A file that stands under its name only when whole: written as `<path>.partial` (an older one is replaced), synced
 /// and renamed by commit(). Without commit() the partial file stays. Something there that is no regular file
