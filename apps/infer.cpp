@@ -181,6 +181,19 @@ io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig
     return record;
 }
 
+flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipeline& loaded, flow::InputSource& source,
+                                 infer::RowOutput& output, const Cancellation& cancellation) {
+    try {
+        return flow::run(
+            loaded.pipeline, loaded.networks(), source,
+            [&output](const io::Row& row, const flow::Input& input) { return output.receive(row, input); },
+            options.runner, cancellation);
+    } catch (const Error& error) { // a full disk, a list that breaks off: what is there is not lost
+        if (!infer::is_kept_file(options.output)) throw;
+        throw Error(error.kind(), std::string(error.what()) + "; " + way_on(options));
+    }
+}
+
 /// For engines that drive many workers: they send no path before this line.
 void say_ready() { std::cerr << R"({"ready": true, "protocol": 1})" << std::endl; }
 
@@ -236,10 +249,7 @@ int run(Options& options) {
     output.show_progress(wants_total ? inputs.count(cancellation) : std::nullopt);
     if (options.inputs.stream) say_ready();
     const auto run_start = std::chrono::steady_clock::now();
-    const auto statistics = flow::run(
-        loaded.pipeline, loaded.networks(), *source,
-        [&output](const io::Row& row, const flow::Input& input) { return output.receive(row, input); }, options.runner,
-        cancellation);
+    const auto statistics = run_pictures(options, loaded, *source, output, cancellation);
     record.run_seconds = seconds_since(run_start);
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -169,6 +170,21 @@ class Resume(CliTest):
         rows = self.output.read_bytes()
         self.assertEqual(rows.count(b"\n"), 20000)
         self.assertTrue(rows.startswith(kept))
+
+    def test_a_disk_that_fills_up_leaves_what_can_be_taken_up(self):
+        def small_disk():  # no file may grow beyond 100 kB
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        many = self.folder / "list"
+        many.write_text("".join(f"{path}\n" for path in SOUND * 100))
+        result = self.infer("--files-from", many, "-o", self.output, code=1, preexec_fn=small_disk)
+        self.assertIn("rows.jsonl.partial: cannot write: File too large", result.messages)
+        self.assertIn("the same command with --resume goes on", result.messages)
+        self.assertFalse(self.output.exists())
+        self.assertEqual(self.partial.stat().st_size, 100_000)
+        self.infer("--files-from", many, "-o", self.output, "--resume")
+        self.assertEqual(self.output.read_bytes(), self.infer("--files-from", many, "-f", "jsonl").stdout)
 
     def test_two_runs_never_write_one_file(self):
         read, write = os.pipe()

@@ -72,6 +72,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/infer.cpp", "Error"): THROWN_BELOW,
     ("apps/infer.cpp", "log_info"): "figures",
     ("apps/infer.cpp", "log_notice"): "figures",
     ("apps/infer.cpp", "log_warning"): "of infer/row_output.cpp, doubt_about_ending()",
