@@ -223,7 +223,14 @@ int run(Options& options) {
     if (options.output.file != "-") {
         check_place_for_file(options.output.file);
         refuse_to_replace_inputs(options, config, inputs);
+        infer::refuse_to_replace(options.output);
         inputs.leave_out(options.output.file);
+    }
+    if (const auto around = inputs.folder_around(options.output.sort_into);
+        around && !options.output.sort_into.empty()) {
+        throw Error(ErrorKind::usage,
+                    "--sort-into " + options.output.sort_into + ": lies in " + *around +
+                        ", whose pictures are sorted, and would be sorted itself; choose another folder");
     }
     const Cancellation& cancellation = cli::catch_signals();
     io::RunRecord record = begin_record(options, config, inputs);
@@ -233,6 +240,7 @@ int run(Options& options) {
     if (options.dry_run) {
         print_checked(options, loaded, record);
         print_count(inputs, cancellation);
+        if (cli::caught_signal() != 0) throw cli::Interrupted();
         return inputs.missing().empty() ? cli::exit_done : cli::exit_some_failed;
     }
     if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
@@ -286,6 +294,11 @@ int main(int argc, char** argv) {
         infer::resolve(command.app(), options);
         options.output.quiet = command.common().quiet;
         options.output.colour = command.common().colour;
-        return run(options);
+        try {
+            return run(options);
+        } catch (const cli::Interrupted&) {
+            log_error("interrupted; nothing was written");
+            return cli::end_by_signal(cli::caught_signal());
+        }
     });
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/signals.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/printable.hpp"
@@ -272,6 +273,7 @@ std::string verdict_text(const flow::LoadedPipeline& loaded, const OnePicture& p
 
 /// The archive of `archive.tar//member`, where there is such a file.
 std::optional<std::string> archive_of(const std::string& name) {
+    if (name.starts_with("-//")) return "-";
     for (auto slashes = name.find("//"); slashes != std::string::npos; slashes = name.find("//", slashes + 1)) {
         std::error_code ignored;
         if (fs::is_regular_file(name.substr(0, slashes), ignored)) return name.substr(0, slashes);
@@ -296,6 +298,7 @@ flow::Input find_picture(const std::string& name, const flow::ScanOptions& optio
         found = std::move(*input);
         if (archive) break;
     }
+    if (!found && options.cancellation->requested()) throw cli::Interrupted();
     if (!found)
         throw Error(ErrorKind::usage,
                     "--explain " + name + ": no such picture in " + archive.value_or(name) + "; tar -tf lists them");
@@ -330,6 +333,7 @@ OnePicture look_at(const flow::LoadedPipeline& loaded, const ExplainOptions& opt
             return true;
         },
         runner, cancellation);
+    if (cancellation.requested()) throw cli::Interrupted();
     return picture;
 }
 
@@ -345,6 +349,22 @@ std::string preview_file(const std::string& name, Stage stage) {
     return (path.parent_path() /
             (path.stem().string() + "-" + std::string(to_string(stage)) + path.extension().string()))
         .string();
+}
+
+void refuse_to_replace_what_is_read(const flow::LoadedPipeline& loaded, const ExplainOptions& options) {
+    std::vector<fs::path> targets = {options.preview},
+                          read = {options.picture, archive_of(options.picture).value_or("")};
+    for (const flow::LoadedStage& stage : loaded.stages) {
+        targets.emplace_back(preview_file(options.preview, stage.stage));
+        read.push_back(stage.file.path);
+    }
+    for (const fs::path& target : targets) {
+        std::error_code ignored; // what is not there cannot be replaced
+        if (std::ranges::any_of(read, [&](const fs::path& file) { return fs::equivalent(file, target, ignored); })) {
+            throw Error(ErrorKind::usage, "--preview " + options.preview + ": would replace " + target.string() +
+                                              "; choose another name");
+        }
+    }
 }
 
 /// One file for all stages that see the same, the first under the name itself.
@@ -370,6 +390,7 @@ std::string write_previews(const OnePicture& picture, const std::string& name) {
 
 Explanation explain(const flow::LoadedPipeline& loaded, const ExplainOptions& options,
                     const Cancellation& cancellation) {
+    if (!options.preview.empty()) refuse_to_replace_what_is_read(loaded, options);
     const OnePicture picture = look_at(loaded, options, cancellation);
     std::string text = printable(picture.row.path);
     if (!picture.stages.empty()) text += ", " + size_text(picture.size.width, picture.size.height) + " pixels";

@@ -106,10 +106,7 @@ Inputs::Inputs(InputFlags flags) : flags_(std::move(flags)) {
 
 void Inputs::leave_out(const std::string& output) {
     if (output == "-") return;
-    const auto folder =
-        shard_ ? std::ranges::find_if(flags_.paths, [&](const std::string& path) { return lies_in(output, path); })
-               : flags_.paths.end();
-    if (folder != flags_.paths.end()) {
+    if (const auto folder = folder_around(output); folder && shard_) {
         throw Error(ErrorKind::usage, "-o " + output + " together with --shard: would lie among the inputs in " +
                                           *folder +
                                           " and change which belong to the other parts; choose another folder");
@@ -149,6 +146,7 @@ std::optional<std::int64_t> Inputs::count(const Cancellation& cancellation) cons
         if (input->bytes) return std::nullopt; // out of an archive, which would have to be read to its end
         ++total;
     }
+    if (cancellation.requested()) return std::nullopt; // not to the end
     return total;
 }
 
@@ -157,6 +155,12 @@ std::vector<std::string> Inputs::as_given() const {
     if (flags_.stream) given = {"--stream"};
     if (list_flag_) given = {list_flag_->name + " " + list_flag_->file};
     return given;
+}
+
+std::optional<std::string> Inputs::folder_around(const std::string& file) const {
+    const auto folder =
+        std::ranges::find_if(flags_.paths, [&](const std::string& path) { return lies_in(file, path); });
+    return folder == flags_.paths.end() ? std::nullopt : std::optional(*folder);
 }
 
 std::vector<std::string> Inputs::missing() const {

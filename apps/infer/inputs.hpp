@@ -52,6 +52,9 @@ public:
 
     std::vector<std::string> as_given() const;
 
+    /// The folder of the command line in which a file lies or would lie.
+    std::optional<std::string> folder_around(const std::string& file) const;
+
     /// Those of the names on the command line at which there is nothing.
     std::vector<std::string> missing() const;
 

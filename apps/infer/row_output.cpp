@@ -1,12 +1,15 @@
 #include "infer/row_output.hpp"
 
 #include <filesystem>
+#include <fstream>
 #include <unistd.h>
 
+#include "cli/signals.hpp"
 #include "cli/terminal.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/io/resume.hpp"
+#include "openset/io/row_reader.hpp"
 
 namespace openset::infer {
 namespace {
@@ -17,6 +20,33 @@ io::RowLayout row_layout(const OutputOptions& options, const cascade::Pipeline& 
     return {pipeline.gate.has_value(), pipeline.species.has_value(),
             pipeline.classifier.labels.activation == model::Activation::sigmoid,
             options.file == "-" && cli::use_colour(options.colour, STDOUT_FILENO)};
+}
+
+/// Of the next input; what ends the inputs early is no end of theirs.
+std::optional<std::string> next_path(flow::InputSource& source) {
+    auto path = source.skip();
+    if (!path && cli::caught_signal() != 0) throw cli::Interrupted();
+    return path;
+}
+
+/// Whether the file is there and not empty, and does not begin like rows nor has a run record beside it.
+bool is_somebody_elses(const fs::path& file) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored) || fs::file_size(file, ignored) == 0) return false;
+    std::ifstream stream(file, std::ios::binary);
+    std::string head(64, '\0');
+    stream.read(head.data(), std::ssize(head));
+    head.resize(static_cast<std::size_t>(stream.gcount()));
+    return !io::begins_like_rows(head) && !fs::exists(io::run_record_path(file), ignored);
+}
+
+bool is_no_record(const fs::path& file) {
+    std::error_code ignored;
+    if (!fs::exists(file, ignored)) return false;
+    std::ifstream stream(file, std::ios::binary);
+    std::string head(64, '\0');
+    stream.read(head.data(), std::ssize(head));
+    return head.find("openset-run/") == std::string::npos;
 }
 
 /// Where the two runs' rows cannot stand in one file: what differs.
@@ -48,6 +78,21 @@ io::RowFormat row_format(const OutputOptions& options) {
     return io::RowFormat::jsonl;
 }
 
+void refuse_to_replace(const OutputOptions& options) {
+    if (!is_kept_file(options)) return;
+    for (const fs::path& rows : {fs::path(options.file), partial_path(options.file)}) {
+        const fs::path record = io::run_record_path(rows);
+        if (is_somebody_elses(rows)) {
+            throw Error(ErrorKind::usage, "-o " + options.file + ": " + rows.string() +
+                                              " exists and holds no rows; choose another name, or remove it first");
+        }
+        if (is_no_record(record)) {
+            throw Error(ErrorKind::usage, "-o " + options.file + ": " + record.string() +
+                                              " exists and is no run record; choose another name, or remove it first");
+        }
+    }
+}
+
 std::string doubt_about_ending(const OutputOptions& options) {
     const std::string ending = fs::path(options.file).extension().string();
     const io::RowFormat format = row_format(options);
@@ -70,13 +115,13 @@ std::optional<io::RowCounts> whole_already(const OutputOptions& options, const c
     std::error_code ignored;
     if (!options.resume || fs::exists(partial, ignored) || !fs::exists(options.file, ignored)) return std::nullopt;
     // Killed after the rows had their name, before the record had its own.
-    if (fs::exists(io::run_record_path(partial), ignored))
+    if (!fs::exists(io::run_record_path(options.file), ignored) && fs::exists(io::run_record_path(partial), ignored))
         fs::rename(io::run_record_path(partial), io::run_record_path(options.file));
     check_same_way(options.file, record);
     const auto kept = io::keep_rows(options.file, row_format(options),
                                     io::row_header(row_format(options), row_layout(options, pipeline)),
-                                    [&source] { return source.skip(); });
-    if (const auto next = source.skip()) {
+                                    [&source] { return next_path(source); });
+    if (const auto next = next_path(source)) {
         throw Error(ErrorKind::usage, options.file + ": is whole, with " + std::to_string(kept.counts.total()) +
                                           " rows, but the inputs now go on with " + *next +
                                           "; run without --resume to begin anew");
@@ -114,7 +159,12 @@ void RowOutput::take_up(const io::RowLayout& layout, const io::RunRecord& record
         if (fs::file_size(partial) == 0) return 0; // nothing was kept, whatever was to be written
         check_same_way(partial, record);
         const auto kept =
-            io::keep_rows(partial, format_, io::row_header(format_, layout), [&source] { return source.skip(); });
+            io::keep_rows(partial, format_, io::row_header(format_, layout), [&source] { return next_path(source); });
+        if (options_.strict && kept.counts.failed > 0) {
+            throw Error(ErrorKind::usage,
+                        partial.string() + ": holds " + std::to_string(kept.counts.failed) +
+                            " failed rows, and --strict ends a run at the first; leave it out to go on");
+        }
         counts_ = kept.counts;
         kept_ = counts_.total();
         // A header without rows is written anew, with the rows.

@@ -39,6 +39,10 @@ std::string doubt_about_ending(const OutputOptions& options);
 /// output, a device, a pipe.
 bool is_kept_file(const OutputOptions& options);
 
+/// Throws Error(usage) where the output, its partial file or a record of theirs would replace a file that no run has
+/// written: rows and records are told by their content, a table by the record beside it.
+void refuse_to_replace(const OutputOptions& options);
+
 /// How many rows a whole output of the same run holds already, where --resume finds one and nothing to go on with.
 /// Takes from `source` an input for each row.
 /// Throws Error(usage) where the rows are not those of these inputs or were made in another way.

@@ -184,7 +184,8 @@ SortInto::Folder& SortInto::folder_of(const io::Verdict& verdict) {
 }
 
 void SortInto::add(const io::Row& row, const std::vector<std::uint8_t>* bytes) {
-    if (row.failure && row.failure->kind == to_string(ErrorKind::not_found)) return;
+    std::error_code ignored;
+    if (row.failure && bytes == nullptr && !fs::exists(row.path, ignored)) return; // a link in an archive, a typo
     Folder& folder = folder_of(row.verdict);
     const std::string name = file_name(row.path);
     if (bytes != nullptr) return copy(folder, name, *bytes);

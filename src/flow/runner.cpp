@@ -33,7 +33,7 @@ struct Item {
     io::Row row;
     image::Size decoded;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
-    std::int64_t bytes = 0;               ///< of what waits with it: prepared pictures, kept content
+    std::int64_t bytes = 0;               ///< of the prepared pictures
     bool decided = false;                 ///< with all_stages a verdict may stand before the last stage
 };
 
@@ -135,6 +135,7 @@ private:
             const double seconds = seconds_since(start);
             std::unique_lock lock(mutex_);
             statistics_.prepare_seconds += seconds;
+            waiting_bytes_ += kept_bytes(item.input);
             if (item.row.failure) {
                 finish(lock, std::move(item));
             } else {
@@ -215,7 +216,6 @@ private:
             fail(item.row, std::nullopt, std::string(to_string(ErrorKind::too_large)),
                  "not enough memory to decode the picture; run fewer decode jobs (-j) or lower --max-pixels");
         }
-        if (item.input.bytes) item.bytes += std::ssize(*item.input.bytes);
         return item;
     }
 
@@ -435,6 +435,9 @@ private:
 
     // ---- rows, in order
 
+    /// Contents wait until their row is delivered.
+    static std::int64_t kept_bytes(const Input& input) { return input.bytes ? std::ssize(*input.bytes) : 0; }
+
     struct Finished {
         io::Row row;
         Input input;
@@ -457,6 +460,7 @@ private:
                 error = std::current_exception();
             }
             lock.lock();
+            waiting_bytes_ -= kept_bytes(next.input);
             ++delivered_;
             room_.notify_one();
             if (error && !error_) error_ = error;

@@ -136,6 +136,12 @@ class Preview(CliTest):
         self.assertIn(f"{self.folder / 'seen-classifier.png'}: what the classifier sees", text)
         self.assertIn("squashed to 24 x 24 (nearest)", text)
 
+    def test_it_replaces_nothing_that_is_read(self):
+        photo = self.folder / "photo.png"
+        photo.write_bytes((PICTURES / "tomato.png").read_bytes())
+        self.assertIn("would replace", self.infer("--explain", photo, "--preview", photo, code=2).messages)
+        self.assertEqual(photo.read_bytes(), (PICTURES / "tomato.png").read_bytes())
+
     def test_without_a_picture_there_is_no_preview(self):
         text = self.infer("--explain", PICTURES / "broken_empty.png", "--preview", self.folder / "seen.png", code=3).text
         self.assertIn("No preview: no network saw the picture.", text)

@@ -30,9 +30,9 @@ class Atomic(CliTest):
 
     def test_an_older_output_stands_until_the_new_one_is_whole(self):
         output = self.folder / "rows.jsonl"
-        output.write_text("older\n")
+        output.write_text('{"path": "older"}\n')
         self.infer(PICTURES, "--strict", "-o", output, code=1)
-        self.assertEqual(output.read_text(), "older\n")
+        self.assertEqual(output.read_text(), '{"path": "older"}\n')
         self.infer(TOMATO, "-o", output)
         self.assertEqual(json.loads(output.read_text())["verdict"], "tomato")
 
@@ -48,6 +48,36 @@ class Atomic(CliTest):
             result = self.infer(*inputs, "-o", target, config=config, code=2)
             self.assertIn("would replace a file that this run reads", result.messages)
             self.assertEqual(target.read_bytes(), before)
+
+    def test_nothing_is_replaced_that_no_run_has_written(self):
+        photos = self.folder / "photos"
+        photos.mkdir()
+        photo = photos / "a.png"
+        photo.write_bytes(pathlib.Path(TOMATO).read_bytes())
+        labels = self.folder / "labels.txt"
+        labels.write_text("one\n")
+        (self.folder / "list.txt").write_text(f"{photo}\n")
+        for output, standing in ((photo, photo), (labels, labels)):
+            result = self.infer("--files-from", self.folder / "list.txt", "-o", output, code=2)
+            self.assertIn("exists and holds no rows", result.messages)
+            self.assertTrue(standing.stat().st_size)
+        for side in ("rows.partial", "rows.run.json", "rows.partial.run.json"):
+            (self.folder / side).write_text("my own")
+            self.assertIn("exists and", self.infer(photo, "-o", self.folder / "rows", code=2).messages)
+            self.assertEqual((self.folder / side).read_text(), "my own")
+            (self.folder / side).unlink()
+
+    def test_a_pipe_that_never_waits_is_waited_for(self):
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        (self.folder / "list").write_text(f"{TOMATO}\n" * 3000)
+        process = subprocess.Popen([BIN / "openset", "infer", "-c", self.config, "--files-from", str(self.folder / "list"), "-f", "jsonl", "-q"],
+                                   stdout=write)
+        os.close(write)
+        time.sleep(2)  # the pipe is full by now
+        with open(read, "rb") as rows:
+            self.assertEqual(len(rows.readlines()), 3000)
+        self.assertEqual(process.wait(60), 0)
 
     def test_an_output_among_the_pictures_is_no_picture(self):
         photos = self.folder / "photos"

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 
 from openset_cli import BIN, FAILURES, PICTURES, SOUND, VERDICTS, CliTest, main
@@ -146,6 +147,37 @@ class Resume(CliTest):
         self.assertTrue((self.folder / "rows.jsonl.partial.old.run.json").exists())
         self.assertEqual(len(self.output.read_bytes().splitlines()), len(VERDICTS) + 1)
 
+    def test_a_signal_while_rows_are_checked_is_no_end_of_the_inputs(self):
+        self.interrupted(5)
+        kept = self.partial.read_bytes()
+        read, write = os.pipe()
+        process = subprocess.Popen([BIN / "openset", "infer", "-c", self.config, "--files-from", "-", "-o", str(self.output), "--resume"],
+                                   stdin=read, stderr=subprocess.PIPE)
+        os.write(write, f"{self.photos / 'basket/dark_tomato.png'}\n".encode())
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        messages = process.communicate(timeout=60)[1].decode()
+        self.assertEqual(process.returncode, -signal.SIGINT, messages)
+        self.assertNotIn("inputs now end", messages)
+        self.assertEqual(self.partial.read_bytes(), kept)
+        os.close(read)
+        os.close(write)
+
+    def test_strict_does_not_walk_past_a_failure_that_was_kept(self):
+        self.infer(self.photos, "-o", self.output, "--strict", code=1)
+        self.assertIn("--strict ends a run at the first", self.infer(self.photos, "-o", self.output, "--strict", "--resume", code=2).messages)
+        self.infer(self.photos, "-o", self.output, "--resume", code=3)
+
+    def test_a_record_of_another_run_does_not_take_the_place_of_the_right_one(self):
+        self.infer(self.photos, "-o", self.output, code=3)
+        record = self.folder / "rows.jsonl.run.json"
+        before = record.read_bytes()
+        stale = json.loads(before)
+        stale["complete"] = False
+        (self.folder / "rows.jsonl.partial.run.json").write_text(json.dumps(stale))
+        self.infer(self.photos, "-o", self.output, "--resume", code=3)
+        self.assertEqual(record.read_bytes(), before)
+
     def test_needs_a_file_that_can_be_taken_up(self):
         self.assertIn("--resume", self.infer(self.photos, "--resume", code=2).messages)
         self.interrupted(2)
@@ -222,6 +254,22 @@ class Shard(CliTest):
 
 
 class SortInto(CliTest):
+    def test_a_folder_among_the_inputs_is_refused(self):
+        photos = self.folder / "photos"
+        shutil.copytree(PICTURES, photos)
+        for inside in (photos, photos / "sorted"):
+            self.assertIn("would be sorted itself", self.infer(photos, "--sort-into", inside, code=2).messages)
+
+    def test_what_is_only_a_link_in_an_archive_has_no_place(self):
+        archive = self.folder / "links.tar"
+        with tarfile.open(archive, "w") as tar:
+            tar.add(TOMATO, arcname="a.png")
+            link = tarfile.TarInfo("b.png")
+            link.type, link.linkname = tarfile.SYMTYPE, "a.png"
+            tar.addfile(link)
+        self.infer(archive, "--sort-into", self.sorted, code=3)
+        self.assertEqual(self.tree(), {"tomato/a.png"})
+
     def test_a_file_is_no_folder_to_sort_into(self):
         self.assertIn("is a file, expected a folder", self.infer(PICTURES, "--sort-into", TOMATO, code=2).messages)
 
