@@ -10,6 +10,7 @@
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/cascade/reference_config.hpp"
 #include "openset/cascade/starter_config.hpp"
 
@@ -76,6 +77,11 @@ std::vector<model::NetworkFile> open_networks(const std::vector<std::string>& pa
     std::vector<model::NetworkFile> networks;
     for (const std::string& path : paths) {
         std::error_code unknown; // opening says why
+        if (fs::status(path, unknown).type() == fs::file_type::not_found) {
+            const std::string name = path.substr(0, path.find_last_not_of('/') + 1);
+            throw Error(ErrorKind::not_found,
+                        path + ": " + no_such_file(name, "a folder of networks, or a network (TorchScript archive)"));
+        }
         if (!fs::is_directory(path, unknown)) {
             networks.push_back(model::open_network_file(path));
             continue;
