@@ -28,10 +28,12 @@ int main(int argc, char** argv) {
         "Prints what makes a shell complete openset's commands, flags and values. Where openset is installed by a "
         "package, "
         "shells find it by themselves.",
-        {{"openset completion bash > ~/.local/share/bash-completion/completions/openset",
-          "bash reads it when it needs it"},
-         {"openset completion fish > ~/.config/fish/completions/openset.fish", "so does fish"},
-         {"source <(openset completion zsh)", "in ~/.zshrc, below compinit; in ~/.bashrc it works for bash"}});
+        {{"source <(openset completion bash)", "in ~/.bashrc; or, where the package bash-completion is installed:"},
+         {"mkdir -p ~/.local/share/bash-completion/completions", "then"},
+         {"openset completion bash > ~/.local/share/bash-completion/completions/openset",
+          "bash-completion reads it when it needs it"},
+         {"openset completion fish > ~/.config/fish/completions/openset.fish", "fish reads it when it needs it"},
+         {"source <(openset completion zsh)", "in ~/.zshrc, below compinit"}});
     command.app()
         .add_option("SHELL", shell, "bash, zsh or fish")
         ->required()

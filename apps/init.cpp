@@ -10,6 +10,7 @@
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/cascade/reference_config.hpp"
 #include "openset/cascade/starter_config.hpp"
 
@@ -76,6 +77,11 @@ std::vector<model::NetworkFile> open_networks(const std::vector<std::string>& pa
     std::vector<model::NetworkFile> networks;
     for (const std::string& path : paths) {
         std::error_code unknown; // opening says why
+        if (fs::status(path, unknown).type() == fs::file_type::not_found) {
+            const std::string name = path.substr(0, path.find_last_not_of('/') + 1);
+            throw Error(ErrorKind::not_found,
+                        path + ": " + no_such_file(name, "a folder of networks, or a network (TorchScript archive)"));
+        }
         if (!fs::is_directory(path, unknown)) {
             networks.push_back(model::open_network_file(path));
             continue;
@@ -93,7 +99,7 @@ std::vector<model::NetworkFile> open_networks(const std::vector<std::string>& pa
     return networks;
 }
 
-/// The file that is named after what the user called it, or after the network that gives the verdicts.
+/// The file is named after the pipeline, or the pipeline after the file.
 Plan plan_from_networks(const InitOptions& options) {
     const auto networks = open_networks(options.networks);
     const std::string given = options.name.empty() ? fs::path(options.output).stem().string() : options.name;
@@ -101,6 +107,7 @@ Plan plan_from_networks(const InitOptions& options) {
     const std::string output = options.output.empty() ? name + ".json" : options.output;
     const fs::path folder = output == "-" ? fs::path() : fs::path(output).parent_path();
     const auto starter = cascade::make_starter_config(name, networks, folder);
+    for (const std::string& warning : starter.warnings) log_warning(warning);
     for (const std::string& note : starter.notes) log_notice(note);
     return {{{output, starter.config_json}}, "openset infer -c " + output + " --dry-run PHOTOS"};
 }
@@ -139,19 +146,21 @@ int main(int argc, char** argv) {
     InitOptions options;
     cli::Command command(
         "openset init",
-        "Writes a pipeline config to begin with: guesses from the networks' labels which is the gate, the species "
-        "filter "
-        "and the classifier, and says what it guessed. Or converts the reference system's classification.config.",
+        "Writes a pipeline config to begin with: guesses from the networks' names and labels which is the gate, "
+        "the species filter and the classifier, and says what it guessed. Or converts the reference system's "
+        "classification.config.",
         {{"openset init models/ -o cats.json", "look at the networks in a folder, and write cats.json"},
          {"openset init --from-reference classification.config --name spaniels",
           "writes spaniels.json and its label files"}});
     cli::add_names(command.app(), "PATH", options.networks, "networks (TorchScript archives), or folders of them");
     command.app()
-        .add_option("-o,--output", options.output, "config to write (default NAME.json); - prints it")
+        .add_option("-o,--output", options.output,
+                    "config to write (default: NAME.json of --name NAME, else pipeline.json); - prints it")
         ->type_name("FILE");
     command.app()
         .add_option("--name", options.name,
-                    "the pipeline's name (default: that of the file); with --from-reference, which of its MODELS")
+                    "the pipeline's name (default: that of the -o file without .json, else pipeline); with "
+                    "--from-reference, which of its MODELS")
         ->type_name("NAME");
     command.app()
         .add_option("--from-reference", options.reference, "the reference system's classification.config")

@@ -1,5 +1,6 @@
 // openset inspect FILE: what a network, a row file or a run record is. No LibTorch in here.
 
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 #include "inspect/text.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/model/network_file.hpp"
 
@@ -101,6 +103,11 @@ int main(int argc, char** argv) {
     defaults.add_options(command.app());
     return command.main(argc, argv, [&] {
         const inspect::Wanted wanted{format == "json", all_labels};
+        std::error_code unknown; // opening says why
+        if (std::filesystem::status(path, unknown).type() == std::filesystem::file_type::not_found) {
+            throw Error(ErrorKind::not_found,
+                        path + ": " + no_such_file(path, "a network (TorchScript archive), rows or a run record"));
+        }
         if (inspect::is_row_file(path)) {
             inspect::print_rows(path, wanted);
         } else if (inspect::is_json_document(path)) {

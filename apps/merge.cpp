@@ -48,6 +48,15 @@ void refuse_to_replace_a_part(const std::string& output, const std::vector<io::P
     }
 }
 
+void warn_of_an_ending_that_promises_another_format(const std::string& output, io::RowFormat format) {
+    std::error_code ignored; // what is not there will be a file
+    const bool is_file = std::filesystem::is_regular_file(output, ignored) || !std::filesystem::exists(output, ignored);
+    if (output == "-" || !is_file || io::ending_fits(output, format)) return;
+    log_warning("-o " + output + ": the rows are " + std::string(to_string(format)) +
+                " as in the parts, although the name ends in " + std::filesystem::path(output).extension().string() +
+                "; choose another name");
+}
+
 void write_whole(const std::string& output, const std::vector<io::Part>& parts, io::RunRecord& record) {
     const auto sink = open_atomic_file(output);
     try {
@@ -106,6 +115,7 @@ int main(int argc, char** argv) {
         if (options.output != "-") check_place_for_file(options.output);
         const auto parts = io::read_parts({options.parts.begin(), options.parts.end()});
         if (options.output != "-") refuse_to_replace_a_part(options.output, parts);
+        warn_of_an_ending_that_promises_another_format(options.output, parts.front().record.format);
         for (const std::string& doubt : io::doubts(parts)) log_warning(doubt);
         const io::RunRecord record = run(options, parts);
         if (options.dry_run) {

@@ -52,6 +52,16 @@ int answered() {
     return cli::exit_failed;
 }
 
+/// For a word that is no command: the way out, if one can be guessed.
+std::string instead_of(const std::string& word, const std::vector<std::string>& names) {
+    static const std::vector<std::string> verbs = {"classify", "run", "predict"};
+    const bool is_verb = std::ranges::find(verbs, word) != verbs.end();
+    std::error_code ignored; // it is a hint only
+    if (is_verb || fs::exists(word, ignored))
+        return "; pictures go to openset infer -c CONFIG " + (is_verb ? "PATH" : word);
+    return did_you_mean(word, names);
+}
+
 int become(const std::string& name, char** arguments) {
     const auto program = find_command(name);
     if (!program) {
@@ -63,8 +73,8 @@ int become(const std::string& name, char** arguments) {
                          "a whole\n";
             return cli::exit_failed;
         }
-        std::cerr << "openset: no command \"" << name << "\"" << did_you_mean(name, names)
-                  << "; openset --help lists them\n";
+        std::cerr << "openset: no command \"" << name << "\", expected one that openset --help lists"
+                  << instead_of(name, names) << "\n";
         return cli::exit_usage;
     }
     for (const auto& [variable, value] : cli::blas_environment(cli::this_processor())) {
@@ -103,8 +113,9 @@ int main(int argc, char** argv) {
     }
     if (first.starts_with('-')) {
         const std::vector<std::string> flags = {"--help", "--version"};
-        std::cerr << "openset: unknown option " << first << did_you_mean(first, flags)
-                  << "; options follow the command: openset COMMAND [options]\n";
+        const std::string meant = did_you_mean(first, flags);
+        std::cerr << "openset: unknown option " << first << meant << (meant.empty() ? "; options" : " Options")
+                  << " follow the command: openset COMMAND [options]\n";
         return cli::exit_usage;
     }
     return become(first, argv + 1);

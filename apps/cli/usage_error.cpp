@@ -35,7 +35,10 @@ std::string explain_missing(const CLI::App& app) {
         if (option->get_required() && option->count() == 0)
             missing += (missing.empty() ? "" : ", ") + in_words(*option);
     }
-    return "found no " + missing + ", expected one";
+    const CLI::Option* config = app.get_option_no_throw("--config");
+    const bool needs_config = config != nullptr && config->get_required() && config->count() == 0;
+    return "found no " + missing + ", expected one" +
+           (needs_config ? "; openset init NETWORK -o my.json writes one" : "");
 }
 
 /// Empty where every flag is one of the command's.
@@ -52,8 +55,11 @@ std::string explain_extra(const CLI::App& app) {
     const auto extras = app.remaining();
     const auto options = app.get_options();
     const auto argument = std::ranges::find_if(options, [](const CLI::Option* each) { return each->get_positional(); });
-    return "found \"" + (extras.empty() ? "" : extras.front()) + "\" left over, expected " +
-           (argument == options.end() ? "flags only" : "one " + (*argument)->get_name(true));
+    const std::string extra = extras.empty() ? "" : extras.front();
+    const bool may_be_model = app.get_option_no_throw("--model") != nullptr;
+    return "found \"" + extra + "\" left over, expected " +
+           (argument == options.end() ? "flags only" : "one " + (*argument)->get_name(true)) +
+           (may_be_model ? "; did you mean --model " + extra + "?" : "");
 }
 
 /// CLI11's texts begin with the option's name.

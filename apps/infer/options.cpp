@@ -1,10 +1,12 @@
 #include "infer/options.hpp"
 
+#include <filesystem>
 #include <utility>
 
 #include "cli/command.hpp"
 #include "cli/network_defaults.hpp"
 #include "openset/base/error.hpp"
+#include "openset/base/spelling.hpp"
 #include "openset/io/number_text.hpp"
 
 namespace openset::infer {
@@ -186,6 +188,14 @@ std::map<cascade::Stage, std::vector<std::string>> read_labels(const std::vector
     for (const std::string& flag : flags) {
         const auto equals = flag.find('=');
         const auto named = equals == std::string::npos ? stages.end() : stages.find(flag.substr(0, equals));
+        std::error_code ignored; // reading says why
+        if (named == stages.end() && equals != std::string::npos && !std::filesystem::exists(flag, ignored)) {
+            const std::vector<std::string> names = {"gate", "species", "classifier"};
+            const std::string meant = did_you_mean(flag.substr(0, equals), names);
+            if (!meant.empty())
+                throw Error(ErrorKind::usage, "--labels " + flag + ": no stage \"" + flag.substr(0, equals) +
+                                                  "\", expected gate, species or classifier" + meant);
+        }
         const auto stage = named == stages.end() ? cascade::Stage::classifier : named->second;
         const std::string name(to_string(stage));
         if ((stage == cascade::Stage::gate && !config.gate) || (stage == cascade::Stage::species && !config.species)) {

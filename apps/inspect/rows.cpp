@@ -177,7 +177,13 @@ void warn_where_the_record_is_of_other_rows(const RowSummary& summary) {
 
 io::RunRecord read_record(const std::filesystem::path& file) {
     const std::string text = cli::read_text_file(file.string(), "a run record");
-    const Json json = Json::parse(text, nullptr, false);
+    const Json json = Json::parse(text, nullptr, false, true); // configs may have comments
+    if (json.is_object() && json.contains("openset") && !json.contains("format")) {
+        throw Error(ErrorKind::usage, file.string() +
+                                          ": is a pipeline config, expected a network, rows or a run record; "
+                                          "openset infer -c " +
+                                          file.string() + " --dry-run checks it");
+    }
     if (json.is_object()) {
         const std::string format =
             json.contains("format") && json["format"].is_string() ? json["format"].get<std::string>() : "";
@@ -202,7 +208,8 @@ bool is_row_file(const std::filesystem::path& file) {
 bool is_json_document(const std::filesystem::path& file) {
     const std::string bytes = first_bytes(file);
     const auto first = bytes.find_first_not_of(" \t\r\n");
-    return first != std::string::npos && bytes[first] == '{' && !io::begins_like_rows(bytes);
+    if (first == std::string::npos || io::begins_like_rows(bytes)) return false;
+    return bytes[first] == '{' || bytes.compare(first, 2, "//") == 0 || bytes.compare(first, 2, "/*") == 0;
 }
 
 void print_rows(const std::filesystem::path& file, const Wanted& wanted) {

@@ -13,7 +13,7 @@ struct Wanted {
 /// By content: rows (jsonl or csv, whole or cut short). Of an empty file the run record beside it tells.
 bool is_row_file(const std::filesystem::path& file);
 
-/// By content: any JSON document that is no row file.
+/// By content: any JSON document that is no row file, with or without comments.
 bool is_json_document(const std::filesystem::path& file);
 
 /// On standard output: how many rows, with which outcomes, and what made them. Throws as io::RowReader and

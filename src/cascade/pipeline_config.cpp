@@ -9,6 +9,7 @@
 #include "io/checked_json.hpp"
 #include "model/preprocess_json.hpp"
 #include "openset/base/spelling.hpp"
+#include "openset/io/row_reader.hpp"
 
 namespace openset::cascade {
 namespace {
@@ -408,6 +409,12 @@ PipelineConfig parse_pipeline_config(std::string_view json_text, const std::stri
     if (is_zip(json_text)) {
         throw Error(ErrorKind::usage, file + ": found a ZIP archive, such as a network is, expected a pipeline config "
                                              "that names networks; openset init writes one");
+    }
+    constexpr std::size_t shortest_row = 16; // less could be the beginning of anything
+    if (json_text.size() >= shortest_row && io::begins_like_rows(json_text)) {
+        throw Error(
+            ErrorKind::usage,
+            file + ": found rows as openset infer writes them, expected a pipeline config; openset init writes one");
     }
     io::JsonProblems problems(file);
     auto document = io::parse_json(json_text, problems);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "openset/base/error.hpp"
 
@@ -17,46 +18,6 @@ using model::NetworkFile;
 constexpr std::size_t imagenet_labels = 1000;
 
 // ---- which network is which stage
-
-struct Roles {
-    const NetworkFile* gate = nullptr;
-    const NetworkFile* species = nullptr;
-    const NetworkFile* classifier = nullptr;
-    std::vector<const NetworkFile*> unused;
-};
-
-std::size_t labels_of(const NetworkFile& file) { return file.info.labels.size(); }
-
-bool may_be_gate(const NetworkFile& file) {
-    return labels_of(file) >= imagenet_labels && file.info.activation == model::Activation::softmax;
-}
-
-bool may_be_species(const NetworkFile& file) { return labels_of(file) == 2; }
-
-/// Best first: one that is nothing else; one that names no labels; what could be a filter; what could be a gate.
-int rank_as_classifier(const NetworkFile& file) {
-    if (may_be_gate(file)) return 3;
-    if (may_be_species(file)) return 2;
-    return labels_of(file) == 0 ? 1 : 0;
-}
-
-Roles guess_roles(const std::vector<NetworkFile>& networks) {
-    Roles roles;
-    roles.classifier = &*std::ranges::min_element(networks, {}, rank_as_classifier);
-    for (const NetworkFile& file : networks) {
-        if (&file == roles.classifier) continue;
-        if (roles.gate == nullptr && may_be_gate(file)) {
-            roles.gate = &file;
-        } else if (roles.species == nullptr && may_be_species(file)) {
-            roles.species = &file;
-        } else {
-            roles.unused.push_back(&file);
-        }
-    }
-    return roles;
-}
-
-// ---- which labels pass
 
 /// "Egyptian_cat" -> egyptian, cat
 std::vector<std::string> words_of(const std::string& label) {
@@ -72,6 +33,107 @@ std::vector<std::string> words_of(const std::string& label) {
     return words;
 }
 
+enum class Role { gate, species, classifier };
+
+/// What a network seems to be, and what tells.
+struct Guess {
+    const NetworkFile* file;
+    Role role;
+    bool by_name;
+    std::string why; ///< "it has 3 labels"
+};
+
+struct Roles {
+    std::optional<Guess> gate, species;
+    Guess classifier;
+    std::vector<const NetworkFile*> unused;
+    std::vector<std::string> warnings;
+};
+
+std::size_t labels_of(const NetworkFile& file) { return file.info.labels.size(); }
+
+std::string number_of_labels(const NetworkFile& file) {
+    const auto count = labels_of(file);
+    return count == 1 ? "1 label" : std::to_string(count) + " labels";
+}
+
+/// Nothing where the name speaks of no stage, or of two. "cat_or_not" is a filter, too.
+std::optional<Role> role_in_name(const std::string& name) {
+    static const std::map<std::string, Role> signs = {
+        {"gate", Role::gate},      {"imagenet", Role::gate},         {"species", Role::species},
+        {"filter", Role::species}, {"classifier", Role::classifier}, {"breeds", Role::classifier}};
+    const auto words = words_of(name);
+    std::set<Role> roles;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        for (const auto& [sign, role] : signs) {
+            if (words[i].starts_with(sign)) roles.insert(role); // imagenet1k
+        }
+        if (i > 0 && words[i - 1] == "or" && words[i] == "not") roles.insert(Role::species);
+    }
+    return roles.size() == 1 ? std::optional(*roles.begin()) : std::nullopt;
+}
+
+/// Multi-label networks are classifiers, but for one output over two labels.
+bool can_be(Role role, const NetworkFile& file) {
+    return role == Role::classifier || file.info.activation == model::Activation::softmax ||
+           (role == Role::species && labels_of(file) == 2);
+}
+
+Guess guess_role(const NetworkFile& file) {
+    const auto in_file = role_in_name(file.path.stem().string()), inside = role_in_name(file.info.name);
+    if (in_file && can_be(*in_file, file)) return {&file, *in_file, true, "its file is named so"};
+    if (inside && can_be(*inside, file)) return {&file, *inside, true, "its name is " + file.info.name};
+    const std::string why = "it has " + number_of_labels(file);
+    if (labels_of(file) >= imagenet_labels && can_be(Role::gate, file)) return {&file, Role::gate, false, why};
+    if (labels_of(file) == 2) return {&file, Role::species, false, why};
+    return {&file, Role::classifier, false, labels_of(file) == 0 ? "it names no labels" : why};
+}
+
+/// Lowest first: a name tells more than labels, and labels more than none.
+int doubt(const Guess& guess) { return guess.by_name ? 0 : labels_of(*guess.file) > 0 ? 1 : 2; }
+
+/// The one that serves, if any could; where several could as well, the first does and the user is warned.
+std::optional<Guess> choose(Role role, const std::string& stage, const std::vector<Guess>& guesses,
+                            std::vector<std::string>& warnings) {
+    std::vector<Guess> best;
+    for (const Guess& guess : guesses) {
+        if (guess.role != role || (!best.empty() && doubt(guess) > doubt(best.front()))) continue;
+        if (!best.empty() && doubt(guess) < doubt(best.front())) best.clear();
+        best.push_back(guess);
+    }
+    if (best.empty()) return std::nullopt;
+    const std::string taken = best.front().file->path.filename().string();
+    std::string names;
+    for (const Guess& guess : best) names += (names.empty() ? "" : ", ") + guess.file->path.filename().string();
+    if (best.size() > 1)
+        warnings.push_back(std::to_string(best.size()) + " networks could be the " + stage + " (" + names + "): took " +
+                           taken + "; to take another, name it in the config");
+    return best.front();
+}
+
+Roles guess_roles(const std::vector<NetworkFile>& networks) {
+    std::vector<Guess> guesses;
+    for (const NetworkFile& file : networks) guesses.push_back(guess_role(file));
+    if (std::ranges::find(guesses, Role::classifier, &Guess::role) == guesses.end()) {
+        // There has to be one. A filter knows what is wanted better than a gate does.
+        Guess& guess = *std::ranges::max_element(guesses, {}, &Guess::role);
+        guess = {guess.file, Role::classifier, true,
+                 networks.size() == 1 ? "it is the only network" : "no other one seems to be the classifier"};
+    }
+    Roles roles;
+    roles.gate = choose(Role::gate, "gate", guesses, roles.warnings);
+    roles.species = choose(Role::species, "species filter", guesses, roles.warnings);
+    roles.classifier = *choose(Role::classifier, "classifier", guesses, roles.warnings);
+    for (const NetworkFile& file : networks) {
+        const bool is_used = (roles.gate && roles.gate->file == &file) ||
+                             (roles.species && roles.species->file == &file) || roles.classifier.file == &file;
+        if (!is_used) roles.unused.push_back(&file);
+    }
+    return roles;
+}
+
+// ---- which labels pass
+
 /// "not a cat", "no_cat", "other": what a filter is to keep out.
 bool is_rest(const std::string& label) {
     static const std::set<std::string> signs = {"not",  "no",         "non",      "none",    "other",  "others",
@@ -80,22 +142,22 @@ bool is_rest(const std::string& label) {
     return std::ranges::any_of(words_of(label), [](const std::string& word) { return signs.contains(word); });
 }
 
-/// Two labels, of which one is the rest; the second one where that cannot be told, as scikit-learn counts classes.
-int accepted_species(const std::vector<std::string>& labels) {
-    return is_rest(labels[1]) && !is_rest(labels[0]) ? 0 : 1;
+/// Of two labels the one that is not the rest; the second one where that cannot be told, as scikit-learn counts classes.
+/// Nothing to guess from where there are more.
+std::optional<std::string> accepted_species(const NetworkFile& file) {
+    const auto& labels = file.info.labels;
+    if (labels.size() != 2) return std::nullopt;
+    return is_rest(labels[1]) && !is_rest(labels[0]) ? labels[0] : labels[1];
 }
 
 /// Ids of the gate's labels that the other networks speak of.
 std::vector<int> accepted_by_gate(const Roles& roles) {
     std::set<std::vector<std::string>> names;
     std::set<std::string> kinds;
-    for (const std::string& label : roles.classifier->info.labels) names.insert(words_of(label));
-    if (roles.species != nullptr) {
-        const auto& labels = roles.species->info.labels;
-        for (const std::string& word : words_of(labels[static_cast<std::size_t>(accepted_species(labels))]))
-            kinds.insert(word);
-    }
-    const auto& labels = roles.gate->info.labels;
+    for (const std::string& label : roles.classifier.file->info.labels) names.insert(words_of(label));
+    const auto accepted = roles.species ? accepted_species(*roles.species->file) : std::nullopt;
+    for (const std::string& word : words_of(accepted.value_or(""))) kinds.insert(word);
+    const auto& labels = roles.gate->file->info.labels;
     std::vector<int> ids;
     for (std::size_t id = 0; id < labels.size(); ++id) {
         const auto words = words_of(labels[id]);
@@ -129,7 +191,7 @@ public:
 
     std::string gate(const Roles& roles) {
         const auto ids = accepted_by_gate(roles);
-        const auto& labels = roles.gate->info.labels;
+        const auto& labels = roles.gate->file->info.labels;
         std::map<std::string, int> times;
         for (const std::string& label : labels) ++times[label];
         std::string accept;
@@ -137,31 +199,34 @@ public:
             const std::string& label = labels[static_cast<std::size_t>(id)];
             accept += (accept.empty() ? "" : ", ") + (times[label] > 1 ? std::to_string(id) : json_text(label));
         }
-        note("gate", *roles.gate, "it has " + std::to_string(labels.size()) + " labels",
+        note("gate", *roles.gate,
              ids.empty() ? "no label passes yet; fill in /gate/accept"
-                         : std::to_string(ids.size()) + " labels pass; look through /gate/accept");
+                         : std::to_string(ids.size()) + " of " + number_of_labels(*roles.gate->file) +
+                               " pass; look through /gate/accept");
         const std::string hint = ids.empty()
                                      ? "    // The labels that pass, by name or id: nothing was found to guess from.\n"
                                      : "    // Guessed: labels that the other networks speak of.\n";
-        return "  \"gate\": {\n    " + model(*roles.gate) + ",\n" + hint + "    \"accept\": [" + accept +
+        return "  \"gate\": {\n    " + model(*roles.gate->file) + ",\n" + hint + "    \"accept\": [" + accept +
                "],\n    \"rule\": \"top-k\", \"k\": 5 // passes when one of the 5 likeliest labels is accepted\n  },\n";
     }
 
-    std::string species(const NetworkFile& file) {
-        const auto& labels = file.info.labels;
-        const auto& accepted = labels[static_cast<std::size_t>(accepted_species(labels))];
-        note("species", file, "it has two labels", in_comment(accepted) + " passes; look at /species/accept");
-        return "  \"species\": {\n    " + model(file) + ",\n    \"accept\": [" + json_text(accepted) +
-               "], // guessed; its labels: " + in_comment(labels[0]) + ", " + in_comment(labels[1]) +
-               "\n    \"min_probability\": 0.5\n  },\n";
+    std::string species(const Guess& guess) {
+        const auto& labels = guess.file->info.labels;
+        const auto accepted = accepted_species(*guess.file);
+        note("species", guess,
+             accepted ? in_comment(*accepted) + " passes; look at /species/accept"
+                      : "no label passes yet; fill in /species/accept");
+        const std::string hint = accepted
+                                     ? "guessed; its labels: " + in_comment(labels[0]) + ", " + in_comment(labels[1])
+                                     : "The labels that pass: nothing was found to guess from.";
+        return "  \"species\": {\n    " + model(*guess.file) + ",\n    \"accept\": [" +
+               (accepted ? json_text(*accepted) : "") + "], // " + hint + "\n    \"min_probability\": 0.5\n  },\n";
     }
 
-    std::string classifier(const NetworkFile& file) {
-        const auto count = labels_of(file);
-        note("classifier", file, count == 0 ? "it names no labels" : "it has " + std::to_string(count) + " labels",
-             count == 0 ? "give it labels with --labels FILE" : "");
-        const bool multi_label = file.info.activation == model::Activation::sigmoid;
-        return "  \"classifier\": {\n    " + model(file) +
+    std::string classifier(const Guess& guess) {
+        note("classifier", guess, labels_of(*guess.file) == 0 ? "give it labels with --labels FILE" : "");
+        const bool multi_label = guess.file->info.activation == model::Activation::sigmoid;
+        return "  \"classifier\": {\n    " + model(*guess.file) +
                ",\n    \"min_probability\": " + (multi_label ? "0.95" : "0.5") +
                " // less likely than this: unknown\n  }\n";
     }
@@ -175,8 +240,9 @@ private:
         return unknown ? folder : result;
     }
 
-    void note(const std::string& stage, const NetworkFile& file, const std::string& why, const std::string& edit) {
-        notes_.push_back(stage + ": " + file.path.string() + ", because " + why + (edit.empty() ? "" : "; " + edit));
+    void note(const std::string& stage, const Guess& guess, const std::string& edit) {
+        notes_.push_back(stage + ": " + guess.file->path.string() + ", because " + guess.why +
+                         (edit.empty() ? "" : "; " + edit));
     }
 
     std::filesystem::path folder_;
@@ -190,20 +256,20 @@ StarterConfig make_starter_config(const std::string& name, const std::vector<Net
     if (networks.empty()) {
         throw Error(ErrorKind::usage, name + ": found no networks, expected TorchScript archives to make a config for");
     }
-    const Roles roles = guess_roles(networks);
+    Roles roles = guess_roles(networks);
     StarterConfig result;
+    result.warnings = std::move(roles.warnings);
     Writer writer(folder, result.notes);
-    result.config_json = "// A start, guessed from the networks' labels: edit it, then look with infer --dry-run.\n"
-                         "{\n  \"openset\": 1,\n  \"name\": " +
-                         json_text(name) + ",\n";
-    if (roles.gate != nullptr) result.config_json += writer.gate(roles);
-    if (roles.species != nullptr) result.config_json += writer.species(*roles.species);
-    result.config_json += writer.classifier(*roles.classifier) + "}\n";
-    for (const NetworkFile* file : roles.unused) {
-        result.notes.push_back(file->path.string() +
-                               ": not used, each stage has its network; to use it, name it in the "
-                               "config instead");
-    }
+    result.config_json =
+        "// A start, guessed from the networks' names and labels: edit it, then look with infer --dry-run.\n"
+        "{\n  \"openset\": 1,\n  \"name\": " +
+        json_text(name) + ",\n";
+    if (roles.gate) result.config_json += writer.gate(roles);
+    if (roles.species) result.config_json += writer.species(*roles.species);
+    result.config_json += writer.classifier(roles.classifier) + "}\n";
+    std::string unused;
+    for (const NetworkFile* file : roles.unused) unused += (unused.empty() ? "" : ", ") + file->path.string();
+    if (!unused.empty()) result.notes.push_back("not used: " + unused + "; to use one, name it in the config instead");
     return result;
 }
 

@@ -1,6 +1,7 @@
 #include "openset/io/merge.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ void throw_if_any(const Problems& problems) {
 std::string objection(const std::filesystem::path& file, const std::optional<RunRecord>& record) {
     const std::string name = file.string() + ": ";
     if (!std::filesystem::is_regular_file(file)) return name + "no such file";
+    if (file.string().ends_with(".run.json")) return name + "is a run record, not rows; leave it out";
     if (!record) {
         return name + "no run record beside it (" + run_record_path(file).filename().string() +
                "), so nothing says which shard it is; parts are row files that infer --shard wrote";
@@ -88,6 +90,30 @@ std::string missing_shards(const std::map<std::int64_t, const Part*>& by_index, 
     return missing == 0 ? "" : (missing == 1 ? "shard " : "shards ") + names + more;
 }
 
+/// Where a missing shard's run was broken off beside the other parts: a sentence for each that is found.
+Problems unfinished_shards(const std::map<std::int64_t, const Part*>& by_index, const Part& first) {
+    Problems problems;
+    const auto folder = first.file.has_parent_path() ? first.file.parent_path() : std::filesystem::path(".");
+    std::error_code ignored; // it is a hint only
+    for (std::filesystem::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
+         entry.increment(ignored)) {
+        if (entry->path().extension() != ".partial") continue;
+        const auto file = first.file.parent_path() / entry->path().filename();
+        try {
+            const auto record = read_run_record(file);
+            const bool is_missing = record && record->shard && record->shard->count == first.record.shard->count &&
+                                    !by_index.contains(record->shard->index);
+            if (is_missing && differences(without_shard(first.record), without_shard(*record)).empty())
+                problems.push_back(file.string() + ": shard " + to_string(*record->shard) +
+                                   ", its run has not ended; finish it with --resume first");
+        } catch (const Error&) {
+            continue;
+        }
+    }
+    std::ranges::sort(problems);
+    return problems;
+}
+
 void check_every_shard_once(const std::vector<Part>& parts) {
     std::map<std::int64_t, const Part*> by_index;
     Problems problems;
@@ -98,7 +124,10 @@ void check_every_shard_once(const std::vector<Part>& parts) {
                            to_string(*part.record.shard));
     }
     const std::string missing = missing_shards(by_index, parts.front().record.shard->count);
-    if (!missing.empty()) problems.push_back("missing: " + missing);
+    if (!missing.empty()) {
+        problems.push_back("missing: " + missing);
+        std::ranges::copy(unfinished_shards(by_index, parts.front()), std::back_inserter(problems));
+    }
     throw_if_any(problems);
 }
 

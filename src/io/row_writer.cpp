@@ -268,6 +268,13 @@ std::string_view to_string(RowFormat format) {
     return "";
 }
 
+bool ending_fits(const std::filesystem::path& file, RowFormat format) {
+    const std::string ending = file.extension().string();
+    return ending.empty() || ending == "." + std::string(to_string(format)) ||
+           (format == RowFormat::jsonl && ending == ".ndjson") ||
+           (format == RowFormat::table && ending != ".jsonl" && ending != ".csv");
+}
+
 std::string row_header(RowFormat format, const RowLayout& layout) {
     if (format != RowFormat::csv) return "";
     return csv_line(csv_columns(layout), [](const CsvColumn& column) { return column.name; });

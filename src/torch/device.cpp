@@ -3,8 +3,10 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <charconv>
+#include <vector>
 
 #include "openset/base/error.hpp"
+#include "openset/base/spelling.hpp"
 
 namespace openset::torch {
 
@@ -21,7 +23,10 @@ c10::Device resolve_device(const std::string& name) {
         const auto [end, code] =
             std::from_chars(name.data() + std::min<std::size_t>(5, name.size()), name.data() + name.size(), index);
         if (!name.starts_with("cuda:") || code != std::errc() || end != name.data() + name.size()) {
-            throw Error(ErrorKind::usage, "--device: \"" + name + "\", expected auto, cpu, cuda or cuda:N");
+            const std::vector<std::string> names = {"auto", "cpu", "cuda"};
+            const std::string meant =
+                name.starts_with("gpu") ? "; did you mean \"cuda" + name.substr(3) + "\"?" : did_you_mean(name, names);
+            throw Error(ErrorKind::usage, "--device: \"" + name + "\", expected auto, cpu, cuda or cuda:N" + meant);
         }
     }
     if (devices == 0) {

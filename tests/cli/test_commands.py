@@ -160,7 +160,7 @@ class InitFromNetworks(CliTest):
 
     def test_a_folder_of_networks_becomes_a_config_that_runs(self):
         result = self.openset("init", "models", "-o", "fruit_start.json", cwd=self.folder)
-        for words in ("species: models/species.pt, because it has two labels", "classifier: models/classifier.pt, because it has 3 labels",
+        for words in ("species: models/species.pt, because its file is named so", "classifier: models/classifier.pt, because its file is named so",
                       "wrote fruit_start.json", "next: openset infer -c fruit_start.json --dry-run PHOTOS"):
             self.assertIn(words, result.messages)
         self.assertEqual(self.verdicts(PICTURES / "tomato.png", config=self.folder / "fruit_start.json"), {"tomato.png": "tomato"})
@@ -175,6 +175,19 @@ class InitFromNetworks(CliTest):
         self.assertEqual(config["species"]["accept"], ["FRUIT"])
         for words in ("// Guessed", "// guessed"):
             self.assertIn(words, (self.folder / "start.json").read_text())
+
+    def test_names_tell_before_labels_do_and_doubt_is_told(self):
+        (self.models / "gate.pt").symlink_to(NETWORKS / "gate.pt")
+        for name in ("four_labels", "multi_label"):
+            (self.models / f"{name}.pt").symlink_to(NETWORKS / f"{name}.pt")
+        messages = self.openset("init", "models", "-o", "start.json", cwd=self.folder).messages
+        for words in ("gate: models/gate.pt, because its file is named so", "classifier: models/classifier.pt, because",
+                      "not used: models/four_labels.pt, models/multi_label.pt; "):
+            self.assertIn(words, messages)
+        self.assertNotIn("warning", messages)
+        (self.models / "classifier.pt").unlink()
+        messages = self.openset("init", "models", "-o", "other.json", cwd=self.folder).messages
+        self.assertIn("warning: 2 networks could be the classifier (four_labels.pt, multi_label.pt): took four_labels.pt; ", messages)
 
     def test_single_networks_may_be_named(self):
         text = self.openset("init", "models/classifier.pt", "-o", "-", cwd=self.folder).text

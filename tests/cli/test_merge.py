@@ -83,6 +83,13 @@ class Merge(MergeTest):
         with open("/dev/full", "wb") as full:
             self.assertIn("cannot write", self.merge(*self.shards("csv", 3), stdout=full, code=1).messages)
 
+    def test_an_ending_that_promises_another_format_is_warned_of(self):
+        parts = self.shards("jsonl", 2)
+        self.assertIn("all.csv: the rows are jsonl as in the parts, although the name ends in .csv; choose another name",
+                      self.merge("-o", self.folder / "all.csv", *parts).messages)
+        for name in ("all.jsonl", "all.ndjson", "all"):
+            self.assertNotIn("warning", self.merge("-o", self.folder / name, *parts).messages)
+
     def test_a_dry_run_reads_everything_and_writes_nothing(self):
         parts = self.shards("jsonl", 2)
         before = sorted(self.folder.iterdir())
@@ -132,6 +139,22 @@ class Refused(MergeTest):
         parts = self.shards("jsonl", 4)
         self.assertIn("missing: shards 1/4, 3/4", self.refused(parts[0], parts[2]))
         self.assertIn("are both shard 2/4", self.refused(*parts, parts[2]))
+
+    def test_a_missing_shard_that_lies_unfinished_beside_the_others_is_named(self):
+        parts = self.shards("jsonl", 3)
+        for ending in ("", ".run.json"):
+            (self.folder / f"part-1.jsonl{ending}").rename(self.folder / f"part-1.jsonl.partial{ending}")
+        self.change_record(self.folder / "part-1.jsonl.partial", complete=False)
+        (self.folder / "other.partial").write_text("no rows")
+        (self.folder / "other.partial.run.json").write_text("{")
+        messages = self.refused(parts[0], parts[2])
+        self.assertIn("missing: shard 1/3", messages)
+        self.assertIn(f"{self.folder}/part-1.jsonl.partial: shard 1/3, its run has not ended; finish it with --resume first", messages)
+        self.assertNotIn("other", messages)
+
+    def test_a_run_record_among_the_parts(self):
+        parts = self.shards("jsonl", 2)
+        self.assertIn("part-1.jsonl.run.json: is a run record, not rows; leave it out", self.refused(*parts, self.folder / "part-1.jsonl.run.json"))
 
     def test_parts_of_different_runs(self):
         parts = self.shards("jsonl", 2)

@@ -32,7 +32,7 @@ class MessageTest(CliTest):
 
 class CommandLine(MessageTest):
     def test_slips_of_the_fingers(self):
-        need_config = "expected one; see openset infer --help"
+        need_config = "expected one; openset init NETWORK -o my.json writes one; see openset infer --help"
         table = [
             # command, what was typed -> thing, found, expected, way out
             ("infer", ["--closed", TOMATO], ["unknown option --closed", 'did you mean "--closed-set"?', "openset infer --help"]),
@@ -56,7 +56,7 @@ class CommandLine(MessageTest):
             ("infer", ["-c", "a.json", "--color", "alway"], ['--color: found "alway"', 'did you mean "always"?']),
             ("inspect", [], ["found no FILE", "network (TorchScript archive)", "expected one"]),
             ("inspect", [CLASSIFIER, TOMATO], ["left over", "expected one FILE"]),
-            ("doctor", [CLASSIFIER], [f'found "{CLASSIFIER}" left over', "expected flags only"]),
+            ("doctor", [CLASSIFIER], [f'found "{CLASSIFIER}" left over', "expected flags only", f"did you mean --model {CLASSIFIER}?"]),
             ("doctor", ["--labels", "names.txt"], ["--labels: found without --model", "add --model or leave --labels out"]),
             ("doctor", ["--preprocess", "imagenet"], ["--preprocess: found without --model"]),
             ("doctor", ["--device", "cpu"], ["--device: found without --model"]),
@@ -71,6 +71,11 @@ class CommandLine(MessageTest):
             with self.subTest(f"{command} {typed}"):
                 self.refused(command, *typed, says=[f"openset: {command}: " if "--help" in says[-1] else "openset: ", *says], cwd=self.folder)
 
+    def test_devices(self):
+        for typed, meant in (("gpu", "cuda"), ("gpu:0", "cuda:0"), ("cuad", "cuda")):
+            self.refused("doctor", "--model", CLASSIFIER, "--device", typed,
+                         says=[f'--device: "{typed}", expected auto, cpu, cuda or cuda:N; did you mean "{meant}"?'])
+
     def test_the_same_for_every_command(self):
         for command in COMMANDS:
             messages = self.refused(command, "--verbos", says=[f"openset: {command}: unknown option --verbos", 'did you mean "--verbose"?',
@@ -78,9 +83,13 @@ class CommandLine(MessageTest):
             self.assertEqual(len(messages.splitlines()), 1)
 
     def test_openset_itself(self):
-        for typed, says in ((["infre"], ['no command "infre"', 'did you mean "infer"?', "openset --help lists them"]),
+        for typed, says in ((["infre"], ['no command "infre"', ', expected one that openset --help lists; did you mean "infer"?']),
                             (["mer"], ['did you mean "merge"?']),
-                            (["--hlep"], ["unknown option --hlep", 'did you mean "--help"?', "options follow the command"])):
+                            (["classify", TOMATO], ['no command "classify", expected one that openset --help lists; pictures go to openset infer -c CONFIG PATH']),
+                            ([TOMATO], [f'no command "{TOMATO}", expected one that openset --help lists; pictures go to openset infer -c CONFIG {TOMATO}']),
+                            ([PICTURES], [f"openset infer -c CONFIG {PICTURES}"]),
+                            (["xyzzyxyzzy"], ['no command "xyzzyxyzzy", expected one that openset --help lists']),
+                            (["--hlep"], ["unknown option --hlep", 'did you mean "--help"? Options follow the command'])):
             self.refused(*typed, says=says)
 
 
@@ -136,7 +145,7 @@ class Files(MessageTest):
             (self.write_bytes("page.pt", b"<html><head>"), ["no ZIP archive but an HTML page", export]),
             (TOMATO, ["no ZIP archive but a PNG picture", export]),
             (str(self.folder), ["is a folder", export]),
-            (CLASSIFIER + "x", ["no such file", "expected a TorchScript archive", f'did you mean "{CLASSIFIER}"?']),
+            (CLASSIFIER + "x", ["no such file", "expected a network (TorchScript archive), rows or a run record", f'did you mean "{CLASSIFIER}"?']),
         ]
         for file, says in table:
             with self.subTest(file):
@@ -164,6 +173,12 @@ class Files(MessageTest):
             self.refused("infer", "-c", config, TOMATO, "--labels", file, says=says, cwd=self.folder)
             self.refused("doctor", "--model", NETWORKS / "without_info.pt", "--labels", file, says=says, cwd=self.folder)
 
+    def test_labels_for_a_stage_that_is_none(self):
+        (self.folder / "two.txt").write_text("a\nb\n")
+        self.refused("infer", "-c", self.config, TOMATO, "--labels", "gaet=two.txt", cwd=self.folder,
+                     says=['--labels gaet=two.txt: no stage "gaet", expected gate, species or classifier; did you mean "gate"?'])
+        self.refused("infer", "-c", self.config, TOMATO, "--labels", "xyzzy=two.txt", cwd=self.folder, says=["xyzzy=two.txt: no such file"])
+
     def test_places_where_nothing_can_be_written(self):
         for output, says in ((self.folder, ["is a folder", "expected the name of a file to write"]),
                              (self.folder / "no/rows.csv", [f"{self.folder}/no: no such folder", "make it, or choose another place"]),
@@ -173,7 +188,19 @@ class Files(MessageTest):
 
     def test_a_folder_without_networks(self):
         self.refused("init", self.folder, says=[f"{self.folder}: found no networks", "expected TorchScript archives (.pt) there"])
-        self.refused("init", self.folder / "nowhere", code=1, says=["nowhere: no such file", "expected a TorchScript archive"])
+        says = "no such file, expected a folder of networks, or a network (TorchScript archive)"
+        self.refused("init", self.folder / "nowhere", code=1, says=[f"nowhere: {says}"])
+        (self.folder / "models").mkdir()
+        self.refused("init", "modles/", code=1, says=[f'modles/: {says}; did you mean "models"?'], cwd=self.folder)
+
+    def test_what_is_a_config_and_what_is_not(self):
+        (self.folder / "commented.json").write_text("// fruit\n" + json.dumps(fruit_config(), indent=2))
+        for name in ("fruit.json", "commented.json"):
+            self.refused("inspect", name, cwd=self.folder, says=[f"{name}: is a pipeline config, expected a network, rows or a run record",
+                                                                 f"openset infer -c {name} --dry-run checks it"])
+        for rows in ("rows.jsonl", "rows.csv"):
+            self.infer(TOMATO, "-o", self.folder / rows)
+            self.refused("infer", "-c", rows, TOMATO, cwd=self.folder, says=[f"{rows}: found rows as openset infer writes them, expected a pipeline config"])
 
 
 class Configs(MessageTest):

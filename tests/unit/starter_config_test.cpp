@@ -36,24 +36,75 @@ const auto filter = network("models/filter.pt", {"not_a_cat", "cat"});
 
 struct Made {
     PipelineConfig config;
-    std::vector<std::string> notes;
+    std::vector<std::string> notes, warnings;
 };
 
 /// What the parser makes of it; it has to be sound.
 Made made_from(const std::vector<model::NetworkFile>& networks, const std::string& folder = "") {
     const auto starter = make_starter_config("cats", networks, folder);
-    return {parse_pipeline_config(starter.config_json, "cats.json", folder), starter.notes};
+    return {parse_pipeline_config(starter.config_json, "cats.json", folder), starter.notes, starter.warnings};
 }
 
 TEST(StarterConfig, LabelsTellWhichNetworkIsWhichStage) {
-    const auto [config, notes] = made_from({cats, filter, imagenet()});
+    auto gate = imagenet(), species = filter;
+    gate.path = "models/a.pt";
+    species.path = "models/b.pt";
+    const auto [config, notes, warnings] = made_from({cats, species, gate});
+    EXPECT_THAT(warnings, IsEmpty());
     EXPECT_EQ(config.name, "cats");
-    EXPECT_EQ(config.gate->network.model, "models/imagenet.pt");
-    EXPECT_EQ(config.species->network.model, "models/filter.pt");
+    EXPECT_EQ(config.gate->network.model, "models/a.pt");
+    EXPECT_EQ(config.species->network.model, "models/b.pt");
     EXPECT_EQ(config.classifier.network.model, "models/cats8.pt");
-    EXPECT_THAT(notes, ElementsAre(HasSubstr("imagenet.pt, because it has 1000 labels"),
-                                   HasSubstr("filter.pt, because it has two labels"),
-                                   HasSubstr("cats8.pt, because it has 3 labels")));
+    EXPECT_THAT(notes,
+                ElementsAre(HasSubstr("a.pt, because it has 1000 labels"), HasSubstr("b.pt, because it has 2 labels"),
+                            HasSubstr("cats8.pt, because it has 3 labels")));
+}
+
+TEST(StarterConfig, NamesTellBeforeLabelsDo) {
+    const auto gate = network("gate.pt", {"red", "green", "blue", "black"}),
+               species = network("species.pt", {"no", "yes"});
+    const auto classifier = network("classifier.pt", {"red", "blue"});
+    const auto [config, notes, warnings] = made_from({classifier, gate, species, network("aaa.pt", {"x", "y", "z"})});
+    EXPECT_EQ(config.gate->network.model, "gate.pt");
+    EXPECT_EQ(config.species->network.model, "species.pt");
+    EXPECT_EQ(config.classifier.network.model, "classifier.pt");
+    EXPECT_THAT(notes, ElementsAre("gate: gate.pt, because its file is named so; 2 of 4 labels pass; look through "
+                                   "/gate/accept",
+                                   HasSubstr("species.pt, because its file is named so"),
+                                   "classifier: classifier.pt, because its file is named so",
+                                   HasSubstr("not used: aaa.pt; ")));
+    EXPECT_THAT(warnings, IsEmpty());
+}
+
+TEST(StarterConfig, TheNameInsideANetworkTellsWhereThatOfTheFileDoesNot) {
+    auto breeds = network("a.pt", {"not", "cat"}), filter_by_name = network("b.pt", {"red", "green"});
+    breeds.info.name = "cat-breeds";
+    filter_by_name.info.name = "cat_or_not";
+    const auto [config, notes, warnings] = made_from({breeds, filter_by_name});
+    EXPECT_EQ(config.classifier.network.model, "a.pt");
+    EXPECT_EQ(config.species->network.model, "b.pt");
+    EXPECT_THAT(notes.at(0), HasSubstr("because its name is cat_or_not"));
+    // Part of another word, or of two stages: no sign.
+    for (const char* name : {"investigate.pt", "gate_classifier.pt", "breeds_filter.pt"})
+        EXPECT_EQ(made_from({network(name, {"a", "b", "c"}), filter}).config.classifier.network.model, name);
+    auto multi_label = network("gate.pt", {"a", "b", "c"});
+    multi_label.info.activation = model::Activation::sigmoid;
+    EXPECT_EQ(made_from({multi_label, filter}).config.classifier.network.model, "gate.pt") << "no gate can be that";
+}
+
+TEST(StarterConfig, WhereSeveralCouldServeTheUserIsWarned) {
+    const auto [config, notes, warnings] =
+        made_from({network("a.pt", {"a", "b", "c"}), network("b.pt", {"d", "e", "f"}), network("c.pt", {}), filter});
+    EXPECT_EQ(config.classifier.network.model, "a.pt");
+    EXPECT_THAT(warnings, ElementsAre("2 networks could be the classifier (a.pt, b.pt): took a.pt; to take another, "
+                                      "name it in the config"));
+    EXPECT_THAT(notes.back(), HasSubstr("not used: b.pt, c.pt; "));
+}
+
+TEST(StarterConfig, AFilterOfManyLabelsLeavesItToTheUserWhichPass) {
+    const auto starter = make_starter_config("cats", {cats, network("species.pt", {"cat", "dog", "fox"})}, "");
+    EXPECT_THAT(starter.notes.at(0), HasSubstr("fill in /species/accept"));
+    EXPECT_THROW(parse_pipeline_config(starter.config_json, "cats.json", "", {}), Error);
 }
 
 TEST(StarterConfig, ALoneNetworkIsTheClassifierWhateverItsLabels) {
@@ -97,9 +148,9 @@ TEST(StarterConfig, NetworksAreNamedRelativeToTheConfig) {
 }
 
 TEST(StarterConfig, WhatIsNotUsedIsNoted) {
-    const auto [config, notes] = made_from({cats, network("more.pt", {"a", "b", "c"})});
+    const auto [config, notes, warnings] = made_from({cats, network("more.pt", {"a", "b", "c"})});
     EXPECT_EQ(config.classifier.network.model, "models/cats8.pt");
-    EXPECT_THAT(notes.back(), HasSubstr("more.pt: not used"));
+    EXPECT_THAT(notes.back(), HasSubstr("not used: more.pt; "));
     EXPECT_THROW(make_starter_config("cats", {}, ""), Error);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -46,6 +47,10 @@ public:
 };
 
 std::string_view to_string(RowFormat format);
+
+/// Whether a file of this name may hold rows of this format: another ending promises something else, none promises
+/// nothing.
+bool ending_fits(const std::filesystem::path& file, RowFormat format);
 
 /// What stands before the first row, with its line end: the names of the columns in csv, nothing in jsonl.
 std::string row_header(RowFormat format, const RowLayout& layout);
