@@ -42,7 +42,7 @@ bool is_somebody_elses(const fs::path& file) {
 
 bool is_no_record(const fs::path& file) {
     std::error_code ignored;
-    if (!fs::exists(file, ignored)) return false;
+    if (!fs::is_regular_file(file, ignored)) return false;
     std::ifstream stream(file, std::ios::binary);
     std::string head(64, '\0');
     stream.read(head.data(), std::ssize(head));

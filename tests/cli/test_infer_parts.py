@@ -271,7 +271,7 @@ class SortInto(CliTest):
         self.assertEqual(self.tree(), {"tomato/a.png"})
 
     def test_a_file_is_no_folder_to_sort_into(self):
-        self.assertIn("is a file, expected a folder", self.infer(PICTURES, "--sort-into", TOMATO, code=2).messages)
+        self.assertIn("is a file, expected a folder", self.infer(PICTURES, "--sort-into", self.config, code=2).messages)
 
     def setUp(self):
         super().setUp()

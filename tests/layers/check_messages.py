@@ -122,7 +122,7 @@ EXCEPTIONS = {
     '{"ready": true, "protocol": 1}{}': "no message",
 }
 
-THROWN = {"Error", "WrongOutput", "std::bad_alloc", ";"}
+THROWN = {"Error", "WrongOutput", "std::bad_alloc", "cli::Interrupted", ";"}
 
 # ---- rules
 
