@@ -159,7 +159,8 @@ TEST_P(Merge, DoubtsWhatItCannotTell) {
 TEST_P(Merge, RefusesWhatIsNoFinishedPart) {
     write_parts(7, 2);
     EXPECT_THAT(refusal({part(0), folder / "absent"}), HasSubstr("absent: no such file"));
-    EXPECT_THAT(refusal({part(0), run_record_path(part(1))}), HasSubstr("part-1.run.json: no run record beside it"));
+    EXPECT_THAT(refusal({part(0), run_record_path(part(1))}),
+                HasSubstr("part-1.run.json: is a run record, not rows; leave it out"));
     write_run(part(1), GetParam(), 7, {1, 2}, [](RunRecord& record) { record.complete = false; });
     EXPECT_THAT(refusal(parts(2)), HasSubstr("part-1: its run has not ended; finish it with --resume first"));
     write_run(folder / "part-1.partial", GetParam(), 7, {1, 2});
