@@ -29,24 +29,25 @@ std::optional<std::string> next_path(flow::InputSource& source) {
     return path;
 }
 
-/// Whether the file is there and not empty, and does not begin like rows nor has a run record beside it.
-bool is_somebody_elses(const fs::path& file) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(file, ignored) || fs::file_size(file, ignored) == 0) return false;
+std::string head_of(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
     std::string head(64, '\0');
     stream.read(head.data(), std::ssize(head));
     head.resize(static_cast<std::size_t>(stream.gcount()));
-    return !io::begins_like_rows(head) && !fs::exists(io::run_record_path(file), ignored);
+    return head;
+}
+
+/// Whether the file is there and not empty, and does not begin like rows nor has a run record beside it.
+bool is_somebody_elses(const fs::path& file) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored) || fs::file_size(file, ignored) == 0) return false;
+    return !io::begins_like_rows(head_of(file)) && !fs::exists(io::run_record_path(file), ignored);
 }
 
 bool is_no_record(const fs::path& file) {
     std::error_code ignored;
     if (!fs::is_regular_file(file, ignored)) return false;
-    std::ifstream stream(file, std::ios::binary);
-    std::string head(64, '\0');
-    stream.read(head.data(), std::ssize(head));
-    return head.find("openset-run/") == std::string::npos;
+    return head_of(file).find("openset-run/") == std::string::npos;
 }
 
 /// Where the two runs' rows cannot stand in one file: what differs.
@@ -94,14 +95,11 @@ void refuse_to_replace(const OutputOptions& options) {
 }
 
 std::string doubt_about_ending(const OutputOptions& options) {
-    const std::string ending = fs::path(options.file).extension().string();
+    const fs::path file = options.file;
     const io::RowFormat format = row_format(options);
-    const bool fits = ending == "." + std::string(to_string(format)) ||
-                      (format == io::RowFormat::jsonl && ending == ".ndjson") ||
-                      (format == io::RowFormat::table && ending != ".jsonl" && ending != ".csv");
-    if (options.file == "-" || ending.empty() || fits || !is_kept_file(options)) return "";
+    if (options.file == "-" || io::ending_fits(file, format) || !is_kept_file(options)) return "";
     return "-o " + options.file + ": the rows are " + std::string(to_string(format)) + ", although the name ends in " +
-           ending + "; choose the format with -f, or another name";
+           file.extension().string() + "; choose the format with -f, or another name";
 }
 
 bool is_kept_file(const OutputOptions& options) {
