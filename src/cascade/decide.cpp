@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <numeric>
 
-#include "cascade/activation.hpp"
 #include "openset/base/error.hpp"
 #include "openset/cascade/pipeline.hpp"
+#include "openset/stats/activation.hpp"
 
 namespace openset::cascade {
 namespace {
@@ -136,25 +136,6 @@ std::string rounded(double value) {
 
 } // namespace
 
-std::vector<double> softmax(std::span<const double> values) {
-    const double largest = *std::ranges::max_element(values);
-    std::vector<double> result;
-    result.reserve(values.size());
-    double sum = 0;
-    for (const double value : values) {
-        result.push_back(std::exp(value - largest));
-        sum += result.back();
-    }
-    for (double& probability : result) probability /= sum;
-    return result;
-}
-
-double sigmoid(double value) {
-    // Of a large negative value exp(-value) would overflow, and lose the digits of a small result before that.
-    const double e = std::exp(-std::abs(value));
-    return value >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
-
 std::vector<Stage> stages(const Pipeline& pipeline) {
     std::vector<Stage> result;
     if (pipeline.gate) result.push_back(Stage::gate);
@@ -183,9 +164,9 @@ StageScores score(const StageLabels& labels, std::span<const float> logits) {
 
     const std::vector<double> values(scores.logits.begin(), scores.logits.end());
     if (single_logit || labels.activation == model::Activation::softmax) {
-        scores.probabilities = softmax(values);
+        scores.probabilities = stats::softmax(values);
     } else {
-        for (const double value : values) scores.probabilities.push_back(sigmoid(value));
+        for (const double value : values) scores.probabilities.push_back(stats::sigmoid(value));
     }
     return scores;
 }

@@ -2,9 +2,9 @@
 
 #include <fstream>
 
-#include "cascade/activation.hpp"
 #include "io/checked_json.hpp"
 #include "openset/cascade/pipeline.hpp"
+#include "openset/stats/activation.hpp"
 #include "shared_data.hpp"
 
 // golden/gates.jsonl: the id sets and the formula of the logits, one gate case a line, then the multi-label cases.
@@ -56,7 +56,7 @@ io::GateFigures figures_of(const Gate& gate, const StageScores& scores) {
 void check_gate_row(const Json& row, std::vector<int> accept) {
     const Json& expected = row["expected"];
     const std::vector<double> logits = formula_logits(row);
-    const StageScores scores = scores_of(logits, softmax(logits));
+    const StageScores scores = scores_of(logits, stats::softmax(logits));
     std::ranges::sort(accept);
     Gate gate{numbered_labels(1000, model::Activation::softmax), accept, GateRule::top_k, 5, 0.5};
 
@@ -116,7 +116,7 @@ TEST(GoldenGates, EveryMultiLabelRow) {
         const Json& expected = rows[i]["expected"];
         const auto logits = rows[i]["logits"].get<std::vector<double>>();
         std::vector<double> probabilities;
-        for (const double logit : logits) probabilities.push_back(sigmoid(logit));
+        for (const double logit : logits) probabilities.push_back(stats::sigmoid(logit));
         for (std::size_t id = 0; id < logits.size(); ++id) {
             EXPECT_NEAR(probabilities[id], expected["probability"][id], tolerance);
         }

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "cascade/activation.hpp"
 #include "openset/base/error.hpp"
 #include "openset/cascade/pipeline.hpp"
+#include "openset/stats/activation.hpp"
 
 namespace openset::cascade {
 namespace {
@@ -310,11 +310,11 @@ TEST(Score, ProbabilitiesAreComputedInDouble) {
 }
 
 TEST(Score, SigmoidKeepsItsDigitsOnBothSides) {
-    EXPECT_EQ(sigmoid(0), .5);
-    EXPECT_NEAR(sigmoid(-40) / 4.248354255291589e-18, 1, 1e-15);
-    EXPECT_EQ(sigmoid(-800), 0);
-    EXPECT_EQ(sigmoid(800), 1);
-    EXPECT_NEAR(sigmoid(1) + sigmoid(-1), 1, 1e-16);
+    EXPECT_EQ(stats::sigmoid(0), .5);
+    EXPECT_NEAR(stats::sigmoid(-40) / 4.248354255291589e-18, 1, 1e-15);
+    EXPECT_EQ(stats::sigmoid(-800), 0);
+    EXPECT_EQ(stats::sigmoid(800), 1);
+    EXPECT_NEAR(stats::sigmoid(1) + stats::sigmoid(-1), 1, 1e-16);
 }
 
 TEST(Score, ASingleLogitOverTwoLabelsIsTheLogOddsOfTheSecond) {

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "openset/io/activation_store.hpp"
+#include "openset/io/activations.hpp"
+#include "openset/io/fitted_file.hpp"
+
+/// Detectors: a score for each picture, larger = more unknown.
+namespace openset::detect {
+
+/// What a detector needs of the rows it scores.
+struct Needs {
+    std::int64_t classes = 0;  ///< logits of exactly so many columns
+    std::int64_t features = 0; ///< 0: it looks at none
+    std::string extra;         ///< name of a further tensor; empty: none
+    std::int64_t extra_columns = 0;
+};
+
+/// A detector that is ready to score. Immutable: any number of threads may score at once.
+class Detector {
+public:
+    virtual ~Detector() = default;
+
+    /// As commands and files spell it: `msp`, `openmax`...
+    virtual std::string_view method() const = 0;
+    virtual Needs needs() const = 0;
+
+    /// The score of each row, from that row alone: the same bits whatever rows stand beside it. May be +-infinity, never
+    /// NaN for finite activations.
+    /// activations  as needs() says; finite
+    /// scores       [activations.rows]
+    virtual void score(const io::Activations& activations, std::span<double> scores) const = 0;
+
+    /// What write_fitted() stores: method, params, state, arrays, diagnostics; none for a method without a fit.
+    virtual std::optional<io::FittedFile> fitted() const { return std::nullopt; }
+};
+
+/// -max p, p the softmax of the logits (Hendrycks & Gimpel 2017).
+std::unique_ptr<Detector> make_msp(std::int64_t classes);
+/// -max v, v the logits (Hendrycks et al. 2022).
+std::unique_ptr<Detector> make_max_logit(std::int64_t classes);
+/// -max sigmoid(v), for networks trained with a binary loss for each label.
+std::unique_ptr<Detector> make_sigmoid_max(std::int64_t classes);
+
+} // namespace openset::detect

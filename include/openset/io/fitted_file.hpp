@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace openset::io {
+
+/// A float64 array of a fitted detector, row-major.
+struct FittedArray {
+    std::vector<std::int64_t> shape;
+    std::vector<double> values; ///< finite
+};
+
+/// A fitted detector as it lies on disk (format openset-fitted/1): what every method has in common, with the method's own
+/// parts as JSON texts.
+///
+/// Arrays of up to 4096 values stand in the JSON under `state`; larger ones lie beside it, in `FITTED.d/<name>-<hash>.npy`,
+/// named in the JSON with their hash, so that a fitted file is replaced as a whole.
+struct FittedFile {
+    std::string method;
+    std::string params_json = "{}";       ///< what was asked for, in full
+    std::string model_name, model_sha256; ///< of the network that filled the store; empty: not told
+    std::vector<std::string> labels;      ///< [classes]
+    std::string activation = "softmax";   ///< or sigmoid
+    std::string preprocess_json;          ///< empty: not told
+    std::string precision, engine;        ///< of the store; empty: not told
+    std::string state_json = "{}";        ///< small things; arrays stand in `arrays`
+    std::map<std::string, FittedArray> arrays;
+    std::string diagnostics_json = "{}"; ///< for people; nothing is computed from it
+
+    std::string sha256; ///< of the JSON file, set by read_fitted(); it names the arrays by their hashes
+};
+
+/// Throws Error(not_found, unreadable, corrupt) with everything that is wrong with the file: unknown keys, arrays that
+/// are missing or have another hash.
+FittedFile read_fitted(const std::filesystem::path& path);
+
+/// Writes the arrays beside it first, then the file itself, atomically; arrays that only an older version of the file
+/// named are removed last. Throws Error(output).
+void write_fitted(const std::filesystem::path& path, const FittedFile& fitted);
+
+} // namespace openset::io
