@@ -147,6 +147,7 @@ std::vector<Stage> stages(const Pipeline& pipeline) {
 Pipeline closed_set(Pipeline pipeline) {
     pipeline.gate.reset();
     pipeline.species.reset();
+    pipeline.unknown.reset();
     pipeline.classifier.rejects = false;
     return pipeline;
 }
