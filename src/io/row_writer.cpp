@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/csv.hpp"
 #include "io/text_encoding.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
@@ -141,13 +142,6 @@ std::vector<CsvColumn> csv_columns(const RowLayout& layout) {
                        [](const Row& row) { return row.classifier ? csv_list(row.classifier->top) : std::string(); }});
     columns.push_back({"path_base64", [](const Row& row) { return is_utf8(row.path) ? "" : base64(row.path); }});
     return columns;
-}
-
-std::string csv_field(const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string field = "\"";
-    for (const char c : text) field += c == '"' ? "\"\"" : std::string(1, c);
-    return field + "\"";
 }
 
 template <typename TextOf>

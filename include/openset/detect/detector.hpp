@@ -18,7 +18,7 @@ namespace openset::detect {
 struct Needs {
     std::int64_t classes = 0;  ///< logits of exactly so many columns
     std::int64_t features = 0; ///< 0: it looks at none
-    std::string extra;         ///< name of a further tensor; empty: none
+    std::string extra = {};    ///< name of a further tensor; empty: none
     std::int64_t extra_columns = 0;
 };
 
