@@ -47,9 +47,8 @@ std::optional<int> LabelFinder::find_one(const std::string& text, const std::str
     const std::vector<int> ids = ids_named(text);
     if (ids.size() == 1) return ids.front();
     if (ids.size() > 1) {
-        problems_.add(pointer, io::in_quotes(text) + " is the name of " + std::to_string(ids.size()) +
-                                   " labels in " + network_ + ": ids " + in_words(ids) +
-                                   "; give the id that is meant");
+        problems_.add(pointer, io::in_quotes(text) + " is the name of " + std::to_string(ids.size()) + " labels in " +
+                                   network_ + ": ids " + in_words(ids) + "; give the id that is meant");
         return {};
     }
     if (is_digits(text)) return id_of(text, pointer);
@@ -67,7 +66,7 @@ std::vector<int> LabelFinder::ids_named(const std::string& name) const {
 }
 
 std::vector<int> LabelFinder::find_range(const std::string& text, std::pair<std::string_view, std::string_view> ends,
-                            const std::string& pointer) const {
+                                         const std::string& pointer) const {
     if (const auto named = ids_named(text); !named.empty()) {
         problems_.add(pointer, io::in_quotes(text) + " is both a range and the name of a label in " + network_ +
                                    " (id " + in_words(named) + "); give the label's id, or the ids one by one");

@@ -335,7 +335,8 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
     if (pipeline.species && config.species->operating_point)
         set_operating_point(*pipeline.species, files.operating_points.at(Stage::species), problems);
     if (config.unknown && files.detector)
-        pipeline.unknown = resolve_unknown(*config.unknown, labels.classifier, config.classifier.network, files, problems);
+        pipeline.unknown =
+            resolve_unknown(*config.unknown, labels.classifier, config.classifier.network, files, problems);
     problems.throw_if_any(ErrorKind::usage);
     return pipeline;
 }

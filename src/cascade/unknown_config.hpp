@@ -14,8 +14,7 @@ namespace openset::cascade {
 UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder);
 
 /// other_keys  which an operating point makes meaningless
-std::optional<std::filesystem::path> read_operating_point(io::CheckedObject& stage,
-                                                          const std::filesystem::path& folder,
+std::optional<std::filesystem::path> read_operating_point(io::CheckedObject& stage, const std::filesystem::path& folder,
                                                           const std::vector<std::string>& other_keys);
 
 nlohmann::ordered_json unknown_to_json(const UnknownConfig& config);

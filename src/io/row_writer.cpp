@@ -135,9 +135,8 @@ void add_label_columns(std::vector<CsvColumn>& columns, const std::string& stage
 
 void add_unknown_columns(std::vector<CsvColumn>& columns) {
     const auto column = [&](const char* name, auto text_of) {
-        columns.push_back({std::string("unknown_") + name, [text_of](const Row& row) {
-                               return row.unknown ? text_of(*row.unknown) : std::string();
-                           }});
+        columns.push_back({std::string("unknown_") + name,
+                           [text_of](const Row& row) { return row.unknown ? text_of(*row.unknown) : std::string(); }});
     };
     column("method", [](const UnknownFigures& unknown) { return unknown.method; });
     column("score", [](const UnknownFigures& unknown) { return shortest(unknown.score); });

@@ -108,7 +108,7 @@ struct PipelineFiles {
     std::map<Stage, io::OperatingPoint> operating_points; ///< of gate, species and unknown, where the config names one
     std::shared_ptr<const detect::Detector> detector;     ///< iff the config has an unknown stage
     std::string fitted_sha256;                            ///< of the detector's file; empty: it needs none
-    bool allow_mismatch = false; ///< an operating point of another fitted file is let pass
+    bool allow_mismatch = false;                          ///< an operating point of another fitted file is let pass
 };
 
 /// Resolves label references and thresholds against the networks' labels.

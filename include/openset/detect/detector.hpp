@@ -47,7 +47,7 @@ public:
 /// A method as commands and files know it.
 struct Method {
     std::string_view name;
-    std::string_view summary;  ///< for help: what it looks at, who published it
+    std::string_view summary; ///< for help: what it looks at, who published it
     /// For a network of so many classes; null: the method has to be fitted.
     std::unique_ptr<Detector> (*make)(std::int64_t classes);
     /// Out of a fitted file; null: the method has none. Throws Error(corrupt) where the file does not hold together.
@@ -63,6 +63,10 @@ const Method& method_named(std::string_view name);
 /// The detector that a fitted file holds. Throws Error(usage) for a method that this version does not know,
 /// Error(corrupt) as Method::load does.
 std::unique_ptr<Detector> load_detector(const io::FittedFile& fitted);
+
+/// Throws Error(usage) that says what the activations lack of what the detector needs.
+/// where  names where they come from in the message
+void require_needs(const Detector& detector, const io::Activations& activations, const std::string& where);
 
 /// -max p, p the softmax of the logits (Hendrycks & Gimpel 2017).
 std::unique_ptr<Detector> make_msp(std::int64_t classes);
