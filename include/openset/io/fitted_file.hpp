@@ -27,6 +27,7 @@ struct FittedFile {
     std::string activation = "softmax";   ///< or sigmoid
     std::string preprocess_json;          ///< empty: not told
     std::string precision, engine;        ///< of the store; empty: not told
+    std::string fitted_on;                ///< identity of the store (ActivationStore); empty: not told
     std::string state_json = "{}";        ///< small things; arrays stand in `arrays`
     std::map<std::string, FittedArray> arrays;
     std::string diagnostics_json = "{}"; ///< for people; nothing is computed from it
