@@ -73,7 +73,9 @@ private:
         expect(':');
         const bool known = key == "descr" || key == "fortran_order" || key == "shape";
         if (!known) refuse_header("found the key " + in_quotes(key) + ", expected descr, fortran_order and shape");
-        const bool twice = key == "descr" ? descr_.has_value() : key == "shape" ? shape_.has_value() : fortran_order_.has_value();
+        const bool twice = key == "descr"   ? descr_.has_value()
+                           : key == "shape" ? shape_.has_value()
+                                            : fortran_order_.has_value();
         if (twice) refuse_header("found the key " + key + " twice, expected it once");
         if (key == "descr") descr_ = type_descr();
         if (key == "fortran_order") fortran_order_ = boolean();
@@ -147,7 +149,8 @@ private:
     }
 
     [[noreturn]] void refuse_here(const std::string& expected) const {
-        refuse_header("found " + (rest_.empty() ? "its end" : in_quotes(rest_.substr(0, 20))) + ", expected " + expected);
+        refuse_header("found " + (rest_.empty() ? "its end" : in_quotes(rest_.substr(0, 20))) + ", expected " +
+                      expected);
     }
 
     [[noreturn]] void refuse_header(const std::string& what) const { refuse(name_, "in the .npy header: " + what); }
@@ -191,8 +194,8 @@ Extent extent_of_dict(std::string_view start, const std::string& name) {
 
 std::string other_type(const std::string& found, NpyType expected) {
     const TypeNames& wanted = names_of(expected);
-    return "holds " + in_quotes(found) + ", expected " + std::string(wanted.descr) + " (" + std::string(wanted.numpy) + ")" +
-           save_again("a.astype(np." + std::string(wanted.numpy) + ")");
+    return "holds " + in_quotes(found) + ", expected " + std::string(wanted.descr) + " (" + std::string(wanted.numpy) +
+           ")" + save_again("a.astype(np." + std::string(wanted.numpy) + ")");
 }
 
 /// What the values of this shape take; throws where that overflows, also where an axis of length 0 would hide it.
@@ -268,7 +271,8 @@ NpyHeader parse_npy_header(std::string_view start, NpyType expected, const std::
 }
 
 std::string npy_header(NpyType type, const std::vector<std::int64_t>& shape) {
-    std::string dict = "{'descr': '" + std::string(descr(type)) + "', 'fortran_order': False, 'shape': " + shape_text(shape) + ", }";
+    std::string dict =
+        "{'descr': '" + std::string(descr(type)) + "', 'fortran_order': False, 'shape': " + shape_text(shape) + ", }";
     if (!shape.empty()) dict.append(growth_digits - std::to_string(shape.front()).size(), ' ');
     // NumPy pads by 1 to 64 spaces, never by none; the line end counts.
     constexpr std::size_t before = magic.size() + 2 + 2;
