@@ -50,8 +50,8 @@ struct SampleReader::State {
     }
 
     [[noreturn]] void refuse_header(const std::string& found) const {
-        throw Error(ErrorKind::corrupt, name + ": begins with " +
-                                            in_quotes(found.substr(0, found.find_first_of("\r\n"))) +
+        const std::size_t line_end = found.find_last_not_of("\r\n");
+        throw Error(ErrorKind::corrupt, name + ": begins with " + in_quotes(found.substr(0, line_end + 1)) +
                                             ", expected the columns " + columns);
     }
 
