@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <vector>
 
 #include "io/checked_json.hpp"
+#include "io/csv.hpp"
+#include "io/record_reader.hpp"
 #include "io/text_encoding.hpp"
 #include "openset/base/error.hpp"
 
@@ -15,7 +14,6 @@ namespace openset::io {
 namespace {
 
 constexpr std::string_view csv_start = "path,verdict,outcome,decided_by,";
-constexpr std::size_t buffer_bytes = std::size_t{1} << 16;
 
 const std::vector<std::string> outcomes = {"known", "unknown", "failed"};
 const std::vector<std::string> deciders = {"gate", "species", "classifier", "unknown", "decode"};
@@ -23,81 +21,6 @@ const std::vector<std::string> deciders = {"gate", "species", "classifier", "unk
 Outcome outcome_named(std::string_view name) {
     return name == "known" ? Outcome::known : name == "unknown" ? Outcome::unknown : Outcome::failed;
 }
-
-/// Where a record ends: behind its line end. Fed piece by piece.
-class RecordEnd {
-public:
-    explicit RecordEnd(RowFormat format) : quotes_hide_line_ends_(format == RowFormat::csv) {}
-
-    /// The number of bytes of this piece that belong to the record, if it ends here.
-    std::optional<std::size_t> find(std::string_view piece) {
-        std::size_t at = 0;
-        while (true) {
-            const std::size_t line_end = piece.find('\n', at);
-            if (quotes_hide_line_ends_) {
-                // A doubled quote inside quotes closes and opens again: the same as staying inside.
-                if (std::ranges::count(piece.substr(at, line_end - at), '"') % 2 != 0) inside_quotes_ = !inside_quotes_;
-            }
-            if (line_end == std::string_view::npos) return std::nullopt;
-            at = line_end + 1;
-            if (!inside_quotes_) return at;
-        }
-    }
-
-private:
-    bool quotes_hide_line_ends_;
-    bool inside_quotes_ = false;
-};
-
-/// Takes the fields of one csv record (RFC 4180) apart.
-class CsvFields {
-public:
-    explicit CsvFields(std::string_view record) : rest_(record) {
-        rest_.remove_suffix(record.ends_with("\r\n") ? 2 : 1);
-        while (true) {
-            fields_.push_back(rest_.starts_with('"') ? quoted_field() : plain_field());
-            if (!problem_.empty() || rest_.empty()) return;
-            rest_.remove_prefix(1); // the comma
-        }
-    }
-
-    const std::vector<std::string>& fields() const { return fields_; }
-    /// What is wrong with the record; empty where nothing is.
-    const std::string& problem() const { return problem_; }
-
-private:
-    std::string quoted_field() {
-        std::string field;
-        while (true) {
-            const std::size_t closing = rest_.find('"', 1);
-            if (closing == std::string_view::npos) {
-                note("its quotes are not closed");
-                return field;
-            }
-            field += rest_.substr(1, closing - 1);
-            rest_.remove_prefix(closing + 1);
-            if (!rest_.starts_with('"')) break;
-            field += '"'; // a doubled quote stands for one
-        }
-        if (!rest_.empty() && !rest_.starts_with(',')) note("found text behind the closing quote, expected a comma");
-        return field;
-    }
-
-    std::string plain_field() {
-        std::string field(rest_.substr(0, rest_.find(',')));
-        if (field.find_first_of("\"\r") != std::string::npos) {
-            note("found " + in_quotes(field) + ", expected quotes around a field that holds a quote or a line end");
-        }
-        rest_.remove_prefix(field.size());
-        return field;
-    }
-
-    void note(const std::string& text) { problem_ = "field " + std::to_string(fields_.size() + 1) + ": " + text; }
-
-    std::string_view rest_;
-    std::vector<std::string> fields_;
-    std::string problem_;
-};
 
 /// Which column holds what.
 struct Columns {
@@ -109,26 +32,11 @@ std::optional<std::string> path_of(const std::string& text, const std::string& i
     return in_base64.empty() ? text : from_base64(in_base64);
 }
 
-std::unique_ptr<std::istream> open(const std::filesystem::path& file) {
-    std::error_code problem;
-    const auto status = std::filesystem::status(file, problem);
-    if (status.type() == std::filesystem::file_type::not_found)
-        throw Error(ErrorKind::not_found, file.string() + ": no such file");
-    if (!problem &&
-        !std::filesystem::is_regular_file(status)) // opening a FIFO that nobody writes to would wait for ever
-        throw Error(ErrorKind::unreadable, file.string() + ": is no regular file, expected rows");
-    auto stream = std::make_unique<std::ifstream>(file, std::ios::binary);
-    if (!*stream) throw Error(ErrorKind::unreadable, file.string() + ": cannot be opened: " + std::strerror(errno));
-    return stream;
-}
-
 } // namespace
 
 struct RowReader::State {
-    State(std::istream& source, std::string source_name)
-        : stream(source), name(std::move(source_name)), buffer(buffer_bytes) {
-        fill();
-        const std::string_view first = unused();
+    State(std::istream& source, std::string source_name) : records(source, source_name), name(std::move(source_name)) {
+        const std::string_view first = records.first_bytes();
         if (first.empty() || first.starts_with('{')) return;
         if (!begins_like_rows(first)) {
             throw Error(ErrorKind::corrupt, name + ": begins with " + in_quotes(first.substr(0, 30)) +
@@ -138,37 +46,8 @@ struct RowReader::State {
         if (take_record(header)) read_header();
     }
 
-    std::string_view unused() const { return {buffer.data() + begin, end - begin}; }
-
-    /// Reads on; the buffer must be used up.
-    void fill() {
-        stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-        begin = 0;
-        end = static_cast<std::size_t>(stream.gcount());
-        if (stream.bad()) throw Error(ErrorKind::unreadable, name + ": reading broke off in row " + place());
-    }
-
-    /// False: there is no whole record left.
     bool take_record(std::string& record) {
-        RecordEnd record_end(format);
-        record.clear();
-        while (true) {
-            if (unused().empty()) fill();
-            if (unused().empty()) {
-                torn_bytes = record.size();
-                record.clear();
-                return false;
-            }
-            const auto length = record_end.find(unused());
-            record.append(unused().substr(0, length.value_or(unused().size())));
-            begin += length.value_or(unused().size());
-            if (record.size() > max_record_bytes) {
-                refuse("is longer than " + std::to_string(max_record_bytes) + " bytes; this is no row");
-            }
-            if (length) break;
-        }
-        whole_bytes += record.size();
-        return true;
+        return records.take(record, format == RowFormat::csv, [this] { return name + ": row " + place(); });
     }
 
     void read_header() {
@@ -262,15 +141,12 @@ struct RowReader::State {
     }
 
     std::unique_ptr<std::istream> owned;
-    std::istream& stream;
+    RecordReader records;
     std::string name;
     RowFormat format = RowFormat::jsonl;
     std::string header;
     Columns columns;
-    std::vector<char> buffer;
-    std::size_t begin = 0, end = 0; ///< what of the buffer is not used up
     std::int64_t rows = 0, lines = 0;
-    std::uint64_t whole_bytes = 0, torn_bytes = 0;
 };
 
 bool begins_like_rows(std::string_view first_bytes) {
@@ -287,7 +163,7 @@ bool begins_like_rows(std::string_view first_bytes) {
 RowReader::RowReader(std::istream& rows, std::string name) : state_(std::make_unique<State>(rows, std::move(name))) {}
 
 RowReader::RowReader(const std::filesystem::path& file) {
-    auto stream = open(file);
+    auto stream = open_records(file, "rows");
     state_ = std::make_unique<State>(*stream, file.string());
     state_->owned = std::move(stream);
 }
@@ -299,8 +175,8 @@ RowReader::~RowReader() = default;
 RowFormat RowReader::format() const { return state_->format; }
 const std::string& RowReader::header() const { return state_->header; }
 std::int64_t RowReader::rows() const { return state_->rows; }
-std::uint64_t RowReader::whole_bytes() const { return state_->whole_bytes; }
-std::uint64_t RowReader::torn_bytes() const { return state_->torn_bytes; }
+std::uint64_t RowReader::whole_bytes() const { return state_->records.whole_bytes(); }
+std::uint64_t RowReader::torn_bytes() const { return state_->records.torn_bytes(); }
 
 std::optional<RowRecord> RowReader::next() {
     State& state = *state_;
