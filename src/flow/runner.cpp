@@ -50,9 +50,19 @@ const cascade::StageLabels& labels_of(const cascade::Pipeline& pipeline, cascade
     switch (stage) {
     case cascade::Stage::gate: return pipeline.gate->labels;
     case cascade::Stage::species: return pipeline.species->labels;
-    case cascade::Stage::classifier: break;
+    case cascade::Stage::classifier:
+    case cascade::Stage::unknown: break; // judges what the classifier names
     }
     return pipeline.classifier.labels;
+}
+
+/// What the network said of one picture. The logits are those that were scored: of a single logit, both.
+io::Activations one_row(const cascade::StageScores& scores, const model::Outputs& outputs, int row) {
+    const auto view = [](std::span<const float> values) { return io::FloatRows{1, std::ssize(values), values.data()}; };
+    io::Activations activations{1, view(scores.logits), {}, {}};
+    if (outputs.features.columns > 0) activations.features = view(outputs.features.row(row));
+    for (const auto& [name, matrix] : outputs.extras) activations.extras.emplace(name, view(matrix.row(row)));
+    return activations;
 }
 
 using Clock = std::chrono::steady_clock;
@@ -400,24 +410,40 @@ private:
             const bool finite =
                 all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
             if (finite) {
-                decide(stage, items[i], logits.row(row));
+                decide(stage, items[i], logits.row(row), outputs, row);
             } else {
                 fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
             }
         }
     }
 
-    void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
+    void decide(std::size_t stage, Item& item, std::span<const float> logits, const model::Outputs& outputs,
+                int row) const {
         const cascade::Stage which = networks_[stage].stage;
         const cascade::StageScores scores = cascade::score(labels_of(pipeline_, which), logits);
         auto decision = cascade::decide(pipeline_, which, scores, options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
+        const io::Activations activations = one_row(scores, outputs, row);
+        if (which == cascade::Stage::classifier && pipeline_.unknown) judge(item, scores, activations, decision);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
             item.decided = true;
         }
-        if (options_.observe)
-            options_.observe({which, item.decoded, item.prepared[preparation_of_[stage]], scores, item.row});
+        if (options_.observe) {
+            options_.observe(
+                {which, item.decoded, item.prepared[preparation_of_[stage]], scores, activations, item.row});
+        }
+    }
+
+    /// The detector has its say where the classifier names the picture, or where every stage is asked.
+    void judge(Item& item, const cascade::StageScores& scores, const io::Activations& activations,
+               cascade::StageDecision& decision) const {
+        const bool named = decision.verdict->outcome == io::Outcome::known;
+        if (!named && !options_.all_stages) return;
+        detect::require_needs(*pipeline_.unknown->detector, activations, "the classifier's activations");
+        auto judged = cascade::decide_unknown(*pipeline_.unknown, activations, 0, scores, *decision.verdict);
+        item.row.unknown = std::move(judged.figures);
+        if (named) decision.verdict = std::move(judged.verdict);
     }
 
     void hand_on(std::unique_lock<std::mutex>& lock, StageBatch batch) {

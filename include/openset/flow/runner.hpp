@@ -9,6 +9,7 @@
 #include "openset/flow/input.hpp"
 #include "openset/image/decode.hpp"
 #include "openset/image/preprocess.hpp"
+#include "openset/io/activations.hpp"
 #include "openset/io/row.hpp"
 #include "openset/model/network.hpp"
 
@@ -27,7 +28,8 @@ struct StageObservation {
     image::Size decoded;            ///< the picture as it was read
     const image::Picture& prepared; ///< resized and cropped
     const cascade::StageScores& scores;
-    const io::Row& row; ///< as it stands after this stage
+    const io::Activations& activations; ///< one row
+    const io::Row& row;                 ///< as it stands after this stage
 };
 
 struct RunnerOptions {
