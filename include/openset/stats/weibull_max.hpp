@@ -30,7 +30,7 @@ WeibullMaxFit fit_weibull_max(std::span<const double> distances, std::int64_t ta
 /// no look at whether it converged. Far from the best fit for most data (it starts with scale 1, whatever the unit, and
 /// often stops where shape < 1 and loc touches the maximum); for reproducing results that were made with it.
 ///
-/// distances  [n], any order; the order of equal-sized sums does not matter to more than rounding
+/// distances  [n], any order; another order may end elsewhere by what rounding makes of it
 WeibullMaxFit fit_weibull_max_like_scipy(std::span<const double> distances, std::int64_t tail_size);
 
 } // namespace openset::stats
