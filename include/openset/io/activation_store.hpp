@@ -74,6 +74,10 @@ public:
     void for_each_sample(
         const std::function<void(std::int64_t row, const std::string& path, const std::string& label)>& receive) const;
 
+    /// The same for stores of the same pictures, labels and network, wherever they lie: the SHA-256 of meta.json,
+    /// labels.npy and samples.csv, and of logits.npy where there is no samples.csv. Hexadecimal.
+    std::string identity() const;
+
     /// Throws Error(corrupt) that names the first row and array with a NaN or an infinity; none: all is finite.
     void check_finite() const;
 
