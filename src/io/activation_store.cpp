@@ -343,7 +343,9 @@ std::span<const float> ActivationStore::head_bias() const {
     return state_->head_bias ? state_->head_bias->values() : std::span<const float>();
 }
 
-Activations ActivationStore::all() const { return state_->block(0, rows()); }
+Activations ActivationStore::block(std::int64_t first, std::int64_t count) const { return state_->block(first, count); }
+
+void ActivationStore::let_go(std::int64_t end) const { state_->let_go(end); }
 
 void ActivationStore::for_each_block(const std::function<void(std::int64_t first, const Activations& block)>& receive,
                                      std::int64_t rows_a_block) const {

@@ -229,6 +229,26 @@ FittedFile read_fitted(const fs::path& path) {
     return fitted;
 }
 
+std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now) {
+    std::vector<std::string> clauses;
+    const auto note = [&](const std::string& what, const std::string& then_text, const std::string& now_text) {
+        clauses.push_back("was fitted on activations of another " + what + " (" + then_text + ", here " + now_text +
+                          ")");
+    };
+    if (fitted.model_sha256.empty() || now.model_sha256.empty()) return clauses;
+    if (fitted.model_sha256 != now.model_sha256) {
+        note("network", fitted.model_name + ", sha256 " + fitted.model_sha256.substr(0, 12),
+             now.model_name + ", sha256 " + now.model_sha256.substr(0, 12));
+    }
+    if (fitted.labels != now.labels)
+        note("list of labels", std::to_string(fitted.labels.size()) + " labels", std::to_string(now.labels.size()));
+    if (fitted.activation != now.activation) note("activation", fitted.activation, now.activation);
+    const bool both_tell = !fitted.preprocess_json.empty() && !now.preprocess_json.empty();
+    if (both_tell && Json::parse(fitted.preprocess_json) != Json::parse(now.preprocess_json))
+        note("preprocessing", fitted.preprocess_json, now.preprocess_json);
+    return clauses;
+}
+
 void write_fitted(const fs::path& path, const FittedFile& fitted) {
     const fs::path folder = array_folder(path);
     const std::set<std::string> older = files_named(path);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "openset/io/activation_store.hpp"
+
 namespace openset::io {
 
 /// A float64 array of a fitted detector, row-major.
@@ -42,5 +44,9 @@ FittedFile read_fitted(const std::filesystem::path& path);
 /// Writes the arrays beside it first, then the file itself, atomically; arrays that only an older version of the file
 /// named are removed last. Throws Error(output).
 void write_fitted(const std::filesystem::path& path, const FittedFile& fitted);
+
+/// What of the network and its use is not as it was when the detector was fitted: a clause each, such as `was fitted on
+/// activations of another network (...)`; empty where nothing differs, or where one of the two does not tell.
+std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now);
 
 } // namespace openset::io
