@@ -26,11 +26,28 @@
 namespace openset::flow {
 namespace {
 
+/// What the classifier's network returned for one picture.
+struct KeptActivations {
+    std::vector<float> logits, features;
+    std::map<std::string, std::vector<float>> extras;
+
+    io::Activations view() const {
+        const auto row = [](const std::vector<float>& values) {
+            return io::FloatRows{1, std::ssize(values), values.data()};
+        };
+        if (logits.empty()) return {};
+        io::Activations activations{1, row(logits), row(features), {}};
+        for (const auto& [name, values] : extras) activations.extras.emplace(name, row(values));
+        return activations;
+    }
+};
+
 /// A picture on its way through the stages.
 struct Item {
     std::int64_t number = 0;
     Input input; ///< its bytes are gone once decoded, unless they are to be kept
     io::Row row;
+    KeptActivations activations;
     image::Size decoded;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t bytes = 0;               ///< of the prepared pictures
@@ -63,10 +80,12 @@ bool all_finite(std::span<const float> values) {
     return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
 
+std::vector<float> copied(std::span<const float> values) { return {values.begin(), values.end()}; }
+
 class Run {
 public:
     Run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-        const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
+        const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
         : pipeline_(pipeline), networks_(networks), inputs_(inputs), receive_(receive), options_(options),
           cancellation_(cancellation), waiting_(networks.size()), batch_limit_(networks.size()),
           window_(std::int64_t{options.batch} * (std::ssize(networks) + options.threads) + options.jobs),
@@ -395,21 +414,33 @@ private:
         }
         const model::Outputs outputs = stage_network.network->run(batch);
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
+        const bool keep = options_.keep_activations && stage_network.stage == cascade::Stage::classifier;
         for (std::size_t i = 0; i < items.size(); ++i) {
             const auto row = static_cast<int>(i);
-            const bool finite =
-                all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
-            if (finite) {
-                decide(stage, items[i], logits.row(row));
-            } else {
-                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+            bool finite = all_finite(logits.row(row)) && all_finite(outputs.features.row(row));
+            if (keep) {
+                finite = finite && std::ranges::all_of(outputs.extras, [row](const auto& extra) {
+                             return all_finite(extra.second.row(row));
+                         });
             }
+            if (!finite) {
+                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+                continue;
+            }
+            const auto scores = cascade::score(labels_of(pipeline_, stage_network.stage), logits.row(row));
+            if (keep) items[i].activations = kept(scores, outputs, row);
+            decide(stage, items[i], scores);
         }
     }
 
-    void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
+    static KeptActivations kept(const cascade::StageScores& scores, const model::Outputs& outputs, int row) {
+        KeptActivations kept{scores.logits, copied(outputs.features.row(row)), {}};
+        for (const auto& [name, values] : outputs.extras) kept.extras.emplace(name, copied(values.row(row)));
+        return kept;
+    }
+
+    void decide(std::size_t stage, Item& item, const cascade::StageScores& scores) const {
         const cascade::Stage which = networks_[stage].stage;
-        const cascade::StageScores scores = cascade::score(labels_of(pipeline_, which), logits);
         auto decision = cascade::decide(pipeline_, which, scores, options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
         if (decision.verdict && !item.decided) {
@@ -441,11 +472,13 @@ private:
     struct Finished {
         io::Row row;
         Input input;
+        KeptActivations activations;
     };
 
     /// Files the row and delivers all that are next in order. One thread delivers at a time, without the lock.
     void finish(std::unique_lock<std::mutex>& lock, Item item) {
-        finished_.emplace(item.number, Finished{std::move(item.row), std::move(item.input)});
+        finished_.emplace(item.number,
+                          Finished{std::move(item.row), std::move(item.input), std::move(item.activations)});
         if (delivering_) return;
         delivering_ = true;
         while (!stopped_ && !finished_.empty() && finished_.begin()->first == delivered_) {
@@ -455,7 +488,7 @@ private:
             bool go_on = false;
             std::exception_ptr error;
             try {
-                go_on = receive_(next.row, next.input);
+                go_on = receive_({next.row, next.input, next.activations.view()});
             } catch (...) {
                 error = std::current_exception();
             }
@@ -473,7 +506,7 @@ private:
     const cascade::Pipeline& pipeline_;
     const std::vector<StageNetwork>& networks_;
     InputSource& inputs_;
-    const RowReceiver& receive_;
+    const Receiver& receive_;
     const RunnerOptions& options_;
     const Cancellation& cancellation_;
     std::vector<image::PreprocessSpec> preparations_;
@@ -505,7 +538,7 @@ private:
 } // namespace
 
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-                  const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
+                  const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
     assert(!networks.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
     return Run(pipeline, networks, inputs, receive, options, cancellation)();
 }
