@@ -186,7 +186,7 @@ flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipel
     try {
         return flow::run(
             loaded.pipeline, loaded.networks(), source,
-            [&output](const io::Row& row, const flow::Input& input) { return output.receive(row, input); },
+            [&output](const flow::Delivery& delivery) { return output.receive(delivery.row, delivery.input); },
             options.runner, cancellation);
     } catch (const Error& error) { // a full disk, a list that breaks off: what is there is not lost
         if (!infer::is_kept_file(options.output)) throw;

@@ -122,23 +122,14 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
     return result;
 }
 
-/// What of the network is not as it was when the detector was fitted: a sentence each.
-std::vector<std::string> mismatches(const io::FittedFile& fitted, const model::NetworkFile& network) {
-    std::vector<std::string> sentences;
-    const auto note = [&](const std::string& what, const std::string& then, const std::string& now) {
-        sentences.push_back("was fitted on activations of another " + what + " (" + then + ", here " + now + ")");
-    };
-    if (!fitted.model_sha256.empty() && fitted.model_sha256 != network.sha256)
-        note("network", fitted.model_name + ", sha256 " + fitted.model_sha256.substr(0, 12),
-             network.sha256.substr(0, 12));
-    if (!fitted.model_sha256.empty() && fitted.labels != network.info.labels)
-        note("list of labels", std::to_string(fitted.labels.size()), std::to_string(network.info.labels.size()));
-    if (!fitted.preprocess_json.empty()) {
-        const auto now = model::preprocess_to_json(network.info.preprocess);
-        if (io::Json::parse(fitted.preprocess_json, nullptr, false) != now)
-            note("preprocessing", fitted.preprocess_json, now.dump());
-    }
-    return sentences;
+io::StoreMeta as_store(const model::NetworkFile& network) {
+    io::StoreMeta meta;
+    meta.model_name = network.info.name;
+    meta.model_sha256 = network.sha256;
+    meta.labels = network.info.labels;
+    meta.activation = network.info.activation == model::Activation::sigmoid ? "sigmoid" : "softmax";
+    meta.preprocess_json = model::preprocess_to_json(network.info.preprocess).dump();
+    return meta;
 }
 
 /// Throws where the detector behind the classifier is of another network, unless that is allowed.
@@ -147,7 +138,7 @@ void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config,
     if (!named.fitted) return;
     const std::string name = file + ": /unknown/fitted: " + config.fitted->string() + ": ";
     std::string problems;
-    for (const std::string& mismatch : mismatches(*named.fitted, network)) {
+    for (const std::string& mismatch : io::mismatches(*named.fitted, as_store(network))) {
         if (named.files.allow_mismatch)
             notes.push_back(name + mismatch);
         else

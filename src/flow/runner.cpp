@@ -26,11 +26,36 @@
 namespace openset::flow {
 namespace {
 
+/// What the classifier's network returned for one picture.
+struct KeptActivations {
+    KeptActivations() = default;
+    explicit KeptActivations(const io::Activations& one_row)
+        : logits(copied(one_row.logits)), features(copied(one_row.features)) {
+        for (const auto& [name, rows] : one_row.extras) extras.emplace(name, copied(rows));
+    }
+
+    static std::vector<float> copied(const io::FloatRows& rows) { return {rows.values, rows.values + rows.columns}; }
+
+    std::vector<float> logits, features;
+    std::map<std::string, std::vector<float>> extras;
+
+    io::Activations view() const {
+        const auto row = [](const std::vector<float>& values) {
+            return io::FloatRows{1, std::ssize(values), values.data()};
+        };
+        if (logits.empty()) return {};
+        io::Activations activations{1, row(logits), row(features), {}};
+        for (const auto& [name, values] : extras) activations.extras.emplace(name, row(values));
+        return activations;
+    }
+};
+
 /// A picture on its way through the stages.
 struct Item {
     std::int64_t number = 0;
     Input input; ///< its bytes are gone once decoded, unless they are to be kept
     io::Row row;
+    KeptActivations activations;
     image::Size decoded;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t bytes = 0;               ///< of the prepared pictures
@@ -76,7 +101,7 @@ bool all_finite(std::span<const float> values) {
 class Run {
 public:
     Run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-        const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
+        const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
         : pipeline_(pipeline), networks_(networks), inputs_(inputs), receive_(receive), options_(options),
           cancellation_(cancellation), waiting_(networks.size()), batch_limit_(networks.size()),
           window_(std::int64_t{options.batch} * (std::ssize(networks) + options.threads) + options.jobs),
@@ -405,25 +430,33 @@ private:
         }
         const model::Outputs outputs = stage_network.network->run(batch);
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
+        const bool is_classifier = stage_network.stage == cascade::Stage::classifier;
+        const bool keep = options_.keep_activations && is_classifier;
+        const bool looked_at = keep || (is_classifier && pipeline_.unknown);
         for (std::size_t i = 0; i < items.size(); ++i) {
             const auto row = static_cast<int>(i);
-            const bool finite =
-                all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
-            if (finite) {
-                decide(stage, items[i], logits.row(row), outputs, row);
-            } else {
-                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+            bool finite = all_finite(logits.row(row)) && all_finite(outputs.features.row(row));
+            if (looked_at) { // the further tensors too
+                finite = finite && std::ranges::all_of(outputs.extras, [row](const auto& extra) {
+                             return all_finite(extra.second.row(row));
+                         });
             }
+            if (!finite) {
+                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+                continue;
+            }
+            const auto scores = cascade::score(labels_of(pipeline_, stage_network.stage), logits.row(row));
+            const io::Activations activations = one_row(scores, outputs, row);
+            if (keep) items[i].activations = KeptActivations(activations);
+            decide(stage, items[i], scores, activations);
         }
     }
 
-    void decide(std::size_t stage, Item& item, std::span<const float> logits, const model::Outputs& outputs,
-                int row) const {
+    void decide(std::size_t stage, Item& item, const cascade::StageScores& scores,
+                const io::Activations& activations) const {
         const cascade::Stage which = networks_[stage].stage;
-        const cascade::StageScores scores = cascade::score(labels_of(pipeline_, which), logits);
         auto decision = cascade::decide(pipeline_, which, scores, options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
-        const io::Activations activations = one_row(scores, outputs, row);
         if (which == cascade::Stage::classifier && pipeline_.unknown) judge(item, scores, activations, decision);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
@@ -467,11 +500,13 @@ private:
     struct Finished {
         io::Row row;
         Input input;
+        KeptActivations activations;
     };
 
     /// Files the row and delivers all that are next in order. One thread delivers at a time, without the lock.
     void finish(std::unique_lock<std::mutex>& lock, Item item) {
-        finished_.emplace(item.number, Finished{std::move(item.row), std::move(item.input)});
+        finished_.emplace(item.number,
+                          Finished{std::move(item.row), std::move(item.input), std::move(item.activations)});
         if (delivering_) return;
         delivering_ = true;
         while (!stopped_ && !finished_.empty() && finished_.begin()->first == delivered_) {
@@ -481,7 +516,7 @@ private:
             bool go_on = false;
             std::exception_ptr error;
             try {
-                go_on = receive_(next.row, next.input);
+                go_on = receive_({next.row, next.input, next.activations.view()});
             } catch (...) {
                 error = std::current_exception();
             }
@@ -499,7 +534,7 @@ private:
     const cascade::Pipeline& pipeline_;
     const std::vector<StageNetwork>& networks_;
     InputSource& inputs_;
-    const RowReceiver& receive_;
+    const Receiver& receive_;
     const RunnerOptions& options_;
     const Cancellation& cancellation_;
     std::vector<image::PreprocessSpec> preparations_;
@@ -531,7 +566,7 @@ private:
 } // namespace
 
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-                  const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
+                  const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
     assert(!networks.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
     return Run(pipeline, networks, inputs, receive, options, cancellation)();
 }

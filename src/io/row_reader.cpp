@@ -1,13 +1,14 @@
 #include "openset/io/row_reader.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <charconv>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "io/checked_json.hpp"
+#include "io/csv.hpp"
+#include "io/record_stream.hpp"
 #include "io/text_encoding.hpp"
 #include "openset/base/error.hpp"
 
@@ -15,7 +16,6 @@ namespace openset::io {
 namespace {
 
 constexpr std::string_view csv_start = "path,verdict,outcome,decided_by,";
-constexpr std::size_t buffer_bytes = std::size_t{1} << 16;
 
 const std::vector<std::string> outcomes = {"known", "unknown", "failed"};
 const std::vector<std::string> deciders = {"gate", "species", "classifier", "unknown", "decode"};
@@ -24,111 +24,27 @@ Outcome outcome_named(std::string_view name) {
     return name == "known" ? Outcome::known : name == "unknown" ? Outcome::unknown : Outcome::failed;
 }
 
-/// Where a record ends: behind its line end. Fed piece by piece.
-class RecordEnd {
-public:
-    explicit RecordEnd(RowFormat format) : quotes_hide_line_ends_(format == RowFormat::csv) {}
-
-    /// The number of bytes of this piece that belong to the record, if it ends here.
-    std::optional<std::size_t> find(std::string_view piece) {
-        std::size_t at = 0;
-        while (true) {
-            const std::size_t line_end = piece.find('\n', at);
-            if (quotes_hide_line_ends_) {
-                // A doubled quote inside quotes closes and opens again: the same as staying inside.
-                if (std::ranges::count(piece.substr(at, line_end - at), '"') % 2 != 0) inside_quotes_ = !inside_quotes_;
-            }
-            if (line_end == std::string_view::npos) return std::nullopt;
-            at = line_end + 1;
-            if (!inside_quotes_) return at;
-        }
-    }
-
-private:
-    bool quotes_hide_line_ends_;
-    bool inside_quotes_ = false;
-};
-
-/// Takes the fields of one csv record (RFC 4180) apart.
-class CsvFields {
-public:
-    explicit CsvFields(std::string_view record) : rest_(record) {
-        rest_.remove_suffix(record.ends_with("\r\n") ? 2 : 1);
-        while (true) {
-            fields_.push_back(rest_.starts_with('"') ? quoted_field() : plain_field());
-            if (!problem_.empty() || rest_.empty()) return;
-            rest_.remove_prefix(1); // the comma
-        }
-    }
-
-    const std::vector<std::string>& fields() const { return fields_; }
-    /// What is wrong with the record; empty where nothing is.
-    const std::string& problem() const { return problem_; }
-
-private:
-    std::string quoted_field() {
-        std::string field;
-        while (true) {
-            const std::size_t closing = rest_.find('"', 1);
-            if (closing == std::string_view::npos) {
-                note("its quotes are not closed");
-                return field;
-            }
-            field += rest_.substr(1, closing - 1);
-            rest_.remove_prefix(closing + 1);
-            if (!rest_.starts_with('"')) break;
-            field += '"'; // a doubled quote stands for one
-        }
-        if (!rest_.empty() && !rest_.starts_with(',')) note("found text behind the closing quote, expected a comma");
-        return field;
-    }
-
-    std::string plain_field() {
-        std::string field(rest_.substr(0, rest_.find(',')));
-        if (field.find_first_of("\"\r") != std::string::npos) {
-            note("found " + in_quotes(field) + ", expected quotes around a field that holds a quote or a line end");
-        }
-        rest_.remove_prefix(field.size());
-        return field;
-    }
-
-    void note(const std::string& text) { problem_ = "field " + std::to_string(fields_.size() + 1) + ": " + text; }
-
-    std::string_view rest_;
-    std::vector<std::string> fields_;
-    std::string problem_;
-};
-
 /// Which column holds what.
 struct Columns {
     std::size_t count = 0, path = 0, verdict = 0, outcome = 0, decided_by = 0, error_kind = 0, path_base64 = 0;
 };
 
-/// Both places where the path of a row may stand.
-std::optional<std::string> path_of(const std::string& text, const std::string& in_base64) {
-    return in_base64.empty() ? text : from_base64(in_base64);
-}
+/// One of the figures that are wanted of a stage.
+struct Figure {
+    std::string stage, name;
+    std::optional<std::size_t> column; ///< csv; none: the rows have no such column
+};
 
-std::unique_ptr<std::istream> open(const std::filesystem::path& file) {
-    std::error_code problem;
-    const auto status = std::filesystem::status(file, problem);
-    if (status.type() == std::filesystem::file_type::not_found)
-        throw Error(ErrorKind::not_found, file.string() + ": no such file");
-    if (!problem &&
-        !std::filesystem::is_regular_file(status)) // opening a FIFO that nobody writes to would wait for ever
-        throw Error(ErrorKind::unreadable, file.string() + ": is no regular file, expected rows");
-    auto stream = std::make_unique<std::ifstream>(file, std::ios::binary);
-    if (!*stream) throw Error(ErrorKind::unreadable, file.string() + ": cannot be opened: " + std::strerror(errno));
-    return stream;
+/// Both places where the path of a row may stand.
+std::optional<std::string> path_of(std::string_view text, std::string_view in_base64) {
+    return in_base64.empty() ? std::string(text) : from_base64(in_base64);
 }
 
 } // namespace
 
 struct RowReader::State {
-    State(std::istream& source, std::string source_name)
-        : stream(source), name(std::move(source_name)), buffer(buffer_bytes) {
-        fill();
-        const std::string_view first = unused();
+    State(std::istream& source, std::string source_name) : stream(source), name(std::move(source_name)) {
+        const std::string_view first = ahead();
         if (first.empty() || first.starts_with('{')) return;
         if (!begins_like_rows(first)) {
             throw Error(ErrorKind::corrupt, name + ": begins with " + in_quotes(first.substr(0, 30)) +
@@ -138,43 +54,37 @@ struct RowReader::State {
         if (take_record(header)) read_header();
     }
 
-    std::string_view unused() const { return {buffer.data() + begin, end - begin}; }
+    /// Where in which file it happened.
+    template <typename Read>
+    auto told(Read read) const {
+        try {
+            return read();
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::too_large) refuse(std::string(error.what()) + "; this is no row");
+            throw Error(error.kind(), name + ": " + error.what() + " in row " + place());
+        }
+    }
 
-    /// Reads on; the buffer must be used up.
-    void fill() {
-        stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-        begin = 0;
-        end = static_cast<std::size_t>(stream.gcount());
-        if (stream.bad()) throw Error(ErrorKind::unreadable, name + ": reading broke off in row " + place());
+    std::string_view ahead() {
+        return told([this] { return stream.ahead(); });
     }
 
     /// False: there is no whole record left.
     bool take_record(std::string& record) {
-        RecordEnd record_end(format);
-        record.clear();
-        while (true) {
-            if (unused().empty()) fill();
-            if (unused().empty()) {
-                torn_bytes = record.size();
-                record.clear();
-                return false;
-            }
-            const auto length = record_end.find(unused());
-            record.append(unused().substr(0, length.value_or(unused().size())));
-            begin += length.value_or(unused().size());
-            if (record.size() > max_record_bytes) {
-                refuse("is longer than " + std::to_string(max_record_bytes) + " bytes; this is no row");
-            }
-            if (length) break;
+        const auto kind = format == RowFormat::csv ? RecordStream::Kind::csv : RecordStream::Kind::lines;
+        if (!told([&] { return stream.take(kind, record, max_record_bytes); })) {
+            torn_bytes = record.size();
+            record.clear();
+            return false;
         }
         whole_bytes += record.size();
         return true;
     }
 
     void read_header() {
-        const CsvFields csv(header);
-        if (!csv.problem().empty()) refuse(csv.problem());
-        const auto& names = csv.fields();
+        const std::string problem = csv.split(header);
+        if (!problem.empty()) refuse(problem);
+        const std::vector<std::string> names(csv.fields().begin(), csv.fields().end());
         columns.count = names.size();
         const auto column = [&](const std::string& wanted) {
             const auto found = std::ranges::find(names, wanted);
@@ -195,9 +105,68 @@ struct RowReader::State {
         const auto json = parse_json(std::string_view(line).substr(0, line.size() - 1), problems);
         problems.throw_if_any(ErrorKind::corrupt);
         RowRecord row;
-        if (auto object = CheckedValue(*json, "", problems).object("a row")) read_members(*object, row);
+        if (auto object = CheckedValue(*json, "", problems).object("a row")) {
+            read_members(*object, row);
+            read_figures(*object, row);
+        }
         problems.throw_if_any(ErrorKind::corrupt);
         return row;
+    }
+
+    /// The figures that are wanted, from the objects of the stages.
+    void read_figures(CheckedObject& object, RowRecord& row) const {
+        const auto member = [&object](const Figure& figure) {
+            const auto stage = object.optional(figure.stage);
+            auto members = stage ? stage->object() : std::nullopt;
+            return members ? members->optional(figure.name) : std::nullopt;
+        };
+        for (const Figure& figure : numbers) {
+            const auto value = member(figure);
+            row.numbers.push_back(value ? number_in(*value) : std::nullopt);
+        }
+        for (const Figure& figure : texts) {
+            const auto value = member(figure);
+            row.texts.push_back(value ? value->text() : std::nullopt);
+        }
+    }
+
+    static std::optional<double> number_in(const CheckedValue& value) {
+        if (value.json() == "inf") return std::numeric_limits<double>::infinity();
+        if (value.json() == "-inf") return -std::numeric_limits<double>::infinity();
+        return value.number(std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
+                            "a number, \"inf\" or \"-inf\"");
+    }
+
+    /// The same from the columns of the stages; empty fields are of stages that did not run.
+    void read_figures(const std::vector<std::string_view>& fields, RowRecord& row) const {
+        for (const Figure& figure : numbers) {
+            row.numbers.emplace_back();
+            if (!figure.column || fields[*figure.column].empty()) continue;
+            const std::string_view field = fields[*figure.column];
+            double number = 0;
+            const auto [end, code] = std::from_chars(field.data(), field.data() + field.size(), number);
+            if (code != std::errc() || end != field.data() + field.size() || std::isnan(number))
+                refuse(figure.stage + "_" + figure.name + ": found " + in_quotes(field) + ", expected a number");
+            row.numbers.back() = number;
+        }
+        for (const Figure& figure : texts) {
+            row.texts.emplace_back();
+            if (figure.column && !fields[*figure.column].empty())
+                row.texts.back() = std::string(fields[*figure.column]);
+        }
+    }
+
+    std::vector<Figure> figures(const std::vector<std::string>& names) {
+        std::vector<Figure> all;
+        const std::string problem = csv.split(header);
+        for (const std::string& full : names) {
+            const auto dot = full.find('.');
+            Figure figure{full.substr(0, dot), full.substr(dot + 1), std::nullopt};
+            const auto found = std::ranges::find(csv.fields(), figure.stage + "_" + figure.name);
+            if (found != csv.fields().end()) figure.column = static_cast<std::size_t>(found - csv.fields().begin());
+            all.push_back(std::move(figure));
+        }
+        return all;
     }
 
     static void read_members(CheckedObject& object, RowRecord& row) {
@@ -223,9 +192,9 @@ struct RowReader::State {
         }
     }
 
-    RowRecord parse_csv_record(const std::string& record) const {
-        const CsvFields csv(record);
-        if (!csv.problem().empty()) refuse(csv.problem());
+    RowRecord parse_csv_record(const std::string& record) {
+        const std::string problem = csv.split(record);
+        if (!problem.empty()) refuse(problem);
         const auto& fields = csv.fields();
         if (fields.size() != columns.count) {
             refuse("found " + std::to_string(fields.size()) + " fields, expected " + std::to_string(columns.count) +
@@ -234,7 +203,7 @@ struct RowReader::State {
         const auto checked = [&](std::size_t column, const std::vector<std::string>& choices, const char* expected) {
             if (std::ranges::find(choices, fields[column]) == choices.end())
                 refuse("found " + in_quotes(fields[column]) + ", expected " + expected);
-            return fields[column];
+            return std::string(fields[column]);
         };
         RowRecord row;
         const auto path = path_of(fields[columns.path], fields[columns.path_base64]);
@@ -245,9 +214,10 @@ struct RowReader::State {
         row.outcome = outcome_named(checked(columns.outcome, outcomes, "the outcome known, unknown or failed"));
         row.decided_by = checked(columns.decided_by, deciders, "the stage that decided, or decode");
         if (row.outcome == Outcome::failed) {
-            row.error_kind = fields[columns.error_kind];
+            row.error_kind = std::string(fields[columns.error_kind]);
             if (row.error_kind->empty()) refuse("failed, but error_kind is empty");
         }
+        read_figures(fields, row);
         return row;
     }
 
@@ -262,13 +232,13 @@ struct RowReader::State {
     }
 
     std::unique_ptr<std::istream> owned;
-    std::istream& stream;
+    RecordStream stream;
+    CsvFields csv;
     std::string name;
     RowFormat format = RowFormat::jsonl;
     std::string header;
     Columns columns;
-    std::vector<char> buffer;
-    std::size_t begin = 0, end = 0; ///< what of the buffer is not used up
+    std::vector<Figure> numbers, texts;
     std::int64_t rows = 0, lines = 0;
     std::uint64_t whole_bytes = 0, torn_bytes = 0;
 };
@@ -287,7 +257,7 @@ bool begins_like_rows(std::string_view first_bytes) {
 RowReader::RowReader(std::istream& rows, std::string name) : state_(std::make_unique<State>(rows, std::move(name))) {}
 
 RowReader::RowReader(const std::filesystem::path& file) {
-    auto stream = open(file);
+    auto stream = open_records(file, "rows");
     state_ = std::make_unique<State>(*stream, file.string());
     state_->owned = std::move(stream);
 }
@@ -295,6 +265,11 @@ RowReader::RowReader(const std::filesystem::path& file) {
 RowReader::RowReader(RowReader&&) noexcept = default;
 RowReader& RowReader::operator=(RowReader&&) noexcept = default;
 RowReader::~RowReader() = default;
+
+void RowReader::want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts) {
+    state_->numbers = state_->figures(numbers);
+    state_->texts = state_->figures(texts);
+}
 
 RowFormat RowReader::format() const { return state_->format; }
 const std::string& RowReader::header() const { return state_->header; }

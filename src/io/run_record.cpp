@@ -281,6 +281,17 @@ std::filesystem::path run_record_path(const std::filesystem::path& rows) {
     return record;
 }
 
+void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std::string_view record_json) {
+    const auto going_on = run_record_path(partial_path(output)), final = run_record_path(output);
+    write_file_atomically(going_on, record_json);
+    std::error_code ignored; // there may be none
+    std::filesystem::remove(final, ignored);
+    sink.commit();
+    std::error_code problem;
+    std::filesystem::rename(going_on, final, problem);
+    if (problem) throw Error(ErrorKind::output, final.string() + ": cannot take its name: " + problem.message());
+}
+
 std::optional<RunRecord> read_run_record(const std::filesystem::path& rows) {
     const auto path = run_record_path(rows);
     try {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "openset/base/byte_sink.hpp"
 #include "openset/io/row_writer.hpp"
 #include "openset/io/shard.hpp"
 
@@ -68,6 +69,11 @@ RunRecord parse_run_record(std::string_view json, const std::string& name);
 
 /// The record's name beside a row file: `<rows>.run.json`. That of a run that goes on lies beside its partial file.
 std::filesystem::path run_record_path(const std::filesystem::path& rows);
+
+/// Gives a whole result its name, and its record the place beside it. The result never stands beside a record that is
+/// not its own, whenever the process is killed. Throws Error(output).
+/// sink  of open_atomic_file(output), or of continue_atomic_file
+void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std::string_view record_json);
 
 /// The record beside a row file; none where there is none.
 /// Throws as parse_run_record(), and Error(unreadable).
