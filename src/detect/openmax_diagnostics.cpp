@@ -215,7 +215,7 @@ void warn_of_units(const OpenMaxState& state, const OpenMaxObservations& seen, s
     if (largest == seen.unit_sensitivity.end() || *largest < much) return;
     const auto index = static_cast<std::size_t>(largest - seen.unit_sensitivity.begin());
     warnings.push_back(
-        "W-scores depend on the unit of the distances: a unit ten times larger or smaller moves them by up "
+        "the W-scores depend on the unit of the distances: one ten times larger or smaller moves them by up "
         "to " +
         in_short(*largest) + " (class " + state.classes[index].label +
         "); --tail-family weibull-min with --translate auto is free of it");
