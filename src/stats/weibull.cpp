@@ -12,7 +12,6 @@ namespace openset::stats {
 namespace {
 
 constexpr double normal_97_5 = 1.959963984540054;
-constexpr double tight_shape = 1000;
 
 std::array<double, 2> interval(double value, double standard_error_of_log) {
     const double factor = std::exp(normal_97_5 * standard_error_of_log);
@@ -99,7 +98,7 @@ TailFit fit_weibull_tail(std::span<const double> distances, const TailParams& pa
     }
     fit.shape = law.shape;
     fit.log_scale_rel = law.log_scale;
-    fit.tight = fit.shape > tight_shape;
+    fit.tight = fit.shape > TailFit::tight_shape;
     fit.loglik = log_likelihood(log_values, law) - std::accumulate(log_values.begin(), log_values.end(), 0.0) -
                  static_cast<double>(log_values.size()) * std::log(fit.translate);
     fit.ks = ks_distance(fit, tail.values);

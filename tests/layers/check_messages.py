@@ -85,6 +85,8 @@ RELAYS = {
     ("apps/inspect.cpp", "log_warning"): NOTED_BELOW,
     ("apps/merge.cpp", "log_notice"): "figures",
     ("apps/merge.cpp", "log_warning"): "of doubts(), in io/merge.cpp",
+    ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
+    ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
     ("src/flow/loaded_pipeline.cpp", "notes.push_back"): "the gate's own warning, in cascade/decide.cpp",
     ("src/flow/name_list.cpp", "Error"): THROWN_BELOW,

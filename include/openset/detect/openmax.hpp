@@ -161,13 +161,16 @@ struct Revision {
     double score = 0;            ///< as Detector::score() gives it
     std::int64_t prediction = 0; ///< class with the largest probability (ties: the first); -1: unknown's is larger
                                  ///< (an exact tie keeps the class)
-    std::vector<double> twice_softmaxed; ///< [C + 1], unknown last: q of Decision::notebook; empty otherwise, and
-                                         ///< where the notebook's arithmetic gave no number
+    Decision decision = Decision::threshold; ///< of the detector
+    std::vector<double> twice_softmaxed;     ///< [C + 1], unknown last: q of Decision::notebook; empty otherwise, and
+                                             ///< where the notebook's arithmetic gave no number
 };
 
 /// OpenMax's own rule: unknown has the largest probability, or the largest of the classes is < epsilon. For
-/// Decision::notebook: unknown has the largest q, or the largest q is < epsilon.
+/// Decision::notebook: unknown has the largest q, or the largest q is < epsilon; never where q is not a number.
 bool rejects_by_argmax(const Revision& revision, double epsilon = 0);
+
+struct OpenMaxState;
 
 /// Scores: `openmax` gives the log odds of unknown, ln(P_0 / (1 - P_0)) = r_0 - LSE(r); P_0 = sigmoid(score).
 /// `openmax-notebook` (Decision::notebook) gives -max q, q the softmax of the probabilities; +inf where unknown has the
@@ -199,9 +202,8 @@ public:
     const std::vector<std::string>& warnings() const;
 
 private:
-    struct State;
-    explicit OpenMax(std::shared_ptr<const State> state) : state_(std::move(state)) {}
-    std::shared_ptr<const State> state_;
+    explicit OpenMax(std::shared_ptr<const OpenMaxState> state) : state_(std::move(state)) {}
+    std::shared_ptr<const OpenMaxState> state_;
 };
 
 } // namespace openset::detect

@@ -52,8 +52,10 @@ struct TailSummary {
 /// A Weibull law on x = d - smallest_tail + translate: w = 1 - exp(-(x / scale)^shape), 0 for x <= 0. What libMR fits
 /// (FitHigh), by exact maximum likelihood.
 struct TailFit : TailSummary {
+    static constexpr double tight_shape = 1000;
+
     // Defined for ok alone:
-    bool tight = false;       ///< shape > 1000: the tail's span is small against translate; nothing is wrong with it
+    bool tight = false;       ///< shape > tight_shape: the tail's span is small against translate; nothing is wrong with it
     double translate = 0;     ///< as it was used, in the unit of the distances
     double shape = 0;         ///< k
     double log_scale_rel = 0; ///< ln(scale / translate); a rebuilt scale would lose shape * 1e-16 of w
