@@ -328,8 +328,8 @@ OnePicture look_at(const flow::LoadedPipeline& loaded, const ExplainOptions& opt
                                        .max_bytes = static_cast<std::uint64_t>(options.runner.decode_memory)}));
     flow::run(
         loaded.pipeline, loaded.networks(), source,
-        [&picture](const io::Row& row, const flow::Input&) {
-            picture.row = row;
+        [&picture](const flow::Delivery& delivery) {
+            picture.row = delivery.row;
             return true;
         },
         runner, cancellation);

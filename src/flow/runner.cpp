@@ -26,11 +26,36 @@
 namespace openset::flow {
 namespace {
 
+/// What the classifier's network returned for one picture.
+struct KeptActivations {
+    KeptActivations() = default;
+    explicit KeptActivations(const io::Activations& one_row)
+        : logits(copied(one_row.logits)), features(copied(one_row.features)) {
+        for (const auto& [name, rows] : one_row.extras) extras.emplace(name, copied(rows));
+    }
+
+    static std::vector<float> copied(const io::FloatRows& rows) { return {rows.values, rows.values + rows.columns}; }
+
+    std::vector<float> logits, features;
+    std::map<std::string, std::vector<float>> extras;
+
+    io::Activations view() const {
+        const auto row = [](const std::vector<float>& values) {
+            return io::FloatRows{1, std::ssize(values), values.data()};
+        };
+        if (logits.empty()) return {};
+        io::Activations activations{1, row(logits), row(features), {}};
+        for (const auto& [name, values] : extras) activations.extras.emplace(name, row(values));
+        return activations;
+    }
+};
+
 /// A picture on its way through the stages.
 struct Item {
     std::int64_t number = 0;
     Input input; ///< its bytes are gone once decoded, unless they are to be kept
     io::Row row;
+    KeptActivations activations;
     image::Size decoded;
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t bytes = 0;               ///< of the prepared pictures
@@ -50,9 +75,19 @@ const cascade::StageLabels& labels_of(const cascade::Pipeline& pipeline, cascade
     switch (stage) {
     case cascade::Stage::gate: return pipeline.gate->labels;
     case cascade::Stage::species: return pipeline.species->labels;
-    case cascade::Stage::classifier: break;
+    case cascade::Stage::classifier:
+    case cascade::Stage::unknown: break; // judges what the classifier names
     }
     return pipeline.classifier.labels;
+}
+
+/// What the network said of one picture. The logits are those that were scored: of a single logit, both.
+io::Activations one_row(const cascade::StageScores& scores, const model::Outputs& outputs, int row) {
+    const auto view = [](std::span<const float> values) { return io::FloatRows{1, std::ssize(values), values.data()}; };
+    io::Activations activations{1, view(scores.logits), {}, {}};
+    if (outputs.features.columns > 0) activations.features = view(outputs.features.row(row));
+    for (const auto& [name, matrix] : outputs.extras) activations.extras.emplace(name, view(matrix.row(row)));
+    return activations;
 }
 
 using Clock = std::chrono::steady_clock;
@@ -66,7 +101,7 @@ bool all_finite(std::span<const float> values) {
 class Run {
 public:
     Run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-        const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
+        const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
         : pipeline_(pipeline), networks_(networks), inputs_(inputs), receive_(receive), options_(options),
           cancellation_(cancellation), waiting_(networks.size()), batch_limit_(networks.size()),
           window_(std::int64_t{options.batch} * (std::ssize(networks) + options.threads) + options.jobs),
@@ -395,29 +430,53 @@ private:
         }
         const model::Outputs outputs = stage_network.network->run(batch);
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
+        const bool is_classifier = stage_network.stage == cascade::Stage::classifier;
+        const bool keep = options_.keep_activations && is_classifier;
+        const bool looked_at = keep || (is_classifier && pipeline_.unknown);
         for (std::size_t i = 0; i < items.size(); ++i) {
             const auto row = static_cast<int>(i);
-            const bool finite =
-                all_finite(logits.row(row)) && (outputs.features.columns == 0 || all_finite(outputs.features.row(row)));
-            if (finite) {
-                decide(stage, items[i], logits.row(row));
-            } else {
-                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+            bool finite = all_finite(logits.row(row)) && all_finite(outputs.features.row(row));
+            if (looked_at) { // the further tensors too
+                finite = finite && std::ranges::all_of(outputs.extras, [row](const auto& extra) {
+                             return all_finite(extra.second.row(row));
+                         });
             }
+            if (!finite) {
+                fail_at(stage, items[i], "the network returned NaN or infinity for this picture");
+                continue;
+            }
+            const auto scores = cascade::score(labels_of(pipeline_, stage_network.stage), logits.row(row));
+            const io::Activations activations = one_row(scores, outputs, row);
+            if (keep) items[i].activations = KeptActivations(activations);
+            decide(stage, items[i], scores, activations);
         }
     }
 
-    void decide(std::size_t stage, Item& item, std::span<const float> logits) const {
+    void decide(std::size_t stage, Item& item, const cascade::StageScores& scores,
+                const io::Activations& activations) const {
         const cascade::Stage which = networks_[stage].stage;
-        const cascade::StageScores scores = cascade::score(labels_of(pipeline_, which), logits);
         auto decision = cascade::decide(pipeline_, which, scores, options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
+        if (which == cascade::Stage::classifier && pipeline_.unknown) judge(item, scores, activations, decision);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
             item.decided = true;
         }
-        if (options_.observe)
-            options_.observe({which, item.decoded, item.prepared[preparation_of_[stage]], scores, item.row});
+        if (options_.observe) {
+            options_.observe(
+                {which, item.decoded, item.prepared[preparation_of_[stage]], scores, activations, item.row});
+        }
+    }
+
+    /// The detector has its say where the classifier names the picture, or where every stage is asked.
+    void judge(Item& item, const cascade::StageScores& scores, const io::Activations& activations,
+               cascade::StageDecision& decision) const {
+        const bool named = decision.verdict->outcome == io::Outcome::known;
+        if (!named && !options_.all_stages) return;
+        detect::require_needs(*pipeline_.unknown->detector, activations, "the classifier's activations");
+        auto judged = cascade::decide_unknown(*pipeline_.unknown, activations, 0, scores, *decision.verdict);
+        item.row.unknown = std::move(judged.figures);
+        if (named) decision.verdict = std::move(judged.verdict);
     }
 
     void hand_on(std::unique_lock<std::mutex>& lock, StageBatch batch) {
@@ -441,11 +500,13 @@ private:
     struct Finished {
         io::Row row;
         Input input;
+        KeptActivations activations;
     };
 
     /// Files the row and delivers all that are next in order. One thread delivers at a time, without the lock.
     void finish(std::unique_lock<std::mutex>& lock, Item item) {
-        finished_.emplace(item.number, Finished{std::move(item.row), std::move(item.input)});
+        finished_.emplace(item.number,
+                          Finished{std::move(item.row), std::move(item.input), std::move(item.activations)});
         if (delivering_) return;
         delivering_ = true;
         while (!stopped_ && !finished_.empty() && finished_.begin()->first == delivered_) {
@@ -455,7 +516,7 @@ private:
             bool go_on = false;
             std::exception_ptr error;
             try {
-                go_on = receive_(next.row, next.input);
+                go_on = receive_({next.row, next.input, next.activations.view()});
             } catch (...) {
                 error = std::current_exception();
             }
@@ -473,7 +534,7 @@ private:
     const cascade::Pipeline& pipeline_;
     const std::vector<StageNetwork>& networks_;
     InputSource& inputs_;
-    const RowReceiver& receive_;
+    const Receiver& receive_;
     const RunnerOptions& options_;
     const Cancellation& cancellation_;
     std::vector<image::PreprocessSpec> preparations_;
@@ -505,7 +566,7 @@ private:
 } // namespace
 
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-                  const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
+                  const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
     assert(!networks.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
     return Run(pipeline, networks, inputs, receive, options, cancellation)();
 }

@@ -62,7 +62,7 @@ RETURNING_TYPE = "Validator"
 RETURNING_FILES = {"apps/cli/usage_error.cpp"}
 
 # Files whose refuse() itself says what to do, or which row it is.
-COMPLETING = {"src/io/merge.cpp", "src/io/resume.cpp", "src/io/row_reader.cpp"}
+COMPLETING = {"src/io/merge.cpp", "src/io/resume.cpp", "src/io/row_reader.cpp", "src/io/npy.cpp", "src/io/samples.cpp"}
 
 # Texts that are passed on, so that there is nothing to read: (file, call) -> where they are looked at.
 THROWN_BELOW = "errors are looked at where they are thrown"
@@ -85,6 +85,8 @@ RELAYS = {
     ("apps/inspect.cpp", "log_warning"): NOTED_BELOW,
     ("apps/merge.cpp", "log_notice"): "figures",
     ("apps/merge.cpp", "log_warning"): "of doubts(), in io/merge.cpp",
+    ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
+    ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
     ("src/flow/loaded_pipeline.cpp", "notes.push_back"): "the gate's own warning, in cascade/decide.cpp",
     ("src/flow/name_list.cpp", "Error"): THROWN_BELOW,
@@ -97,12 +99,17 @@ RELAYS = {
     ("src/image/png.cpp", "warnings.push_back"): "of image/clipped_grey.hpp",
     ("src/image/pnm.cpp", "warnings.push_back"): "the same",
     ("src/image/tiff.cpp", "warnings.push_back"): "the same",
+    ("src/io/activation_store.cpp", "Error"): "by refuse(), or " + THROWN_BELOW,
     ("src/io/checked_json.cpp", "Error"): "the lines of problems.add()",
     ("src/io/checked_json.cpp", "problems_.add"): "nlohmann's words for a syntax error, and where it is",
     ("src/io/checked_json.hpp", "problems_->add"): "the callers of .problem()",
     ("src/io/merge.cpp", "Error"): "the lines of problems.push_back()",
     ("src/io/merge.cpp", "problems.push_back"): "of objection() and differences()",
+    ("src/io/npy.cpp", "Error"): "by refuse(), or " + THROWN_BELOW,
+    ("src/io/npy.cpp", "refuse"): "of other_type()",
     ("src/io/row_reader.cpp", "refuse"): "of CsvFields",
+    ("src/io/samples.cpp", "Error"): "by refuse()",
+    ("src/io/samples.cpp", "refuse"): "of CsvFields",
     ("src/io/run_record.cpp", "Error"): THROWN_BELOW,
     ("src/model/network_file.cpp", "Error"): THROWN_BELOW,
     ("src/torch/script_network.cpp", "Error"): "LibTorch's reason, or an error thrown below",

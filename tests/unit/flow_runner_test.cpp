@@ -116,14 +116,17 @@ protected:
         std::vector<io::Row> rows;
         flow::run(
             which, networks, *inputs,
-            [&](const io::Row& row, const Input&) {
-                rows.push_back(row);
+            [&](const Delivery& delivery) {
+                rows.push_back(delivery.row);
+                activations.emplace_back(delivery.activations.logits.row(0).begin(),
+                                         delivery.activations.logits.row(0).end());
                 return !stop_after || rows.size() < *stop_after;
             },
             options, cancellation);
         return rows;
     }
 
+    std::vector<std::vector<float>> activations; ///< logits by row, empty where there are none
     FakeNetwork gate, species, classifier;
     RunnerOptions options;
     Cancellation cancellation;
@@ -251,7 +254,7 @@ TEST_F(RunnerTest, AReceiverThatSaysStopGetsNoFurtherRow) {
 TEST_F(RunnerTest, AnExceptionOfTheReceiverEndsTheRunAndComesBack) {
     ListedInputs list(std::vector<Input>(300, green));
     const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
-    const auto receive = [](const io::Row&, const Input&) -> bool { throw Error(ErrorKind::output, "disk full"); };
+    const auto receive = [](const Delivery&) -> bool { throw Error(ErrorKind::output, "disk full"); };
     EXPECT_THROW(flow::run(cascade::closed_set(pipeline()), networks, list, receive, options, cancellation), Error);
 }
 
@@ -261,8 +264,8 @@ TEST_F(RunnerTest, OnCancellationTheRowsInFlightAreStillDelivered) {
     const std::vector<StageNetwork> networks = {{Stage::classifier, &classifier, classifier.info().preprocess}};
     flow::run(
         cascade::closed_set(pipeline()), networks, list,
-        [&](const io::Row& row, const Input&) {
-            rows.push_back(row);
+        [&](const Delivery& delivery) {
+            rows.push_back(delivery.row);
             if (rows.size() == 10) cancellation.request();
             return true;
         },
@@ -297,7 +300,7 @@ TEST_F(RunnerTest, NeverHasMoreInFlightThanItSays) {
     } counting(list, handed_out);
     flow::run(
         pipeline(), networks, counting,
-        [&](const io::Row&, const Input&) {
+        [&](const Delivery&) {
             most = std::max(most, handed_out.load() - delivered);
             ++delivered;
             return true;
@@ -356,14 +359,24 @@ TEST_F(RunnerTest, TheReceiverGetsContentsOnlyWhereTheyAreKept) {
         std::vector<std::optional<made::Bytes>> contents;
         flow::run(
             cascade::closed_set(pipeline()), networks, list,
-            [&](const io::Row&, const Input& input) {
-                contents.push_back(input.bytes);
+            [&](const Delivery& delivery) {
+                contents.push_back(delivery.input.bytes);
                 return true;
             },
             options, cancellation);
         ASSERT_EQ(contents.size(), 2U);
         EXPECT_EQ(contents[0], keep ? green.bytes : std::nullopt);
     }
+}
+
+TEST_F(RunnerTest, TheReceiverGetsWhatTheClassifiersNetworkReturnedWhereItIsKept) {
+    run({green, {"text", made::to_bytes("hello"), std::nullopt}, red});
+    EXPECT_THAT(activations, Each(::testing::IsEmpty()));
+    activations.clear();
+    options.keep_activations = true;
+    run({green, {"text", made::to_bytes("hello"), std::nullopt}, red}); // red is rejected before
+    const std::vector<float> of_green = {0, 10, 0};
+    EXPECT_THAT(activations, ::testing::ElementsAre(of_green, ::testing::IsEmpty(), ::testing::IsEmpty()));
 }
 
 TEST_F(RunnerTest, ObserversSeeEveryStageThatAPictureReached) {

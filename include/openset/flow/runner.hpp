@@ -9,6 +9,7 @@
 #include "openset/flow/input.hpp"
 #include "openset/image/decode.hpp"
 #include "openset/image/preprocess.hpp"
+#include "openset/io/activations.hpp"
 #include "openset/io/row.hpp"
 #include "openset/model/network.hpp"
 
@@ -27,7 +28,8 @@ struct StageObservation {
     image::Size decoded;            ///< the picture as it was read
     const image::Picture& prepared; ///< resized and cropped
     const cascade::StageScores& scores;
-    const io::Row& row; ///< as it stands after this stage
+    const io::Activations& activations; ///< one row
+    const io::Row& row;                 ///< as it stands after this stage
 };
 
 struct RunnerOptions {
@@ -42,9 +44,10 @@ struct RunnerOptions {
     /// No further picture is started while the prepared ones that wait take more: it matters where no preprocessing
     /// bounds their size.
     std::int64_t waiting_bytes = std::int64_t{1} << 30;
-    int top = 5;             ///< labels listed in the classifier's figures
-    bool all_stages = false; ///< later stages run for rejected pictures too; the verdict stays
-    bool keep_bytes = false; ///< the receiver needs the contents of inputs that are no files
+    int top = 5;                   ///< labels listed in the classifier's figures
+    bool all_stages = false;       ///< later stages run for rejected pictures too; the verdict stays
+    bool keep_bytes = false;       ///< the receiver needs the contents of inputs that are no files
+    bool keep_activations = false; ///< the receiver needs what the classifier's network returned
     /// Told what each stage saw and computed, before the row is delivered; by several threads at once.
     std::function<void(const StageObservation&)> observe;
 };
@@ -61,9 +64,17 @@ struct RunStatistics {
     std::int64_t warnings_not_shown = 0; ///< about pictures: the first few are logged as warnings, the rest as info
 };
 
-/// Receives the rows in input order, one at a time, with the input each belongs to (its bytes are gone unless
-/// keep_bytes is set). False stops the run: no later row is delivered.
-using RowReceiver = std::function<bool(const io::Row&, const Input&)>;
+/// What has become of one input. Views: valid during the call that receives them.
+struct Delivery {
+    const io::Row& row;
+    const Input& input; ///< its bytes are gone unless keep_bytes is set
+    /// With keep_activations, and where the picture has passed the classifier's network: one row, all of it finite, the
+    /// logits one a label (0 and z for the single logit z of two labels). Else no row.
+    const io::Activations& activations;
+};
+
+/// Receives the rows in input order, one at a time. False stops the run: no later row is delivered.
+using Receiver = std::function<bool(const Delivery&)>;
 
 /// Runs every input through the pipeline's stages: one row per input, whatever happens to it.
 ///
@@ -77,6 +88,6 @@ using RowReceiver = std::function<bool(const io::Row&, const Input&)>;
 ///
 /// Rethrows what the receiver or the source throws, after the threads have ended.
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-                  const RowReceiver& receive, const RunnerOptions& options, const Cancellation& cancellation);
+                  const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation);
 
 } // namespace openset::flow

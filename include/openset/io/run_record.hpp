@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "openset/base/byte_sink.hpp"
 #include "openset/io/row_writer.hpp"
 #include "openset/io/shard.hpp"
 
@@ -50,6 +52,8 @@ struct RunRecord {
     std::int64_t decode_memory = 0;          ///< bytes; pictures that need more failed. 0: no such limit
     std::optional<Shard> shard;
     std::vector<NetworkRecord> networks;
+    /// SHA-256 of the further files that the config names, by the JSON pointer of their place: /unknown/fitted...
+    std::map<std::string, std::string> file_hashes;
     std::vector<std::string> inputs; ///< as given; any bytes
     std::vector<PartRecord> parts;   ///< of a merged file
     int batch = 0, jobs = 0, threads = 0;
@@ -68,6 +72,11 @@ RunRecord parse_run_record(std::string_view json, const std::string& name);
 
 /// The record's name beside a row file: `<rows>.run.json`. That of a run that goes on lies beside its partial file.
 std::filesystem::path run_record_path(const std::filesystem::path& rows);
+
+/// Gives a whole result its name, and its record the place beside it. The result never stands beside a record that is
+/// not its own, whenever the process is killed. Throws Error(output).
+/// sink  of open_atomic_file(output), or of continue_atomic_file
+void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std::string_view record_json);
 
 /// The record beside a row file; none where there is none.
 /// Throws as parse_run_record(), and Error(unreadable).
