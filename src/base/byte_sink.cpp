@@ -4,13 +4,13 @@
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
-#include <poll.h>
 #include <string>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
+#include "base/descriptor.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset {
@@ -35,21 +35,12 @@ public:
     }
 
     void flush() override {
-        std::size_t done = 0;
-        while (done < buffer_.size()) {
-            const ssize_t written = ::write(descriptor_, buffer_.data() + done, buffer_.size() - done);
-            if (written >= 0) {
-                done += static_cast<std::size_t>(written);
-            } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-                // An event loop's end of a pipe, inherited as standard output.
-                pollfd room{descriptor_, POLLOUT, 0};
-                ::poll(&room, 1, -1);
-            } else if (errno != EINTR) {
-                const int problem = errno;
-                buffer_.erase(0, done); // or a later attempt would write it twice
-                errno = problem;
-                throw_output_error(name_);
-            }
+        const std::size_t done = write_all(descriptor_, buffer_);
+        if (done < buffer_.size()) {
+            const int problem = errno;
+            buffer_.erase(0, done); // or a later attempt would write it twice
+            errno = problem;
+            throw_output_error(name_);
         }
         buffer_.clear();
     }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,6 +38,23 @@ OpenFile open(const std::filesystem::path& path, int flags) {
 
 Descriptor::~Descriptor() {
     if (value_ >= 0) ::close(value_);
+}
+
+std::size_t write_all(int descriptor, std::string_view bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t written = ::write(descriptor, bytes.data() + done, bytes.size() - done);
+        if (written >= 0) {
+            done += static_cast<std::size_t>(written);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            // An event loop's end of a pipe, inherited as standard output.
+            pollfd room{descriptor, POLLOUT, 0};
+            ::poll(&room, 1, -1);
+        } else if (errno != EINTR) {
+            break;
+        }
+    }
+    return done;
 }
 
 RegularFile open_regular(const std::filesystem::path& path) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
 #include "openset/base/byte_source.hpp"
 
@@ -35,5 +36,9 @@ RegularFile open_regular(const std::filesystem::path& path);
 Descriptor open_any(const std::filesystem::path& path);
 
 std::unique_ptr<ByteSource> source_of(Descriptor file);
+
+/// Writes the bytes, waiting where the descriptor tells to come back later: how many were written, less than all of them
+/// where that failed, and errno says why.
+std::size_t write_all(int descriptor, std::string_view bytes);
 
 } // namespace openset

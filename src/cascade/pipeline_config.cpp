@@ -19,12 +19,22 @@ constexpr double sigmoid_min_probability = 0.95;
 
 // ---- overrides
 
-/// A flag that changes the gate's rule leaves the parameter of the file's rule without a meaning: it goes, unless a
-/// flag gave it too.
+/// A flag that changes a rule leaves the parameters of the file's rule, or its operating point, without a meaning: they go,
+/// unless a flag gave them too.
 void drop_parameters_of_the_replaced_rule(io::Json& document, const std::vector<ConfigOverride>& overrides) {
     const auto given = [&overrides](const std::string& pointer) {
         return std::ranges::any_of(overrides, [&](const ConfigOverride& one) { return one.pointer == pointer; });
     };
+    if (given("/unknown/threshold") && document.contains("unknown") && document["unknown"].is_object()) {
+        document["unknown"].erase("operating_point");
+        if (document["unknown"].value("threshold", io::Json()) != "argmax") document["unknown"].erase("epsilon");
+    }
+    for (const char* stage : {"gate", "species"}) {
+        const std::string prefix = "/" + std::string(stage) + "/";
+        const bool own =
+            std::ranges::any_of(overrides, [&](const ConfigOverride& one) { return one.pointer.starts_with(prefix); });
+        if (own && document.contains(stage) && document[stage].is_object()) document[stage].erase("operating_point");
+    }
     const io::Json::json_pointer rule("/gate/rule");
     if (!given("/gate/rule") || !document.contains(rule)) return;
     if (document.at(rule) != "top-k" && !given("/gate/k")) document["gate"].erase("k");
@@ -339,6 +349,27 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
             resolve_unknown(*config.unknown, labels.classifier, config.classifier.network, files, problems);
     problems.throw_if_any(ErrorKind::usage);
     return pipeline;
+}
+
+std::vector<std::filesystem::path*> paths_of(PipelineConfig& config) {
+    std::vector<std::filesystem::path*> paths;
+    const auto add = [&paths](std::optional<std::filesystem::path>& path) {
+        if (path) paths.push_back(&*path);
+    };
+    if (config.gate) {
+        paths.push_back(&config.gate->network.model);
+        add(config.gate->operating_point);
+    }
+    if (config.species) {
+        paths.push_back(&config.species->network.model);
+        add(config.species->operating_point);
+    }
+    paths.push_back(&config.classifier.network.model);
+    if (config.unknown) {
+        add(config.unknown->fitted);
+        add(config.unknown->operating_point);
+    }
+    return paths;
 }
 
 std::string to_json(const PipelineConfig& config) {

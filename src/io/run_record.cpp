@@ -129,6 +129,14 @@ RunRecord read_record(Members members) {
     members.read("decode_memory", record.decode_memory);
     if (const auto shard = members.optional("shard")) record.shard = read_shard(*shard);
     members.each("networks", [&](const CheckedValue& value) { record.networks.push_back(read_network(value)); });
+    if (const auto files = members.optional("files")) {
+        Members hashes(files->object());
+        for (const auto& [pointer, hash] : hashes.all()) {
+            const bool is_place = pointer.starts_with('/') && pointer.find('~') == std::string::npos;
+            is_place ? hashes.read(pointer.c_str(), record.file_hashes[pointer])
+                     : hash.problem("the key is no place in a config such as /unknown/fitted");
+        }
+    }
     members.read("inputs", record.inputs);
     if (members.optional("parts"))
         members.each("parts", [&](const CheckedValue& value) { record.parts.push_back(read_part(value)); });
@@ -154,6 +162,10 @@ Json deciding_config(const RunRecord& record) {
     config.erase("name");
     for (auto& stage : config) {
         if (stage.is_object()) stage.erase("model");
+    }
+    for (const auto& [pointer, hash] : record.file_hashes) {
+        const Json::json_pointer place(pointer);
+        if (config.contains(place)) config[place] = "sha256 " + hash;
     }
     return config;
 }
@@ -248,6 +260,7 @@ std::string to_json(const RunRecord& record) {
         {"max_pixels", record.max_pixels},
         {"decode_memory", record.decode_memory},
         {"networks", networks},
+        {"files", record.file_hashes},
         {"inputs", record.inputs},
         {"device", record.device},
         {"precision", record.precision},

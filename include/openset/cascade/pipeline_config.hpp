@@ -117,6 +117,9 @@ struct PipelineFiles {
 Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file,
                  const PipelineFiles& files = {});
 
+/// Every path of the config: networks, the fitted file, operating points.
+std::vector<std::filesystem::path*> paths_of(PipelineConfig& config);
+
 /// The config in full, defaults filled in, as JSON text that parse_pipeline_config reads back to the same.
 std::string to_json(const PipelineConfig& config);
 

@@ -37,10 +37,10 @@ struct LoadedPipeline {
 
 struct PipelineLoadOptions {
     bool closed_set = false; ///< the classifier alone, rejecting nothing; the other networks are not loaded
-    std::map<cascade::Stage, std::vector<std::string>> labels; ///< for networks that carry none
     /// A detector that was fitted on another network's activations, or an operating point of another detector, is let
     /// pass with a note.
     bool allow_mismatch = false;
+    std::map<cascade::Stage, std::vector<std::string>> labels; ///< for networks that carry none
     std::optional<image::PreprocessSpec> preprocess; ///< for networks that do not say theirs, nor the config for them
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,6 +52,8 @@ struct RunRecord {
     std::int64_t decode_memory = 0;          ///< bytes; pictures that need more failed. 0: no such limit
     std::optional<Shard> shard;
     std::vector<NetworkRecord> networks;
+    /// SHA-256 of the further files that the config names, by the JSON pointer of their place: /unknown/fitted...
+    std::map<std::string, std::string> file_hashes;
     std::vector<std::string> inputs; ///< as given; any bytes
     std::vector<PartRecord> parts;   ///< of a merged file
     int batch = 0, jobs = 0, threads = 0;
