@@ -36,7 +36,7 @@ TEST(OpenMaxParams, EveryFlagIsReadAndWrittenAsItIsSpelt) {
 
 TEST(OpenMaxParams, EveryChoiceThatIsOfferedIsTaken) {
     for (const OpenMaxOption& option : openmax_options()) {
-        EXPECT_NE(option.choices.empty(), option.value.empty()) << option.name;
+        EXPECT_FALSE(option.value.empty()) << option.name;
         EXPECT_FALSE(option.help.empty());
         for (const std::string& choice : option.choices) {
             OpenMaxParams params;
