@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 #include "openset/base/error.hpp"
 
@@ -58,8 +59,7 @@ bool RecordReader::take(std::string& record, bool quotes_hide_line_ends, const s
     while (true) {
         if (first_bytes().empty()) fill(place);
         if (first_bytes().empty()) {
-            torn_bytes_ = record.size();
-            record.clear();
+            torn_ = std::exchange(record, {});
             return false;
         }
         const auto length = record_end.find(first_bytes());

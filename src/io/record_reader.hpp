@@ -31,8 +31,8 @@ public:
     /// Bytes of the records that were taken.
     std::uint64_t whole_bytes() const { return whole_bytes_; }
 
-    /// What follows the last whole record, once take() has given none: 0 where nothing was cut short.
-    std::uint64_t torn_bytes() const { return torn_bytes_; }
+    /// What follows the last whole record, once take() has given none: empty where nothing was cut short.
+    const std::string& torn() const { return torn_; }
 
 private:
     void fill(const std::function<std::string()>& place);
@@ -40,7 +40,8 @@ private:
     std::istream& stream_;
     std::vector<char> buffer_;
     std::size_t begin_ = 0, end_ = 0; ///< what of the buffer is not used up
-    std::uint64_t whole_bytes_ = 0, torn_bytes_ = 0;
+    std::uint64_t whole_bytes_ = 0;
+    std::string torn_;
 };
 
 /// Throws Error of kind not_found or unreadable; the message carries the path.

@@ -176,7 +176,7 @@ RowFormat RowReader::format() const { return state_->format; }
 const std::string& RowReader::header() const { return state_->header; }
 std::int64_t RowReader::rows() const { return state_->rows; }
 std::uint64_t RowReader::whole_bytes() const { return state_->records.whole_bytes(); }
-std::uint64_t RowReader::torn_bytes() const { return state_->records.torn_bytes(); }
+std::uint64_t RowReader::torn_bytes() const { return state_->records.torn().size(); }
 
 std::optional<RowRecord> RowReader::next() {
     State& state = *state_;

@@ -108,7 +108,7 @@ const SampleCounts& SampleReader::counts() const { return state_->counts; }
 std::uint64_t SampleReader::whole_bytes() const { return state_->records.whole_bytes(); }
 
 void SampleReader::check_whole() const {
-    if (state_->has_header && state_->records.torn_bytes() == 0) return;
+    if (state_->has_header && state_->records.torn().size() == 0) return;
     throw Error(ErrorKind::corrupt, state_->name + ": ends within line " + std::to_string(state_->line) +
                                         ", expected a line end; it was cut short, copy it again");
 }
