@@ -89,12 +89,10 @@ void print_summary(const Options& options, const io::RunRecord& record, std::int
 }
 
 /// An output file replaces an older one; what the run reads it must not replace.
-void refuse_to_replace_inputs(const Options& options, const cascade::PipelineConfig& config,
-                              const infer::Inputs& inputs) {
+void refuse_to_replace_inputs(const Options& options, cascade::PipelineConfig config, const infer::Inputs& inputs) {
     const std::string& output = options.output.file;
-    std::vector<std::filesystem::path> read = {options.config, config.classifier.network.model};
-    if (config.gate) read.push_back(config.gate->network.model);
-    if (config.species) read.push_back(config.species->network.model);
+    std::vector<std::filesystem::path> read = {options.config};
+    for (const std::filesystem::path* path : cascade::paths_of(config)) read.push_back(*path);
     const bool replaces = std::ranges::any_of(read, [&output](const std::filesystem::path& file) {
         std::error_code ignored; // what is not there cannot be replaced
         return std::filesystem::equivalent(file, output, ignored);

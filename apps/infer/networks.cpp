@@ -39,9 +39,10 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
         }
         return network;
     };
-    auto loaded = flow::load_pipeline(
-        config, options.config, loader,
-        {options.closed_set, read_labels(options.labels, config), cli::preprocess_named(options.preprocess)});
+    auto loaded = flow::load_pipeline(config, options.config, loader,
+                                      {options.closed_set, options.allow_mismatch, read_labels(options.labels, config),
+                                       cli::preprocess_named(options.preprocess)});
+    record.file_hashes = loaded.file_hashes;
     for (std::size_t i = 0; i < loaded.stages.size(); ++i) {
         model::ModelInfo info = loaded.stages[i].network->info();
         info.preprocess = loaded.stages[i].preprocess;
@@ -54,13 +55,11 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
 }
 
 cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {
-    const auto make_absolute = [](cascade::NetworkConfig& network) {
+    const auto make_absolute = [](std::filesystem::path& path) {
         std::error_code problem; // the working folder may be gone
-        if (auto path = std::filesystem::absolute(network.model, problem); !problem) network.model = std::move(path);
+        if (auto whole = std::filesystem::absolute(path, problem); !problem) path = std::move(whole);
     };
-    if (config.gate) make_absolute(config.gate->network);
-    if (config.species) make_absolute(config.species->network);
-    make_absolute(config.classifier.network);
+    for (std::filesystem::path* path : cascade::paths_of(config)) make_absolute(*path);
     return config;
 }
 

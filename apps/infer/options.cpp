@@ -32,6 +32,11 @@ std::vector<cascade::ConfigOverride> given_overrides(const CLI::App& app, const 
     if (given("--species-min")) add("--species-min", "/species/min_probability", io::shortest(flags.species_min));
     if (given("--classifier-min"))
         add("--classifier-min", "/classifier/min_probability", io::shortest(flags.classifier_min));
+    if (given("--unknown-threshold")) {
+        const std::string& text = flags.unknown_threshold;
+        const bool is_number = text.find_first_not_of("0123456789.-+eE") == std::string::npos;
+        add("--unknown-threshold", "/unknown/threshold", is_number ? text : quoted(text));
+    }
     return overrides;
 }
 
@@ -127,6 +132,11 @@ void add_options(CLI::App& app, Options& options) {
     more("--species-min", options.config_flags.species_min, "instead of /species/min_probability")->type_name("P");
     more("--classifier-min", options.config_flags.classifier_min, "instead of /classifier/min_probability")
         ->type_name("P");
+    more_flag("--allow-mismatch", options.allow_mismatch,
+              "let a detector pass that was fitted on another network, or an operating point of another detector");
+    more("--unknown-threshold", options.config_flags.unknown_threshold,
+         "instead of /unknown/threshold or its operating point: a score, p=P or argmax")
+        ->type_name("T");
     more("--labels", options.labels,
          "label names, one a line, for a network that carries none; for another stage than the classifier: gate=FILE, "
          "species=FILE")

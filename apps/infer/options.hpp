@@ -19,13 +19,14 @@ struct ConfigFlags {
     std::string gate_rule;
     int gate_top_k = 0;
     double gate_min_mass = 0, species_min = 0, classifier_min = 0;
+    std::string unknown_threshold;
 };
 
 struct Options {
     std::string config;
     ConfigFlags config_flags;
     std::vector<cascade::ConfigOverride> config_overrides; ///< what of them was given
-    bool closed_set = false, dry_run = false, print_config = false;
+    bool closed_set = false, allow_mismatch = false, dry_run = false, print_config = false;
     InputFlags inputs;
     OutputOptions output;
     std::string explain; ///< the one picture to tell about; empty: a run

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <unistd.h>
 
+#include "cli/output_file.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
 #include "openset/base/error.hpp"
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 
 io::RowLayout row_layout(const OutputOptions& options, const cascade::Pipeline& pipeline) {
     return {pipeline.gate.has_value(), pipeline.species.has_value(),
-            pipeline.classifier.labels.activation == model::Activation::sigmoid,
+            pipeline.classifier.labels.activation == model::Activation::sigmoid, pipeline.unknown.has_value(),
             options.file == "-" && cli::use_colour(options.colour, STDOUT_FILENO)};
 }
 
@@ -102,10 +103,7 @@ std::string doubt_about_ending(const OutputOptions& options) {
            file.extension().string() + "; choose the format with -f, or another name";
 }
 
-bool is_kept_file(const OutputOptions& options) {
-    std::error_code ignored; // what is not there will be a file
-    return options.file != "-" && (fs::is_regular_file(options.file, ignored) || !fs::exists(options.file, ignored));
-}
+bool is_kept_file(const OutputOptions& options) { return cli::is_kept_file(options.file); }
 
 std::optional<io::RowCounts> whole_already(const OutputOptions& options, const cascade::Pipeline& pipeline,
                                            const io::RunRecord& record, flow::InputSource& source) {
@@ -201,14 +199,7 @@ void RowOutput::finish(const io::RunRecord& record) {
         sink_->commit();
         return;
     }
-    // In this order: the rows never stand beside a record that is not theirs, whenever the run is killed.
-    const fs::path going_on = io::run_record_path(partial_path(options_.file)),
-                   final = io::run_record_path(options_.file);
-    write_file_atomically(going_on, to_json(record));
-    std::error_code ignored; // there may be none
-    fs::remove(final, ignored);
-    sink_->commit();
-    fs::rename(going_on, final);
+    io::commit_with_record(*sink_, options_.file, to_json(record));
 }
 
 } // namespace openset::infer

@@ -6,6 +6,7 @@
 
 #include "openset/base/error.hpp"
 #include "openset/cascade/pipeline.hpp"
+#include "openset/detect/openmax.hpp"
 #include "openset/stats/activation.hpp"
 
 namespace openset::cascade {
@@ -147,6 +148,7 @@ std::vector<Stage> stages(const Pipeline& pipeline) {
 Pipeline closed_set(Pipeline pipeline) {
     pipeline.gate.reset();
     pipeline.species.reset();
+    pipeline.unknown.reset();
     pipeline.classifier.rejects = false;
     return pipeline;
 }
@@ -176,6 +178,35 @@ StageDecision decide(const Pipeline& pipeline, Stage stage, const StageScores& s
     if (stage == Stage::species && pipeline.species) return decide_species(*pipeline.species, scores);
     if (stage == Stage::classifier) return decide_classifier(pipeline.classifier, scores, top);
     throw Error(ErrorKind::internal, "a stage was asked for that the pipeline does not have");
+}
+
+UnknownDecision decide_unknown(const Unknown& unknown, const io::Activations& activations, std::int64_t row,
+                               const StageScores& scores, const io::Verdict& classified) {
+    io::UnknownFigures figures;
+    figures.method = unknown.detector->method();
+    if (unknown.threshold.empty()) {
+        const auto revision = dynamic_cast<const detect::OpenMax&>(*unknown.detector).revise(activations, row);
+        figures.score = revision.score;
+        figures.pass = !detect::rejects_by_argmax(revision, unknown.epsilon);
+    } else {
+        unknown.detector->score(io::one_row(activations, row), {&figures.score, 1});
+        figures.threshold = unknown.threshold[likeliest_of_all(scores)];
+        figures.pass = !(figures.score > *figures.threshold);
+    }
+    if (unknown.detector->score_is_log_odds()) figures.p_unknown = stats::sigmoid(figures.score);
+    return {figures, figures.pass ? classified : rejected_by(Stage::unknown)};
+}
+
+double mass_at_threshold(double threshold) {
+    if (threshold >= 1) return 0;
+    if (threshold < 0) return 2; // no mass is that large
+    // 1 - mass rounds: the mass is found for which it still is not above the threshold, among the doubles from 0 to 1.
+    double rejected = 0, passes = 1;
+    while (std::nextafter(rejected, 1) < passes) {
+        const double middle = std::midpoint(rejected, passes);
+        (1 - middle > threshold ? rejected : passes) = middle;
+    }
+    return passes;
 }
 
 ChanceLevel chance_level(const Gate& gate) {

@@ -1,14 +1,14 @@
 #include "openset/cascade/pipeline_config.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <set>
 
 #include "base/file_kind.hpp"
+#include "cascade/label_finder.hpp"
+#include "cascade/unknown_config.hpp"
 #include "io/checked_json.hpp"
 #include "model/preprocess_json.hpp"
-#include "openset/base/spelling.hpp"
 #include "openset/io/row_reader.hpp"
 
 namespace openset::cascade {
@@ -19,12 +19,22 @@ constexpr double sigmoid_min_probability = 0.95;
 
 // ---- overrides
 
-/// A flag that changes the gate's rule leaves the parameter of the file's rule without a meaning: it goes, unless a
-/// flag gave it too.
+/// A flag that changes a rule leaves the parameters of the file's rule, or its operating point, without a meaning: they go,
+/// unless a flag gave them too.
 void drop_parameters_of_the_replaced_rule(io::Json& document, const std::vector<ConfigOverride>& overrides) {
     const auto given = [&overrides](const std::string& pointer) {
         return std::ranges::any_of(overrides, [&](const ConfigOverride& one) { return one.pointer == pointer; });
     };
+    if (given("/unknown/threshold") && document.contains("unknown") && document["unknown"].is_object()) {
+        document["unknown"].erase("operating_point");
+        if (document["unknown"].value("threshold", io::Json()) != "argmax") document["unknown"].erase("epsilon");
+    }
+    for (const char* stage : {"gate", "species"}) {
+        const std::string prefix = "/" + std::string(stage) + "/";
+        const bool own =
+            std::ranges::any_of(overrides, [&](const ConfigOverride& one) { return one.pointer.starts_with(prefix); });
+        if (own && document.contains(stage) && document[stage].is_object()) document[stage].erase("operating_point");
+    }
     const io::Json::json_pointer rule("/gate/rule");
     if (!given("/gate/rule") || !document.contains(rule)) return;
     if (document.at(rule) != "top-k" && !given("/gate/k")) document["gate"].erase("k");
@@ -141,6 +151,7 @@ GateConfig read_gate(io::CheckedObject& stage, const std::filesystem::path& fold
         else
             gate.min_mass = min_mass->number(0, 1).value_or(gate.min_mass);
     }
+    gate.operating_point = read_operating_point(stage, folder, {"k", "min_mass"});
     stage.refuse_other_keys();
     return gate;
 }
@@ -150,6 +161,7 @@ SpeciesConfig read_species(io::CheckedObject& stage, const std::filesystem::path
     species.network = read_network(stage, folder);
     species.accept = read_accept(stage);
     species.min_probability = read_thresholds(stage);
+    species.operating_point = read_operating_point(stage, folder, {"min_probability"});
     stage.refuse_other_keys();
     return species;
 }
@@ -180,113 +192,14 @@ void read_pipeline(io::CheckedObject& root, const std::filesystem::path& folder,
             config.classifier = read_classifier(*stage, folder);
         }
     }
+    if (const auto unknown = root.optional("unknown")) {
+        if (auto stage = unknown->object("an object with fitted and threshold"))
+            config.unknown = read_unknown(*stage, folder);
+    }
     root.refuse_other_keys();
 }
 
 // ---- resolving
-
-bool is_digits(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-/// The two ends of "281-284", if the text reads as a range.
-std::optional<std::pair<std::string_view, std::string_view>> range_ends(std::string_view text) {
-    const auto dash = text.find('-');
-    if (dash == std::string_view::npos) return {};
-    const auto first = text.substr(0, dash), last = text.substr(dash + 1);
-    if (!is_digits(first) || !is_digits(last)) return {};
-    return std::pair{first, last};
-}
-
-/// The ids that label references of one stage stand for.
-class LabelFinder {
-public:
-    LabelFinder(const std::vector<std::string>& names, const NetworkConfig& network, io::JsonProblems& problems)
-        : names_(names), network_(network.model.filename().string()), problems_(problems) {}
-
-    /// All ids of an entry of `accept`; none after a problem was noted.
-    std::vector<int> find(const LabelReference& reference, const std::string& pointer) const {
-        if (const int* id = std::get_if<int>(&reference)) {
-            if (static_cast<std::size_t>(*id) < names_.size()) return {*id};
-            out_of_range(std::to_string(*id), pointer);
-            return {};
-        }
-        const auto& text = std::get<std::string>(reference);
-        if (const auto ends = range_ends(text)) return find_range(text, *ends, pointer);
-        const auto id = find_one(text, pointer);
-        return id ? std::vector{*id} : std::vector<int>{};
-    }
-
-    /// The id of a label name, or of an id written as a string.
-    std::optional<int> find_one(const std::string& text, const std::string& pointer) const {
-        const std::vector<int> ids = ids_named(text);
-        if (ids.size() == 1) return ids.front();
-        if (ids.size() > 1) {
-            problems_.add(pointer, io::in_quotes(text) + " is the name of " + std::to_string(ids.size()) +
-                                       " labels in " + network_ + ": ids " + in_words(ids) +
-                                       "; give the id that is meant");
-            return {};
-        }
-        if (is_digits(text)) return id_of(text, pointer);
-        problems_.add(pointer, "no label " + io::in_quotes(text) + " in " + network_ + " (" +
-                                   std::to_string(names_.size()) + " labels)" + did_you_mean(text, names_));
-        return {};
-    }
-
-private:
-    std::vector<int> ids_named(const std::string& name) const {
-        std::vector<int> ids;
-        for (std::size_t id = 0; id < names_.size(); ++id) {
-            if (names_[id] == name) ids.push_back(static_cast<int>(id));
-        }
-        return ids;
-    }
-
-    std::vector<int> find_range(const std::string& text, std::pair<std::string_view, std::string_view> ends,
-                                const std::string& pointer) const {
-        if (const auto named = ids_named(text); !named.empty()) {
-            problems_.add(pointer, io::in_quotes(text) + " is both a range and the name of a label in " + network_ +
-                                       " (id " + in_words(named) + "); give the label's id, or the ids one by one");
-            return {};
-        }
-        const auto first = id_of(ends.first, pointer), last = id_of(ends.second, pointer);
-        if (!first || !last) return {};
-        if (*first > *last) {
-            problems_.add(pointer, "found the range " + io::in_quotes(text) + ", expected the lower id first: \"" +
-                                       std::to_string(*last) + "-" + std::to_string(*first) + "\"");
-            return {};
-        }
-        std::vector<int> ids;
-        for (int id = *first; id <= *last; ++id) ids.push_back(id);
-        return ids;
-    }
-
-    std::optional<int> id_of(std::string_view digits, const std::string& pointer) const {
-        int id = 0;
-        const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-        if (read.ec == std::errc() && static_cast<std::size_t>(id) < names_.size()) return id;
-        out_of_range(digits, pointer);
-        return {};
-    }
-
-    void out_of_range(std::string_view id, const std::string& pointer) const {
-        problems_.add(pointer, "no id " + std::string(id.substr(0, 40)) + " in " + network_ + ", expected 0 to " +
-                                   std::to_string(static_cast<long>(names_.size()) - 1));
-    }
-
-    static std::string in_words(const std::vector<int>& ids) {
-        std::string words;
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (i > 0) words += i + 1 == ids.size() ? " and " : ", ";
-            words += std::to_string(ids[i]);
-        }
-        return words;
-    }
-
-    const std::vector<std::string>& names_;
-    std::string network_;
-    io::JsonProblems& problems_;
-};
 
 std::vector<int> resolve_accept(const std::vector<LabelReference>& accept, const std::string& pointer,
                                 const LabelFinder& finder) {
@@ -296,20 +209,6 @@ std::vector<int> resolve_accept(const std::vector<LabelReference>& accept, const
         ids.insert(found.begin(), found.end());
     }
     return {ids.begin(), ids.end()};
-}
-
-/// The thresholds given by label name, by id.
-std::map<int, double> resolve_by_label(const ThresholdConfig& thresholds, const std::string& pointer,
-                                       const LabelFinder& finder, io::JsonProblems& problems) {
-    std::map<int, double> by_id;
-    for (const auto& [label, threshold] : thresholds.by_label) {
-        const std::string place = io::pointer_to(pointer, label);
-        const auto id = finder.find_one(label, place);
-        if (id && !by_id.emplace(*id, threshold).second) {
-            problems.add(place, "the label with id " + std::to_string(*id) + " has another threshold here; keep one");
-        }
-    }
-    return by_id;
 }
 
 void require_softmax(const StageLabels& labels, const NetworkConfig& network, const std::string& pointer,
@@ -340,7 +239,7 @@ Species resolve_species(const SpeciesConfig& config, const StageLabels& labels, 
     if (!config.min_probability) return species;
 
     const std::string pointer = "/species/min_probability";
-    const auto by_id = resolve_by_label(*config.min_probability, pointer, finder, problems);
+    const auto by_id = finder.find_each(config.min_probability->by_label, pointer);
     for (const auto& [id, threshold] : by_id) {
         if (std::ranges::find(species.accept, id) == species.accept.end()) {
             problems.add(pointer, "the label " + io::in_quotes(labels.names[static_cast<std::size_t>(id)]) +
@@ -367,8 +266,8 @@ Classifier resolve_classifier(const ClassifierConfig& config, const StageLabels&
     std::map<int, double> by_id;
     if (config.min_probability) {
         any = config.min_probability->any.value_or(any);
-        by_id = resolve_by_label(*config.min_probability, "/classifier/min_probability",
-                                 {labels.names, config.network, problems}, problems);
+        by_id = LabelFinder(labels.names, config.network, problems)
+                    .find_each(config.min_probability->by_label, "/classifier/min_probability");
     }
     classifier.min_probability.assign(labels.names.size(), any);
     for (const auto& [id, threshold] : by_id) classifier.min_probability[static_cast<std::size_t>(id)] = threshold;
@@ -430,7 +329,8 @@ PipelineConfig parse_pipeline_config(std::string_view json_text, const std::stri
     return config;
 }
 
-Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file) {
+Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file,
+                 const PipelineFiles& files) {
     if ((config.gate && !labels.gate) || (config.species && !labels.species)) {
         throw Error(ErrorKind::internal, file + ": the labels of a stage are missing");
     }
@@ -440,8 +340,36 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
     if (config.gate) pipeline.gate = resolve_gate(*config.gate, *labels.gate, problems);
     if (config.species) pipeline.species = resolve_species(*config.species, *labels.species, problems);
     pipeline.classifier = resolve_classifier(config.classifier, labels.classifier, problems);
+    if (pipeline.gate && config.gate->operating_point)
+        set_operating_point(*pipeline.gate, files.operating_points.at(Stage::gate), problems);
+    if (pipeline.species && config.species->operating_point)
+        set_operating_point(*pipeline.species, files.operating_points.at(Stage::species), problems);
+    if (config.unknown && files.detector)
+        pipeline.unknown =
+            resolve_unknown(*config.unknown, labels.classifier, config.classifier.network, files, problems);
     problems.throw_if_any(ErrorKind::usage);
     return pipeline;
+}
+
+std::vector<std::filesystem::path*> paths_of(PipelineConfig& config) {
+    std::vector<std::filesystem::path*> paths;
+    const auto add = [&paths](std::optional<std::filesystem::path>& path) {
+        if (path) paths.push_back(&*path);
+    };
+    if (config.gate) {
+        paths.push_back(&config.gate->network.model);
+        add(config.gate->operating_point);
+    }
+    if (config.species) {
+        paths.push_back(&config.species->network.model);
+        add(config.species->operating_point);
+    }
+    paths.push_back(&config.classifier.network.model);
+    if (config.unknown) {
+        add(config.unknown->fitted);
+        add(config.unknown->operating_point);
+    }
+    return paths;
 }
 
 std::string to_json(const PipelineConfig& config) {
@@ -452,14 +380,20 @@ std::string to_json(const PipelineConfig& config) {
         OrderedJson gate = to_json(config.gate->network);
         gate["accept"] = to_json(config.gate->accept);
         gate["rule"] = config.gate->rule;
-        if (config.gate->rule == "top-k") gate["k"] = config.gate->k;
-        if (config.gate->rule == "mass") gate["min_mass"] = config.gate->min_mass;
+        if (config.gate->operating_point) {
+            gate["operating_point"] = config.gate->operating_point->generic_string();
+        } else {
+            if (config.gate->rule == "top-k") gate["k"] = config.gate->k;
+            if (config.gate->rule == "mass") gate["min_mass"] = config.gate->min_mass;
+        }
         result["gate"] = gate;
     }
     if (config.species) {
         OrderedJson species = to_json(config.species->network);
         species["accept"] = to_json(config.species->accept);
         if (config.species->min_probability) species["min_probability"] = to_json(*config.species->min_probability);
+        if (config.species->operating_point)
+            species["operating_point"] = config.species->operating_point->generic_string();
         result["species"] = species;
     }
     OrderedJson classifier = to_json(config.classifier.network);
@@ -467,6 +401,7 @@ std::string to_json(const PipelineConfig& config) {
         classifier["min_probability"] = to_json(*config.classifier.min_probability);
     }
     result["classifier"] = classifier;
+    if (config.unknown) result["unknown"] = unknown_to_json(*config.unknown);
     return result.dump(2, ' ', false, OrderedJson::error_handler_t::replace);
 }
 

@@ -5,8 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "model/preprocess_json.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/missing_file.hpp"
+#include "openset/base/sha256.hpp"
+#include "openset/detect/detector.hpp"
+#include "openset/io/fitted_file.hpp"
+#include "openset/io/operating_point.hpp"
 
 namespace openset::flow {
 namespace {
@@ -70,9 +75,84 @@ cascade::PipelineLabels labels_of(const std::vector<ConfiguredNetwork>& networks
         case cascade::Stage::gate: labels.gate = stage_labels; break;
         case cascade::Stage::species: labels.species = stage_labels; break;
         case cascade::Stage::classifier: labels.classifier = stage_labels; break;
+        case cascade::Stage::unknown: break; // has no network
         }
     }
     return labels;
+}
+
+/// A fitted file and the operating points, as far as the config names them. All that is wrong is told at once.
+struct NamedFiles {
+    cascade::PipelineFiles files;
+    std::optional<io::FittedFile> fitted;
+    std::map<std::string, std::string> hashes;
+};
+
+NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::string& file, bool allow_mismatch) {
+    NamedFiles result;
+    result.files.allow_mismatch = allow_mismatch;
+    std::string problems;
+    const auto read = [&](const std::string& pointer, const std::filesystem::path& path, const auto& take) {
+        try {
+            take(path);
+            result.hashes[pointer] = sha256_hex_of_file(path);
+        } catch (const Error& error) {
+            problems += (problems.empty() ? "" : "\n") + file + ": " + pointer + ": " + error.what();
+        }
+    };
+    const auto read_point = [&](cascade::Stage stage, const std::optional<std::filesystem::path>& path) {
+        if (!path) return;
+        read("/" + std::string(to_string(stage)) + "/operating_point", *path, [&](const std::filesystem::path& point) {
+            result.files.operating_points[stage] = io::read_operating_point(point);
+        });
+    };
+    if (config.gate) read_point(cascade::Stage::gate, config.gate->operating_point);
+    if (config.species) read_point(cascade::Stage::species, config.species->operating_point);
+    if (config.unknown) {
+        read_point(cascade::Stage::unknown, config.unknown->operating_point);
+        if (config.unknown->fitted) {
+            read("/unknown/fitted", *config.unknown->fitted, [&](const std::filesystem::path& fitted) {
+                result.fitted = io::read_fitted(fitted);
+                result.files.detector = detect::load_detector(*result.fitted);
+                result.files.fitted_sha256 = result.fitted->sha256;
+            });
+        }
+    }
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
+    return result;
+}
+
+io::StoreMeta as_store(const model::NetworkFile& network) {
+    io::StoreMeta meta;
+    meta.model_name = network.info.name;
+    meta.model_sha256 = network.sha256;
+    meta.labels = network.info.labels;
+    meta.activation = network.info.activation == model::Activation::sigmoid ? "sigmoid" : "softmax";
+    meta.preprocess_json = model::preprocess_to_json(network.info.preprocess).dump();
+    return meta;
+}
+
+/// Throws where the detector behind the classifier is of another network, unless that is allowed.
+void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config, const model::NetworkFile& network,
+                  const std::string& file, std::vector<std::string>& notes) {
+    if (!named.fitted) return;
+    const std::string name = file + ": /unknown/fitted: " + config.fitted->string() + ": ";
+    std::string problems;
+    for (const std::string& mismatch : io::mismatches(*named.fitted, as_store(network))) {
+        if (named.files.allow_mismatch)
+            notes.push_back(name + mismatch);
+        else
+            problems += (problems.empty() ? "" : "\n") + name + mismatch +
+                        "; extract and fit anew, or run with --allow-mismatch";
+    }
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
+    const auto classes = named.files.detector->needs().classes;
+    if (classes != std::ssize(network.info.labels)) {
+        throw Error(ErrorKind::usage, name + "is of " + std::to_string(classes) + " classes, the classifier has " +
+                                          std::to_string(network.info.labels.size()) + "; extract and fit anew");
+    }
+    if (named.fitted->model_sha256.empty())
+        notes.push_back(name + "does not say which network its activations came from; it is taken for this one");
 }
 
 } // namespace
@@ -90,17 +170,21 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     if (options.closed_set) {
         used.gate.reset();
         used.species.reset();
+        used.unknown.reset();
     }
     const auto networks = configured_networks(used);
     check_files_exist(networks, file);
     auto files = open_all(networks, options);
+    NamedFiles named = read_named_files(used, file, options.allow_mismatch);
+    loaded.file_hashes = named.hashes;
     for (const model::NetworkFile& each : files)
         loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
     // Where every file carries its labels, the config is wrong or right before minutes go into loading.
     if (std::ranges::none_of(files, [](const model::NetworkFile& each) { return each.info.labels.empty(); })) {
         cascade::resolve(
             used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }),
-            file);
+            file, named.files);
+        if (used.unknown) check_fitted(named, *used.unknown, files.back(), file, loaded.notes);
     }
     for (std::size_t i = 0; i < networks.size(); ++i) {
         auto instance = load(files[i]);
@@ -110,7 +194,10 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& {
         return loaded.stages[i].network->info();
     };
-    loaded.pipeline = cascade::resolve(used, labels_of(networks, loaded_info), file);
+    const auto labels = labels_of(networks, loaded_info);
+    if (used.unknown && !named.files.detector)
+        named.files.detector = detect::method_named(used.unknown->method).make(std::ssize(labels.classifier.names));
+    loaded.pipeline = cascade::resolve(used, labels, file, named.files);
     if (options.closed_set) loaded.pipeline = cascade::closed_set(std::move(loaded.pipeline));
     if (loaded.pipeline.gate) {
         if (auto warning = cascade::loose_gate_warning(*loaded.pipeline.gate))

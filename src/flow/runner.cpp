@@ -28,6 +28,14 @@ namespace {
 
 /// What the classifier's network returned for one picture.
 struct KeptActivations {
+    KeptActivations() = default;
+    explicit KeptActivations(const io::Activations& one_row)
+        : logits(copied(one_row.logits)), features(copied(one_row.features)) {
+        for (const auto& [name, rows] : one_row.extras) extras.emplace(name, copied(rows));
+    }
+
+    static std::vector<float> copied(const io::FloatRows& rows) { return {rows.values, rows.values + rows.columns}; }
+
     std::vector<float> logits, features;
     std::map<std::string, std::vector<float>> extras;
 
@@ -67,9 +75,19 @@ const cascade::StageLabels& labels_of(const cascade::Pipeline& pipeline, cascade
     switch (stage) {
     case cascade::Stage::gate: return pipeline.gate->labels;
     case cascade::Stage::species: return pipeline.species->labels;
-    case cascade::Stage::classifier: break;
+    case cascade::Stage::classifier:
+    case cascade::Stage::unknown: break; // judges what the classifier names
     }
     return pipeline.classifier.labels;
+}
+
+/// What the network said of one picture. The logits are those that were scored: of a single logit, both.
+io::Activations one_row(const cascade::StageScores& scores, const model::Outputs& outputs, int row) {
+    const auto view = [](std::span<const float> values) { return io::FloatRows{1, std::ssize(values), values.data()}; };
+    io::Activations activations{1, view(scores.logits), {}, {}};
+    if (outputs.features.columns > 0) activations.features = view(outputs.features.row(row));
+    for (const auto& [name, matrix] : outputs.extras) activations.extras.emplace(name, view(matrix.row(row)));
+    return activations;
 }
 
 using Clock = std::chrono::steady_clock;
@@ -79,8 +97,6 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 bool all_finite(std::span<const float> values) {
     return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
 }
-
-std::vector<float> copied(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 class Run {
 public:
@@ -414,11 +430,13 @@ private:
         }
         const model::Outputs outputs = stage_network.network->run(batch);
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
-        const bool keep = options_.keep_activations && stage_network.stage == cascade::Stage::classifier;
+        const bool is_classifier = stage_network.stage == cascade::Stage::classifier;
+        const bool keep = options_.keep_activations && is_classifier;
+        const bool looked_at = keep || (is_classifier && pipeline_.unknown);
         for (std::size_t i = 0; i < items.size(); ++i) {
             const auto row = static_cast<int>(i);
             bool finite = all_finite(logits.row(row)) && all_finite(outputs.features.row(row));
-            if (keep) {
+            if (looked_at) { // the further tensors too
                 finite = finite && std::ranges::all_of(outputs.extras, [row](const auto& extra) {
                              return all_finite(extra.second.row(row));
                          });
@@ -428,27 +446,37 @@ private:
                 continue;
             }
             const auto scores = cascade::score(labels_of(pipeline_, stage_network.stage), logits.row(row));
-            if (keep) items[i].activations = kept(scores, outputs, row);
-            decide(stage, items[i], scores);
+            const io::Activations activations = one_row(scores, outputs, row);
+            if (keep) items[i].activations = KeptActivations(activations);
+            decide(stage, items[i], scores, activations);
         }
     }
 
-    static KeptActivations kept(const cascade::StageScores& scores, const model::Outputs& outputs, int row) {
-        KeptActivations kept{scores.logits, copied(outputs.features.row(row)), {}};
-        for (const auto& [name, values] : outputs.extras) kept.extras.emplace(name, copied(values.row(row)));
-        return kept;
-    }
-
-    void decide(std::size_t stage, Item& item, const cascade::StageScores& scores) const {
+    void decide(std::size_t stage, Item& item, const cascade::StageScores& scores,
+                const io::Activations& activations) const {
         const cascade::Stage which = networks_[stage].stage;
         auto decision = cascade::decide(pipeline_, which, scores, options_.top);
         std::visit([&item](auto& figures) { store_figures(item.row, std::move(figures)); }, decision.figures);
+        if (which == cascade::Stage::classifier && pipeline_.unknown) judge(item, scores, activations, decision);
         if (decision.verdict && !item.decided) {
             item.row.verdict = std::move(*decision.verdict);
             item.decided = true;
         }
-        if (options_.observe)
-            options_.observe({which, item.decoded, item.prepared[preparation_of_[stage]], scores, item.row});
+        if (options_.observe) {
+            options_.observe(
+                {which, item.decoded, item.prepared[preparation_of_[stage]], scores, activations, item.row});
+        }
+    }
+
+    /// The detector has its say where the classifier names the picture, or where every stage is asked.
+    void judge(Item& item, const cascade::StageScores& scores, const io::Activations& activations,
+               cascade::StageDecision& decision) const {
+        const bool named = decision.verdict->outcome == io::Outcome::known;
+        if (!named && !options_.all_stages) return;
+        detect::require_needs(*pipeline_.unknown->detector, activations, "the classifier's activations");
+        auto judged = cascade::decide_unknown(*pipeline_.unknown, activations, 0, scores, *decision.verdict);
+        item.row.unknown = std::move(judged.figures);
+        if (named) decision.verdict = std::move(judged.verdict);
     }
 
     void hand_on(std::unique_lock<std::mutex>& lock, StageBatch batch) {

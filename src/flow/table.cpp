@@ -3,7 +3,7 @@
 
 #include "io/checked_json.hpp"
 #include "io/csv.hpp"
-#include "io/record_reader.hpp"
+#include "io/record_stream.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/spelling.hpp"
 #include "openset/flow/input.hpp"
@@ -11,13 +11,14 @@
 namespace openset::flow {
 namespace {
 
+constexpr std::size_t max_record_bytes = std::size_t{16} << 20;
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // spreadsheets write it
 
 class Table : public InputSource {
 public:
     Table(const std::filesystem::path& table, const ScanOptions& options)
         : name_(table.string()), folder_(table.parent_path()), stopped_(options.cancellation),
-          stream_(io::open_records(table, "a table with the columns path and label")), records_(*stream_, name_) {
+          stream_(io::open_records(table, "a table with the columns path and label")), records_(*stream_) {
         const auto header = next_fields();
         if (!header) refuse("is empty, expected a header with the columns path and label");
         columns_ = header->size();
@@ -43,15 +44,22 @@ private:
     std::optional<std::vector<std::string>> next_fields() {
         std::string record;
         line_ = next_line_;
-        if (!records_.take(record, true, [this] { return place(); })) {
-            if (std::exchange(ended_, true) || records_.torn().empty()) return std::nullopt;
-            record = records_.torn() + "\n"; // people leave the last line end out
-        }
+        if (!take(record)) return std::nullopt;
         next_line_ += std::ranges::count(record, '\n');
         if (line_ == 1 && record.starts_with(byte_order_mark)) record.erase(0, byte_order_mark.size());
-        const io::CsvFields csv(record);
-        if (!csv.problem().empty()) refuse(csv.problem());
-        return csv.fields();
+        if (const std::string problem = fields_.split(record); !problem.empty()) refuse(problem);
+        return std::vector<std::string>(fields_.fields().begin(), fields_.fields().end());
+    }
+
+    bool take(std::string& record) {
+        try {
+            if (records_.take(io::RecordStream::Kind::csv, record, max_record_bytes)) return true;
+        } catch (const Error& error) {
+            throw Error(error.kind(), place() + ": " + error.what());
+        }
+        if (record.empty()) return false;
+        record += '\n'; // people leave the last line end out
+        return true;
     }
 
     std::size_t column(const std::vector<std::string>& header, const std::string& name) const {
@@ -70,9 +78,9 @@ private:
     std::filesystem::path folder_;
     Cancellation stopped_;
     std::unique_ptr<std::istream> stream_;
-    io::RecordReader records_;
+    io::RecordStream records_;
+    io::CsvFields fields_;
     std::int64_t line_ = 1, next_line_ = 1;
-    bool ended_ = false;
     std::size_t columns_ = 0, path_ = 0, label_ = 0;
 };
 

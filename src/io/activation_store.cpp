@@ -12,6 +12,7 @@
 #include "io/store_files.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/io/npy.hpp"
 
 namespace openset::io {
@@ -342,7 +343,9 @@ std::span<const float> ActivationStore::head_bias() const {
     return state_->head_bias ? state_->head_bias->values() : std::span<const float>();
 }
 
-Activations ActivationStore::all() const { return state_->block(0, rows()); }
+Activations ActivationStore::block(std::int64_t first, std::int64_t count) const { return state_->block(first, count); }
+
+void ActivationStore::let_go(std::int64_t end) const { state_->let_go(end); }
 
 void ActivationStore::for_each_block(const std::function<void(std::int64_t first, const Activations& block)>& receive,
                                      std::int64_t rows_a_block) const {
@@ -384,6 +387,20 @@ void ActivationStore::for_each_sample(
         refuse(file, "tells of " + std::to_string(samples.counts().rows) + " rows, expected the " +
                          std::to_string(rows()) + " of logits.npy");
     }
+}
+
+std::string ActivationStore::identity() const {
+    std::string hashes;
+    const auto add = [&](const char* file) {
+        std::error_code ignored; // what cannot be looked at cannot be hashed either
+        const bool is_there = fs::exists(folder() / file, ignored);
+        if (is_there) hashes += std::string(file) + " " + sha256_hex_of_file(folder() / file) + "\n";
+        return is_there;
+    };
+    add(meta_file);
+    add(labels_file);
+    if (!add(samples_file)) add(logits_file);
+    return sha256_hex({reinterpret_cast<const std::uint8_t*>(hashes.data()), hashes.size()});
 }
 
 void ActivationStore::check_finite() const {

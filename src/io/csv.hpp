@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,23 +10,24 @@ namespace openset::io {
 /// The text as one field of a CSV record: in double quotes where it holds a comma, a quote or a line end (RFC 4180).
 std::string csv_field(std::string_view text);
 
-/// Takes the fields of one csv record (RFC 4180) apart.
+/// Takes the fields of CSV records apart (RFC 4180), one record after the other.
 class CsvFields {
 public:
-    /// record  with its line end
-    explicit CsvFields(std::string_view record);
+    /// record  with or without its line end; it must outlive fields()
+    /// Returns what is wrong with the record; empty where nothing is.
+    std::string split(std::string_view record);
 
-    const std::vector<std::string>& fields() const { return fields_; }
-    /// What is wrong with the record; empty where nothing is.
-    const std::string& problem() const { return problem_; }
+    /// Of the last record, without their quotes.
+    const std::vector<std::string_view>& fields() const { return fields_; }
 
 private:
-    std::string quoted_field();
-    std::string plain_field();
-    void note(const std::string& text) { problem_ = "field " + std::to_string(fields_.size() + 1) + ": " + text; }
+    std::string_view quoted_field();
+    std::string_view plain_field();
+    void note(const std::string& text);
 
     std::string_view rest_;
-    std::vector<std::string> fields_;
+    std::vector<std::string_view> fields_;
+    std::deque<std::string> unquoted_; ///< fields with doubled quotes: what the views of these point to
     std::string problem_;
 };
 

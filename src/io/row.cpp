@@ -7,6 +7,7 @@ std::string_view to_string(Stage stage) {
     case Stage::gate: return "gate";
     case Stage::species: return "species";
     case Stage::classifier: return "classifier";
+    case Stage::unknown: return "unknown";
     }
     return "";
 }

@@ -1,12 +1,14 @@
 #include "openset/io/row_reader.hpp"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "io/checked_json.hpp"
 #include "io/csv.hpp"
-#include "io/record_reader.hpp"
+#include "io/record_stream.hpp"
 #include "io/text_encoding.hpp"
 #include "openset/base/error.hpp"
 
@@ -27,16 +29,22 @@ struct Columns {
     std::size_t count = 0, path = 0, verdict = 0, outcome = 0, decided_by = 0, error_kind = 0, path_base64 = 0;
 };
 
+/// One of the figures that are wanted of a stage.
+struct Figure {
+    std::string stage, name;
+    std::optional<std::size_t> column; ///< csv; none: the rows have no such column
+};
+
 /// Both places where the path of a row may stand.
-std::optional<std::string> path_of(const std::string& text, const std::string& in_base64) {
-    return in_base64.empty() ? text : from_base64(in_base64);
+std::optional<std::string> path_of(std::string_view text, std::string_view in_base64) {
+    return in_base64.empty() ? std::string(text) : from_base64(in_base64);
 }
 
 } // namespace
 
 struct RowReader::State {
-    State(std::istream& source, std::string source_name) : records(source, source_name), name(std::move(source_name)) {
-        const std::string_view first = records.first_bytes();
+    State(std::istream& source, std::string source_name) : stream(source), name(std::move(source_name)) {
+        const std::string_view first = ahead();
         if (first.empty() || first.starts_with('{')) return;
         if (!begins_like_rows(first)) {
             throw Error(ErrorKind::corrupt, name + ": begins with " + in_quotes(first.substr(0, 30)) +
@@ -46,14 +54,37 @@ struct RowReader::State {
         if (take_record(header)) read_header();
     }
 
+    /// Where in which file it happened.
+    template <typename Read>
+    auto told(Read read) const {
+        try {
+            return read();
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::too_large) refuse(std::string(error.what()) + "; this is no row");
+            throw Error(error.kind(), name + ": " + error.what() + " in row " + place());
+        }
+    }
+
+    std::string_view ahead() {
+        return told([this] { return stream.ahead(); });
+    }
+
+    /// False: there is no whole record left.
     bool take_record(std::string& record) {
-        return records.take(record, format == RowFormat::csv, [this] { return name + ": row " + place(); });
+        const auto kind = format == RowFormat::csv ? RecordStream::Kind::csv : RecordStream::Kind::lines;
+        if (!told([&] { return stream.take(kind, record, max_record_bytes); })) {
+            torn_bytes = record.size();
+            record.clear();
+            return false;
+        }
+        whole_bytes += record.size();
+        return true;
     }
 
     void read_header() {
-        const CsvFields csv(header);
-        if (!csv.problem().empty()) refuse(csv.problem());
-        const auto& names = csv.fields();
+        const std::string problem = csv.split(header);
+        if (!problem.empty()) refuse(problem);
+        const std::vector<std::string> names(csv.fields().begin(), csv.fields().end());
         columns.count = names.size();
         const auto column = [&](const std::string& wanted) {
             const auto found = std::ranges::find(names, wanted);
@@ -74,9 +105,68 @@ struct RowReader::State {
         const auto json = parse_json(std::string_view(line).substr(0, line.size() - 1), problems);
         problems.throw_if_any(ErrorKind::corrupt);
         RowRecord row;
-        if (auto object = CheckedValue(*json, "", problems).object("a row")) read_members(*object, row);
+        if (auto object = CheckedValue(*json, "", problems).object("a row")) {
+            read_members(*object, row);
+            read_figures(*object, row);
+        }
         problems.throw_if_any(ErrorKind::corrupt);
         return row;
+    }
+
+    /// The figures that are wanted, from the objects of the stages.
+    void read_figures(CheckedObject& object, RowRecord& row) const {
+        const auto member = [&object](const Figure& figure) {
+            const auto stage = object.optional(figure.stage);
+            auto members = stage ? stage->object() : std::nullopt;
+            return members ? members->optional(figure.name) : std::nullopt;
+        };
+        for (const Figure& figure : numbers) {
+            const auto value = member(figure);
+            row.numbers.push_back(value ? number_in(*value) : std::nullopt);
+        }
+        for (const Figure& figure : texts) {
+            const auto value = member(figure);
+            row.texts.push_back(value ? value->text() : std::nullopt);
+        }
+    }
+
+    static std::optional<double> number_in(const CheckedValue& value) {
+        if (value.json() == "inf") return std::numeric_limits<double>::infinity();
+        if (value.json() == "-inf") return -std::numeric_limits<double>::infinity();
+        return value.number(std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
+                            "a number, \"inf\" or \"-inf\"");
+    }
+
+    /// The same from the columns of the stages; empty fields are of stages that did not run.
+    void read_figures(const std::vector<std::string_view>& fields, RowRecord& row) const {
+        for (const Figure& figure : numbers) {
+            row.numbers.emplace_back();
+            if (!figure.column || fields[*figure.column].empty()) continue;
+            const std::string_view field = fields[*figure.column];
+            double number = 0;
+            const auto [end, code] = std::from_chars(field.data(), field.data() + field.size(), number);
+            if (code != std::errc() || end != field.data() + field.size() || std::isnan(number))
+                refuse(figure.stage + "_" + figure.name + ": found " + in_quotes(field) + ", expected a number");
+            row.numbers.back() = number;
+        }
+        for (const Figure& figure : texts) {
+            row.texts.emplace_back();
+            if (figure.column && !fields[*figure.column].empty())
+                row.texts.back() = std::string(fields[*figure.column]);
+        }
+    }
+
+    std::vector<Figure> figures(const std::vector<std::string>& names) {
+        std::vector<Figure> all;
+        const std::string problem = csv.split(header);
+        for (const std::string& full : names) {
+            const auto dot = full.find('.');
+            Figure figure{full.substr(0, dot), full.substr(dot + 1), std::nullopt};
+            const auto found = std::ranges::find(csv.fields(), figure.stage + "_" + figure.name);
+            if (found != csv.fields().end()) figure.column = static_cast<std::size_t>(found - csv.fields().begin());
+            all.push_back(std::move(figure));
+        }
+        return all;
     }
 
     static void read_members(CheckedObject& object, RowRecord& row) {
@@ -102,9 +192,9 @@ struct RowReader::State {
         }
     }
 
-    RowRecord parse_csv_record(const std::string& record) const {
-        const CsvFields csv(record);
-        if (!csv.problem().empty()) refuse(csv.problem());
+    RowRecord parse_csv_record(const std::string& record) {
+        const std::string problem = csv.split(record);
+        if (!problem.empty()) refuse(problem);
         const auto& fields = csv.fields();
         if (fields.size() != columns.count) {
             refuse("found " + std::to_string(fields.size()) + " fields, expected " + std::to_string(columns.count) +
@@ -113,7 +203,7 @@ struct RowReader::State {
         const auto checked = [&](std::size_t column, const std::vector<std::string>& choices, const char* expected) {
             if (std::ranges::find(choices, fields[column]) == choices.end())
                 refuse("found " + in_quotes(fields[column]) + ", expected " + expected);
-            return fields[column];
+            return std::string(fields[column]);
         };
         RowRecord row;
         const auto path = path_of(fields[columns.path], fields[columns.path_base64]);
@@ -124,9 +214,10 @@ struct RowReader::State {
         row.outcome = outcome_named(checked(columns.outcome, outcomes, "the outcome known, unknown or failed"));
         row.decided_by = checked(columns.decided_by, deciders, "the stage that decided, or decode");
         if (row.outcome == Outcome::failed) {
-            row.error_kind = fields[columns.error_kind];
+            row.error_kind = std::string(fields[columns.error_kind]);
             if (row.error_kind->empty()) refuse("failed, but error_kind is empty");
         }
+        read_figures(fields, row);
         return row;
     }
 
@@ -141,12 +232,15 @@ struct RowReader::State {
     }
 
     std::unique_ptr<std::istream> owned;
-    RecordReader records;
+    RecordStream stream;
+    CsvFields csv;
     std::string name;
     RowFormat format = RowFormat::jsonl;
     std::string header;
     Columns columns;
+    std::vector<Figure> numbers, texts;
     std::int64_t rows = 0, lines = 0;
+    std::uint64_t whole_bytes = 0, torn_bytes = 0;
 };
 
 bool begins_like_rows(std::string_view first_bytes) {
@@ -172,11 +266,16 @@ RowReader::RowReader(RowReader&&) noexcept = default;
 RowReader& RowReader::operator=(RowReader&&) noexcept = default;
 RowReader::~RowReader() = default;
 
+void RowReader::want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts) {
+    state_->numbers = state_->figures(numbers);
+    state_->texts = state_->figures(texts);
+}
+
 RowFormat RowReader::format() const { return state_->format; }
 const std::string& RowReader::header() const { return state_->header; }
 std::int64_t RowReader::rows() const { return state_->rows; }
-std::uint64_t RowReader::whole_bytes() const { return state_->records.whole_bytes(); }
-std::uint64_t RowReader::torn_bytes() const { return state_->records.torn().size(); }
+std::uint64_t RowReader::whole_bytes() const { return state_->whole_bytes; }
+std::uint64_t RowReader::torn_bytes() const { return state_->torn_bytes; }
 
 std::optional<RowRecord> RowReader::next() {
     State& state = *state_;

@@ -71,6 +71,24 @@ std::string classifier_text(const ClassifierFigures& classifier) {
     return object.str();
 }
 
+/// JSON has no infinities; csv writes them bare.
+std::string number_or_infinity(double value) {
+    return std::isinf(value) ? "\"" + shortest(value) + "\"" : shortest(value);
+}
+
+/// The rule by its threshold, or by its name where it has none.
+std::string threshold_text(const UnknownFigures& unknown) {
+    return unknown.threshold ? shortest(*unknown.threshold) : "argmax";
+}
+
+std::string unknown_text(const UnknownFigures& unknown) {
+    ObjectText object;
+    object.text("method", unknown.method).raw("score", number_or_infinity(unknown.score));
+    if (unknown.p_unknown) object.number("p_unknown", *unknown.p_unknown);
+    object.raw("threshold", unknown.threshold ? number_or_infinity(*unknown.threshold) : quoted("argmax"));
+    return object.boolean("pass", unknown.pass).str();
+}
+
 class JsonLinesWriter : public RowWriter {
 public:
     explicit JsonLinesWriter(ByteSink& sink) : sink_(sink) {}
@@ -115,6 +133,20 @@ void add_label_columns(std::vector<CsvColumn>& columns, const std::string& stage
     }
 }
 
+void add_unknown_columns(std::vector<CsvColumn>& columns) {
+    const auto column = [&](const char* name, auto text_of) {
+        columns.push_back({std::string("unknown_") + name,
+                           [text_of](const Row& row) { return row.unknown ? text_of(*row.unknown) : std::string(); }});
+    };
+    column("method", [](const UnknownFigures& unknown) { return unknown.method; });
+    column("score", [](const UnknownFigures& unknown) { return shortest(unknown.score); });
+    column("p_unknown", [](const UnknownFigures& unknown) {
+        return unknown.p_unknown ? shortest(*unknown.p_unknown) : std::string();
+    });
+    column("threshold", threshold_text);
+    column("pass", [](const UnknownFigures& unknown) { return std::string(unknown.pass ? "true" : "false"); });
+}
+
 std::vector<CsvColumn> csv_columns(const RowLayout& layout) {
     std::vector<CsvColumn> columns = {
         {"path", [](const Row& row) { return is_utf8(row.path) ? row.path : std::string(); }},
@@ -140,6 +172,7 @@ std::vector<CsvColumn> csv_columns(const RowLayout& layout) {
     }
     columns.push_back({"classifier_top",
                        [](const Row& row) { return row.classifier ? csv_list(row.classifier->top) : std::string(); }});
+    if (layout.unknown) add_unknown_columns(columns);
     columns.push_back({"path_base64", [](const Row& row) { return is_utf8(row.path) ? "" : base64(row.path); }});
     return columns;
 }
@@ -219,7 +252,8 @@ private:
         switch (*row.verdict.decided_by) {
         case Stage::gate: return row.gate ? likeliest(row.gate->likeliest) : "";
         case Stage::species: return row.species ? likeliest(row.species->likeliest) : "";
-        case Stage::classifier: return row.classifier ? likeliest(row.classifier->likeliest) : "";
+        case Stage::classifier:
+        case Stage::unknown: return row.classifier ? likeliest(row.classifier->likeliest) : "";
         }
         return "";
     }
@@ -292,6 +326,7 @@ std::string to_json_line(const Row& row) {
     if (row.gate) object.raw("gate", gate_text(*row.gate));
     if (row.species) object.raw("species", species_text(*row.species));
     if (row.classifier) object.raw("classifier", classifier_text(*row.classifier));
+    if (row.unknown) object.raw("unknown", unknown_text(*row.unknown));
     return object.str();
 }
 

@@ -143,6 +143,14 @@ RunRecord read_record(Members members) {
     members.read("decode_memory", record.decode_memory);
     if (const auto shard = members.optional("shard")) record.shard = read_shard(*shard);
     members.each("networks", [&](const CheckedValue& value) { record.networks.push_back(read_network(value)); });
+    if (const auto files = members.optional("files")) {
+        Members hashes(files->object());
+        for (const auto& [pointer, hash] : hashes.all()) {
+            const bool is_place = pointer.starts_with('/') && pointer.find('~') == std::string::npos;
+            is_place ? hashes.read(pointer.c_str(), record.file_hashes[pointer])
+                     : hash.problem("the key is no place in a config such as /unknown/fitted");
+        }
+    }
     members.read("inputs", record.inputs);
     if (members.optional("parts"))
         members.each("parts", [&](const CheckedValue& value) { record.parts.push_back(read_part(value)); });
@@ -168,6 +176,10 @@ Json deciding_config(const RunRecord& record) {
     config.erase("name");
     for (auto& stage : config) {
         if (stage.is_object()) stage.erase("model");
+    }
+    for (const auto& [pointer, hash] : record.file_hashes) {
+        const Json::json_pointer place(pointer);
+        if (config.contains(place)) config[place] = "sha256 " + hash;
     }
     return config;
 }
@@ -275,6 +287,7 @@ std::string to_json(const RunRecord& record) {
         {"max_pixels", record.max_pixels},
         {"decode_memory", record.decode_memory},
         {"networks", networks},
+        {"files", record.file_hashes},
         {"inputs", record.inputs},
         {"device", record.device},
         {"precision", record.precision},
@@ -306,6 +319,17 @@ std::filesystem::path run_record_path(const std::filesystem::path& rows) {
     std::filesystem::path record = rows;
     record += ".run.json";
     return record;
+}
+
+void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std::string_view record_json) {
+    const auto going_on = run_record_path(partial_path(output)), final = run_record_path(output);
+    write_file_atomically(going_on, record_json);
+    std::error_code ignored; // there may be none
+    std::filesystem::remove(final, ignored);
+    sink.commit();
+    std::error_code problem;
+    std::filesystem::rename(going_on, final, problem);
+    if (problem) throw Error(ErrorKind::output, final.string() + ": cannot take its name: " + problem.message());
 }
 
 std::filesystem::path store_record_path(const std::filesystem::path& store) { return store / run_file; }

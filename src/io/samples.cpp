@@ -6,7 +6,7 @@
 
 #include "io/checked_json.hpp"
 #include "io/csv.hpp"
-#include "io/record_reader.hpp"
+#include "io/record_stream.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset::io {
@@ -14,9 +14,10 @@ namespace {
 
 constexpr const char* columns = "path,label,status,error,row";
 constexpr std::size_t column_count = 5;
+constexpr std::size_t max_record_bytes = std::size_t{16} << 20; // no picture has a longer name
 constexpr std::int64_t max_rows = std::int64_t{1} << 53;
 
-std::optional<std::int64_t> row_number(const std::string& text) {
+std::optional<std::int64_t> row_number(std::string_view text) {
     std::int64_t row = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), row);
     const bool canonical = problem == std::errc() && end == text.data() + text.size() && row >= 0 && row < max_rows &&
@@ -35,7 +36,7 @@ std::string to_csv_record(const Sample& sample) {
 
 struct SampleReader::State {
     explicit State(const std::filesystem::path& file)
-        : name(file.string()), stream(open_records(file, "a table of pictures")), records(*stream, name) {
+        : name(file.string()), stream(open_records(file, "a table of pictures")), records(*stream) {
         std::string header;
         if (!take(header)) return; // torn within the header, or empty: check_whole() says so
         has_header = true;
@@ -44,8 +45,17 @@ struct SampleReader::State {
 
     bool take(std::string& record) {
         line_of_last = line;
-        if (!records.take(record, true, [this] { return place(); })) return false;
+        try {
+            if (!records.take(RecordStream::Kind::csv, record, max_record_bytes)) {
+                torn_bytes = record.size();
+                return false;
+            }
+        } catch (const Error& error) {
+            throw Error(error.kind() == ErrorKind::too_large ? ErrorKind::corrupt : error.kind(),
+                        place() + ": " + error.what());
+        }
         line += std::ranges::count(record, '\n');
+        whole_bytes += record.size();
         return true;
     }
 
@@ -59,15 +69,14 @@ struct SampleReader::State {
 
     [[noreturn]] void refuse(const std::string& what) const { throw Error(ErrorKind::corrupt, place() + ": " + what); }
 
-    Sample parse(const std::string& record) const {
-        const CsvFields csv(record);
-        if (!csv.problem().empty()) refuse(csv.problem());
+    Sample parse(std::string_view record) {
+        if (const std::string problem = csv.split(record); !problem.empty()) refuse(problem);
         const auto& fields = csv.fields();
         if (fields.size() != column_count) {
             refuse("found " + std::to_string(fields.size()) + " fields, expected " + std::to_string(column_count) +
                    ": " + columns);
         }
-        Sample sample{fields[0], fields[1], fields[3], row_number(fields[4])};
+        Sample sample{std::string(fields[0]), std::string(fields[1]), std::string(fields[3]), row_number(fields[4])};
         if (sample.path.empty()) refuse("the path is empty, expected the picture's name");
         if (fields[2] == "ok") {
             if (sample.row != counts.rows)
@@ -85,7 +94,9 @@ struct SampleReader::State {
 
     std::string name;
     std::unique_ptr<std::istream> stream;
-    RecordReader records;
+    RecordStream records;
+    CsvFields csv;
+    std::uint64_t whole_bytes = 0, torn_bytes = 0;
     bool has_header = false;
     std::int64_t line = 1, line_of_last = 1;
     SampleCounts counts;
@@ -105,10 +116,10 @@ std::optional<Sample> SampleReader::next() {
 }
 
 const SampleCounts& SampleReader::counts() const { return state_->counts; }
-std::uint64_t SampleReader::whole_bytes() const { return state_->records.whole_bytes(); }
+std::uint64_t SampleReader::whole_bytes() const { return state_->whole_bytes; }
 
 void SampleReader::check_whole() const {
-    if (state_->has_header && state_->records.torn().size() == 0) return;
+    if (state_->has_header && state_->torn_bytes == 0) return;
     throw Error(ErrorKind::corrupt, state_->name + ": ends within line " + std::to_string(state_->line) +
                                         ", expected a line end; it was cut short, copy it again");
 }

@@ -1,15 +1,17 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "openset/detect/detector.hpp"
 #include "openset/io/row.hpp"
 #include "openset/model/model_info.hpp"
 
-/// The chain gate -> species -> classifier as rules over score vectors: no files, no networks, no threads.
+/// The chain gate -> species -> classifier -> unknown as rules over score vectors: no files, no networks, no threads.
 /// Label ids are indices of a network's outputs; probabilities and thresholds lie in 0..1.
 namespace openset::cascade {
 
@@ -50,14 +52,25 @@ struct Classifier {
     bool rejects = true;                 ///< false: names every picture, whatever its probability (closed set)
 };
 
+/// The detector behind the classifier: may reject what the classifier would name.
+struct Unknown {
+    std::shared_ptr<const detect::Detector> detector;
+    /// By id of the classifier's likeliest label: a score above it rejects. Empty: OpenMax's own rule decides (the
+    /// arg-max over the revised activations is unknown), and the detector is an OpenMax.
+    std::vector<double> threshold;
+    /// With OpenMax's own rule: rejects as well where the largest probability is below (the paper's epsilon).
+    double epsilon = 0;
+};
+
 struct Pipeline {
     std::string name;
     std::optional<Gate> gate;
     std::optional<Species> species;
     Classifier classifier;
+    std::optional<Unknown> unknown;
 };
 
-/// The stages that the pipeline has, in order.
+/// The stages of the pipeline that have a network, in order.
 std::vector<Stage> stages(const Pipeline& pipeline);
 
 /// The classifier alone, rejecting nothing.
@@ -83,6 +96,22 @@ struct StageDecision {
 /// top  how many labels the classifier's figures list
 /// The pipeline must have the stage, and the scores as many entries as the stage has labels.
 StageDecision decide(const Pipeline& pipeline, Stage stage, const StageScores& scores, int top = 5);
+
+struct UnknownDecision {
+    io::UnknownFigures figures;
+    io::Verdict verdict; ///< the classifier's where the picture passes
+};
+
+/// The rule behind the classifier, applied to one picture. Pure.
+/// activations  of the classifier, as the detector needs them
+/// row          the picture's in them
+/// scores       of the classifier for the picture
+/// classified   what the classifier said of it
+UnknownDecision decide_unknown(const Unknown& unknown, const io::Activations& activations, std::int64_t row,
+                               const StageScores& scores, const io::Verdict& classified);
+
+/// The smallest mass that a gate lets pass where scores, 1 - mass, above the threshold are rejected.
+double mass_at_threshold(double threshold);
 
 /// How likely the gate's rule lets a picture pass that it knows nothing about (methods.md 1.4).
 struct ChanceLevel {

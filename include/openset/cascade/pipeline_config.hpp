@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "openset/cascade/pipeline.hpp"
+#include "openset/io/operating_point.hpp"
 
 /// The pipeline config file: what is written in it, before its label names meet the networks' labels.
 namespace openset::cascade {
@@ -33,12 +34,14 @@ struct GateConfig {
     std::string rule = "top-k"; ///< top-k, mass or top-1
     int k = 5;
     double min_mass = 0.5;
+    std::optional<std::filesystem::path> operating_point; ///< instead of k or min_mass
 };
 
 struct SpeciesConfig {
     NetworkConfig network;
     std::vector<LabelReference> accept;
     std::optional<ThresholdConfig> min_probability;
+    std::optional<std::filesystem::path> operating_point; ///< instead of min_probability
 };
 
 struct ClassifierConfig {
@@ -46,11 +49,36 @@ struct ClassifierConfig {
     std::optional<ThresholdConfig> min_probability; ///< default 0 (softmax) or 0.95 (sigmoid)
 };
 
+/// A threshold on a detector's score, as it was written.
+struct ScoreThreshold {
+    enum class Unit {
+        score,
+        p_unknown,     ///< "p=0.62": a probability of unknown, of methods whose score is its log odds
+        doubled_value, ///< "q=0.35": the twice-softmaxed maximum of openmax-notebook, whose score is -q
+    };
+    Unit unit = Unit::score;
+    double value = 0;
+
+    bool operator==(const ScoreThreshold&) const = default;
+};
+
+/// Where the unknown stage's threshold comes from: exactly one of the four is given.
+struct UnknownConfig {
+    std::optional<std::filesystem::path> fitted; ///< none: a method that needs no fit
+    std::string method;                          ///< empty: the fitted file's
+    std::optional<ScoreThreshold> any;           ///< one for all, or "*"
+    std::map<std::string, ScoreThreshold> by_label;
+    bool argmax = false; ///< OpenMax's own rule
+    std::optional<std::filesystem::path> operating_point;
+    std::optional<double> epsilon; ///< with argmax
+};
+
 struct PipelineConfig {
     std::string name; ///< default: the file's name without its ending
     std::optional<GateConfig> gate;
     std::optional<SpeciesConfig> species;
     ClassifierConfig classifier;
+    std::optional<UnknownConfig> unknown;
 };
 
 /// Values given by flags instead of the file. Each stands for one key of the config and is checked like it.
@@ -75,10 +103,22 @@ struct PipelineLabels {
     StageLabels classifier;
 };
 
+/// What the files say that a config names beside its networks.
+struct PipelineFiles {
+    std::map<Stage, io::OperatingPoint> operating_points; ///< of gate, species and unknown, where the config names one
+    std::shared_ptr<const detect::Detector> detector;     ///< iff the config has an unknown stage
+    std::string fitted_sha256;                            ///< of the detector's file; empty: it needs none
+    bool allow_mismatch = false;                          ///< an operating point of another fitted file is let pass
+};
+
 /// Resolves label references and thresholds against the networks' labels.
 /// Throws Error(usage) with every problem at once (no such label, with a did-you-mean; a name that occurs twice, with
 /// its ids; an id out of range; a sigmoid network as gate or species; k above the number of labels is not one).
-Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file);
+Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file,
+                 const PipelineFiles& files = {});
+
+/// Every path of the config: networks, the fitted file, operating points.
+std::vector<std::filesystem::path*> paths_of(PipelineConfig& config);
 
 /// The config in full, defaults filled in, as JSON text that parse_pipeline_config reads back to the same.
 std::string to_json(const PipelineConfig& config);

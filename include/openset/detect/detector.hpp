@@ -37,9 +37,36 @@ public:
     /// scores       [activations.rows]
     virtual void score(const io::Activations& activations, std::span<double> scores) const = 0;
 
+    /// Whether the score is the log odds of unknown, so that sigmoid(score) is its probability.
+    virtual bool score_is_log_odds() const { return false; }
+
     /// What write_fitted() stores: method, params, state, arrays, diagnostics; none for a method without a fit.
     virtual std::optional<io::FittedFile> fitted() const { return std::nullopt; }
 };
+
+/// A method as commands and files know it.
+struct Method {
+    std::string_view name;
+    std::string_view summary; ///< for help: what it looks at, who published it
+    /// For a network of so many classes; null: the method has to be fitted.
+    std::unique_ptr<Detector> (*make)(std::int64_t classes);
+    /// Out of a fitted file; null: the method has none. Throws Error(corrupt) where the file does not hold together.
+    std::unique_ptr<Detector> (*load)(const io::FittedFile& fitted);
+};
+
+/// Every method, in the order in which tables show them.
+std::span<const Method> methods();
+
+/// Throws Error(usage) with a did-you-mean where there is no such method.
+const Method& method_named(std::string_view name);
+
+/// The detector that a fitted file holds. Throws Error(usage) for a method that this version does not know,
+/// Error(corrupt) as Method::load does.
+std::unique_ptr<Detector> load_detector(const io::FittedFile& fitted);
+
+/// Throws Error(usage) that says what the activations lack of what the detector needs.
+/// where  names where they come from in the message
+void require_needs(const Detector& detector, const io::Activations& activations, const std::string& where);
 
 /// -max p, p the softmax of the logits (Hendrycks & Gimpel 2017).
 std::unique_ptr<Detector> make_msp(std::int64_t classes);

@@ -27,7 +27,9 @@ struct LoadedStage {
 struct LoadedPipeline {
     cascade::Pipeline pipeline;
     std::vector<LoadedStage> stages; ///< in order
-    std::vector<std::string> notes;  ///< what was assumed, and what looks wrong: sentences for the log
+    /// SHA-256 of the further files that the config names, by the JSON pointer of their place: /unknown/fitted...
+    std::map<std::string, std::string> file_hashes;
+    std::vector<std::string> notes; ///< what was assumed, and what looks wrong: sentences for the log
 
     /// As run() takes them. The pipeline must outlive them.
     std::vector<StageNetwork> networks() const;
@@ -35,6 +37,9 @@ struct LoadedPipeline {
 
 struct PipelineLoadOptions {
     bool closed_set = false; ///< the classifier alone, rejecting nothing; the other networks are not loaded
+    /// A detector that was fitted on another network's activations, or an operating point of another detector, is let
+    /// pass with a note.
+    bool allow_mismatch = false;
     std::map<cascade::Stage, std::vector<std::string>> labels; ///< for networks that carry none
     std::optional<image::PreprocessSpec> preprocess; ///< for networks that do not say theirs, nor the config for them
 };

@@ -28,7 +28,8 @@ struct StageObservation {
     image::Size decoded;            ///< the picture as it was read
     const image::Picture& prepared; ///< resized and cropped
     const cascade::StageScores& scores;
-    const io::Row& row; ///< as it stands after this stage
+    const io::Activations& activations; ///< one row
+    const io::Row& row;                 ///< as it stands after this stage
 };
 
 struct RunnerOptions {

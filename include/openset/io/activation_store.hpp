@@ -60,8 +60,12 @@ public:
     FloatRows head_weight() const;
     std::span<const float> head_bias() const;
 
-    /// All rows, as views into the mapped files.
-    Activations all() const;
+    /// Rows `first` to `first + count`, as views into the mapped files.
+    Activations block(std::int64_t first, std::int64_t count) const;
+    Activations all() const { return block(0, rows()); }
+
+    /// Gives the memory of the rows before `end` back to the system; they are read again when they are looked at again.
+    void let_go(std::int64_t end) const;
 
     /// Calls `receive` with block after block, in order, and lets go of the pages of those before: memory does not grow
     /// with the rows. first  the number of the block's first row
@@ -73,6 +77,10 @@ public:
     /// Throws Error(corrupt) where samples.csv does not fit the arrays.
     void for_each_sample(
         const std::function<void(std::int64_t row, const std::string& path, const std::string& label)>& receive) const;
+
+    /// The same for stores of the same pictures, labels and network, wherever they lie: the SHA-256 of meta.json,
+    /// labels.npy and samples.csv, and of logits.npy where there is no samples.csv. Hexadecimal.
+    std::string identity() const;
 
     /// Throws Error(corrupt) that names the first row and array with a NaN or an infinity; none: all is finite.
     void check_finite() const;

@@ -28,4 +28,7 @@ struct Activations {
     std::map<std::string, FloatRows> extras; ///< [rows, any] further tensors of the network, by name
 };
 
+/// One row of them.
+Activations one_row(const Activations& activations, std::int64_t row);
+
 } // namespace openset::io

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "openset/io/activation_store.hpp"
+
 namespace openset::io {
 
 /// A float64 array of a fitted detector, row-major.
@@ -27,6 +29,7 @@ struct FittedFile {
     std::string activation = "softmax";   ///< or sigmoid
     std::string preprocess_json;          ///< empty: not told
     std::string precision, engine;        ///< of the store; empty: not told
+    std::string fitted_on;                ///< identity of the store (ActivationStore); empty: not told
     std::string state_json = "{}";        ///< small things; arrays stand in `arrays`
     std::map<std::string, FittedArray> arrays;
     std::string diagnostics_json = "{}"; ///< for people; nothing is computed from it
@@ -41,5 +44,9 @@ FittedFile read_fitted(const std::filesystem::path& path);
 /// Writes the arrays beside it first, then the file itself, atomically; arrays that only an older version of the file
 /// named are removed last. Throws Error(output).
 void write_fitted(const std::filesystem::path& path, const FittedFile& fitted);
+
+/// What of the network and its use is not as it was when the detector was fitted: a clause each, such as `was fitted on
+/// activations of another network (...)`; empty where nothing differs, or where one of the two does not tell.
+std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now);
 
 } // namespace openset::io

@@ -8,7 +8,12 @@
 /// What openset says of one picture: the row of `infer`, whatever format it is written in.
 namespace openset::io {
 
-enum class Stage { gate, species, classifier };
+enum class Stage {
+    gate,
+    species,
+    classifier,
+    unknown, ///< the detector behind the classifier; it has no network of its own
+};
 
 enum class Outcome { known, unknown, failed };
 
@@ -37,6 +42,15 @@ struct ClassifierFigures {
     std::vector<LabelProbability> top;                   ///< likeliest first, ties to the lower id
 };
 
+/// What the detector behind the classifier says.
+struct UnknownFigures {
+    std::string method;
+    double score = 0;                ///< larger = more unknown; may be infinite
+    std::optional<double> p_unknown; ///< of methods whose score is the log odds of unknown
+    std::optional<double> threshold; ///< rejects a score above it; none: OpenMax's own rule, the arg-max, decides
+    bool pass = false;
+};
+
 struct Failure {
     std::string
         kind; ///< not-found, unreadable, empty, not-an-image, unsupported-format, truncated, corrupt, too-large, model
@@ -60,6 +74,7 @@ struct Row {
     std::optional<GateFigures> gate;
     std::optional<SpeciesFigures> species;
     std::optional<ClassifierFigures> classifier;
+    std::optional<UnknownFigures> unknown;
 };
 
 std::string_view to_string(Stage stage);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "openset/io/row.hpp"
 #include "openset/io/row_writer.hpp"
@@ -20,8 +21,10 @@ struct RowRecord {
     std::string path;  ///< any bytes; path_base64 decoded
     std::string verdict;
     Outcome outcome = Outcome::failed;
-    std::string decided_by;                ///< gate, species, classifier, unknown or decode
-    std::optional<std::string> error_kind; ///< iff the outcome is failed
+    std::string decided_by;                        ///< gate, species, classifier, unknown or decode
+    std::optional<std::string> error_kind;         ///< iff the outcome is failed
+    std::vector<std::optional<double>> numbers;    ///< as RowReader::want() asked; none: the stage did not run
+    std::vector<std::optional<std::string>> texts; ///< the same
 };
 
 /// Whether a file that begins with these bytes holds rows, jsonl or csv. A file that was cut short early on counts too,
@@ -49,6 +52,10 @@ public:
     RowReader(RowReader&&) noexcept;
     RowReader& operator=(RowReader&&) noexcept;
     ~RowReader();
+
+    /// Asks for figures of stages, by the names that they have in jsonl: `gate.mass`, `unknown.method`. What rows do not
+    /// have is left out. Before the first next().
+    void want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts = {});
 
     RowFormat format() const;
 

@@ -22,6 +22,7 @@ struct RowLayout {
     bool gate = false; ///< the pipeline has a gate: csv has its columns
     bool species = false;
     bool multi_label = false;
+    bool unknown = false;   ///< a detector stands behind the classifier
     bool colour = false;    ///< table only
     bool continued = false; ///< the sink already holds the header, and rows after it
 };

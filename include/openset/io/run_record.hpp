@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "openset/base/byte_sink.hpp"
 #include "openset/io/row_writer.hpp"
 #include "openset/io/shard.hpp"
 
@@ -57,6 +59,8 @@ struct RunRecord {
     std::optional<Shard> shard;
     std::optional<StoreRecord> store; ///< the run filled a store: `top` and `format` have no meaning
     std::vector<NetworkRecord> networks;
+    /// SHA-256 of the further files that the config names, by the JSON pointer of their place: /unknown/fitted...
+    std::map<std::string, std::string> file_hashes;
     std::vector<std::string> inputs; ///< as given; any bytes
     std::vector<PartRecord> parts;   ///< of a merged file
     int batch = 0, jobs = 0, threads = 0;
@@ -75,6 +79,11 @@ RunRecord parse_run_record(std::string_view json, const std::string& name);
 
 /// The record's name beside a row file: `<rows>.run.json`. That of a run that goes on lies beside its partial file.
 std::filesystem::path run_record_path(const std::filesystem::path& rows);
+
+/// Gives a whole result its name, and its record the place beside it. The result never stands beside a record that is
+/// not its own, whenever the process is killed. Throws Error(output).
+/// sink  of open_atomic_file(output), or of continue_atomic_file
+void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std::string_view record_json);
 
 /// The record of a store, of one that a run fills too: `<store>/run.json`.
 std::filesystem::path store_record_path(const std::filesystem::path& store);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace openset::cli {
+
+/// Whether the output is a file that takes its name when it is whole: not so standard output (`-`), a device, a pipe.
+bool is_kept_file(const std::string& output);
+
+/// To be called before the work is done. Throws Error(usage) where the output's folder is missing, where a folder has its
+/// name, or where a file has it that is not empty and that no run has written.
+/// what     such a file holds, for the message: "scores"
+/// is_ours  tells by a file's first bytes, 64 at most
+void check_output(const std::string& output, const std::string& what,
+                  const std::function<bool(std::string_view head)>& is_ours);
+
+} // namespace openset::cli

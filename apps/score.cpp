@@ -1,0 +1,256 @@
+// openset score STORE --fitted F -o scores.csv: activations -> scores, larger = more unknown. No LibTorch in here.
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "cli/command.hpp"
+#include "cli/output_file.hpp"
+#include "cli/version.hpp"
+#include "openset/base/byte_sink.hpp"
+#include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/detect/openmax.hpp"
+#include "openset/io/fitted_file.hpp"
+#include "openset/io/run_record.hpp"
+#include "openset/io/score_run.hpp"
+#include "openset/io/score_writer.hpp"
+#include "openset/stats/activation.hpp"
+
+using namespace openset;
+
+namespace {
+
+struct ScoreOptions {
+    std::string store, output = "-";
+    std::vector<std::string> fitted;  ///< [NAME=]FILE
+    std::vector<std::string> methods; ///< that need no fit; empty: all that fit the network
+    bool probabilities = false, w_scores = false, allow_mismatch = false;
+};
+
+/// A column of scores and where they come from.
+struct Column {
+    std::string name;
+    std::unique_ptr<detect::Detector> detector;
+    io::ScoredMethod record;
+};
+
+void add_options(CLI::App& app, ScoreOptions& options) {
+    const auto each = [](CLI::Option* option) {
+        option->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    };
+    app.add_option("STORE", options.store, "activation store (openset extract)")->required();
+    each(app.add_option("--fitted", options.fitted,
+                        "a fitted detector (openset fit); NAME= names its column, which else has the method's name")
+             ->type_name("[NAME=]FILE"));
+    each(app.add_option("--method", options.methods,
+                        "a method that needs no fit: msp, max-logit, sigmoid-max (default: all that suit the network)")
+             ->type_name("METHOD"));
+    app.add_option("-o,--output", options.output, "file for the scores (CSV); - is standard output")->type_name("FILE");
+    app.add_flag("--probabilities", options.probabilities,
+                 "a column p:LABEL for each class, and p:unknown last, of the OpenMax among the detectors");
+    app.add_flag("--w-scores", options.w_scores,
+                 "a column w:LABEL for each class: how far beyond its tail the row lies, 0 to 1");
+    app.add_flag("--allow-mismatch", options.allow_mismatch,
+                 "score with a detector that was fitted on another network, other labels or preprocessing")
+        ->group(cli::more_options);
+}
+
+Column load_fitted(const std::string& flag, const io::ActivationStore& store, bool allow_mismatch) {
+    const auto equals = flag.find('=');
+    std::error_code ignored; // reading says why
+    const bool named = equals != std::string::npos && !std::filesystem::exists(flag, ignored);
+    const std::string file = named ? flag.substr(equals + 1) : flag;
+    const io::FittedFile fitted = io::read_fitted(file);
+    std::string problems;
+    for (const std::string& mismatch : io::mismatches(fitted, store.meta())) {
+        const std::string sentence = file + ": " + mismatch;
+        if (allow_mismatch)
+            log_warning(sentence);
+        else
+            problems += (problems.empty() ? "" : "\n") + sentence + "; fit on the same, or run with --allow-mismatch";
+    }
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
+    Column column;
+    column.detector = detect::load_detector(fitted);
+    column.name = named ? flag.substr(0, equals) : std::string(column.detector->method());
+    column.record = {fitted.method, file, fitted.sha256, fitted.fitted_on};
+    detect::require_needs(*column.detector, store.block(0, 0), store.folder().string());
+    return column;
+}
+
+Column make_unfitted(const std::string& name, const io::ActivationStore& store) {
+    const detect::Method& method = detect::method_named(name);
+    if (!method.make)
+        throw Error(ErrorKind::usage, "--method " + name + ": has to be fitted; openset fit STORE --method " + name +
+                                          " -o F.json, then --fitted F.json");
+    if (name == "sigmoid-max" && store.meta().activation != "sigmoid")
+        log_warning(
+            "sigmoid-max: the network is a softmax network, whose logits have no zero; its sigmoids mean little");
+    return {name, method.make(store.classes()), {name, "", "", ""}};
+}
+
+std::vector<Column> columns_of(const ScoreOptions& options, const io::ActivationStore& store) {
+    std::vector<Column> columns;
+    for (const std::string& flag : options.fitted) columns.push_back(load_fitted(flag, store, options.allow_mismatch));
+    std::vector<std::string> methods = options.methods;
+    if (methods.empty()) methods = {"msp", "max-logit"};
+    if (options.methods.empty() && store.meta().activation == "sigmoid") methods.emplace_back("sigmoid-max");
+    for (const std::string& method : methods) columns.push_back(make_unfitted(method, store));
+    std::map<std::string, const Column*> by_name;
+    for (const Column& column : columns) {
+        if (!by_name.emplace(column.name, &column).second) {
+            throw Error(ErrorKind::usage, "two columns are called " + column.name +
+                                              ", expected a name for each; give one with --fitted NAME=FILE");
+        }
+    }
+    return columns;
+}
+
+/// The one OpenMax among the detectors, whose probabilities and W-scores are asked for; null where they are not.
+const detect::OpenMax* openmax_of(const ScoreOptions& options, const std::vector<Column>& columns) {
+    if (!options.probabilities && !options.w_scores) return nullptr;
+    const detect::OpenMax* found = nullptr;
+    const std::string flag = options.probabilities ? "--probabilities" : "--w-scores";
+    for (const Column& column : columns) {
+        const auto* openmax = dynamic_cast<const detect::OpenMax*>(column.detector.get());
+        if (openmax != nullptr && found != nullptr)
+            throw Error(ErrorKind::usage,
+                        flag + ": found several OpenMax detectors, expected one; score them one by one");
+        if (openmax != nullptr) found = openmax;
+    }
+    if (found == nullptr)
+        throw Error(ErrorKind::usage, flag + ": found no OpenMax detector, expected one; give it with --fitted FILE");
+    return found;
+}
+
+std::vector<std::string> column_names(const std::vector<Column>& columns, const ScoreOptions& options,
+                                      const std::vector<std::string>& labels) {
+    std::vector<std::string> names;
+    for (const Column& column : columns) names.push_back(column.name);
+    if (options.probabilities) {
+        for (const std::string& label : labels) names.push_back("p:" + label);
+        names.emplace_back("p:unknown");
+    }
+    if (options.w_scores) {
+        for (const std::string& label : labels) names.push_back("w:" + label);
+    }
+    return names;
+}
+
+/// Scores a store block by block, in the order in which its samples are asked for.
+class Scorer {
+public:
+    Scorer(const io::ActivationStore& store, const std::vector<Column>& columns, const detect::OpenMax* openmax,
+           const ScoreOptions& options)
+        : store_(store), columns_(columns), openmax_(openmax), options_(options), scores_(columns.size()) {}
+
+    void move_to(std::int64_t row) {
+        if (row < first_ + block_.rows) return;
+        store_.let_go(row);
+        first_ = row;
+        block_ = store_.block(first_, std::min<std::int64_t>(rows_a_block, store_.rows() - first_));
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            scores_[i].resize(static_cast<std::size_t>(block_.rows));
+            columns_[i].detector->score(block_, scores_[i]);
+        }
+    }
+
+    std::span<const float> logits(std::int64_t row) const { return block_.logits.row(row - first_); }
+
+    /// What follows the first four columns.
+    const std::vector<double>& values(std::int64_t row) {
+        values_.clear();
+        for (const auto& scores : scores_) values_.push_back(scores[static_cast<std::size_t>(row - first_)]);
+        if (openmax_ == nullptr) return values_;
+        const auto revision = openmax_->revise(block_, row - first_);
+        if (options_.probabilities) {
+            values_.insert(values_.end(), revision.probabilities.begin(), revision.probabilities.end());
+            values_.push_back(revision.p_unknown);
+        }
+        if (options_.w_scores) values_.insert(values_.end(), revision.w.begin(), revision.w.end());
+        return values_;
+    }
+
+private:
+    static constexpr std::int64_t rows_a_block = 4096;
+
+    const io::ActivationStore& store_;
+    const std::vector<Column>& columns_;
+    const detect::OpenMax* openmax_;
+    const ScoreOptions& options_;
+    io::Activations block_;
+    std::int64_t first_ = 0;
+    std::vector<std::vector<double>> scores_; ///< [columns][rows of the block]
+    std::vector<double> values_;
+};
+
+double confidence(std::span<const float> logits, bool sigmoid) {
+    const std::vector<double> values(logits.begin(), logits.end());
+    if (sigmoid) return stats::sigmoid(*std::ranges::max_element(values));
+    const auto probabilities = stats::softmax(values);
+    return *std::ranges::max_element(probabilities);
+}
+
+void write_scores(const io::ActivationStore& store, Scorer& scorer, io::ScoreWriter& writer) {
+    const bool sigmoid = store.meta().activation == "sigmoid";
+    store.for_each_sample([&](std::int64_t row, const std::string& path, const std::string& label) {
+        scorer.move_to(row);
+        const auto logits = scorer.logits(row);
+        const auto predicted = static_cast<std::size_t>(std::ranges::max_element(logits) - logits.begin());
+        writer.write(path, label, store.meta().labels[predicted], confidence(logits, sigmoid), scorer.values(row));
+    });
+}
+
+io::ScoreRun record_of(const ScoreOptions& options, const io::ActivationStore& store,
+                       const std::vector<Column>& columns) {
+    io::ScoreRun run;
+    run.openset_version = cli::version;
+    run.store = options.store;
+    run.store_identity = store.identity();
+    run.model_name = store.meta().model_name;
+    run.model_sha256 = store.meta().model_sha256;
+    run.labels = store.meta().labels;
+    run.rows = store.rows();
+    run.failed = store.meta().failed;
+    for (const Column& column : columns) run.columns[column.name] = column.record;
+    return run;
+}
+
+int run(const ScoreOptions& options) {
+    cli::check_output(options.output, "scores",
+                      [](std::string_view head) { return head.starts_with("path,label,predicted,confidence"); });
+    const io::ActivationStore store(options.store);
+    const auto columns = columns_of(options, store);
+    const detect::OpenMax* const openmax = openmax_of(options, columns);
+    store.check_finite();
+    const auto sink = options.output == "-" ? open_standard_output() : open_atomic_file(options.output);
+    io::ScoreWriter writer(*sink, column_names(columns, options, store.meta().labels));
+    Scorer scorer(store, columns, openmax, options);
+    write_scores(store, scorer, writer);
+    if (cli::is_kept_file(options.output))
+        io::commit_with_record(*sink, options.output, io::to_json(record_of(options, store, columns)));
+    else
+        sink->commit();
+    std::string names;
+    for (const Column& column : columns) names += (names.empty() ? "" : ", ") + column.name;
+    log_notice(std::to_string(store.rows()) + " rows scored: " + names +
+               (store.meta().failed > 0 ? "; " + std::to_string(store.meta().failed) + " failed pictures have no scores"
+                                        : ""));
+    return cli::exit_done;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    ScoreOptions options;
+    cli::Command command(
+        "openset score",
+        "Scores the rows of an activation store with fitted detectors and plain baselines: larger = "
+        "more unknown. openset sweep and openset eval read the result.",
+        {{"openset score test.store --fitted cats8.openmax.json -o test.csv", "openmax beside msp and max-logit"},
+         {"openset score test.store --fitted a=a.json --fitted b=b.json -o test.csv", "two fits, a column each"}});
+    add_options(command.app(), options);
+    return command.main(argc, argv, [&] { return run(options); });
+}

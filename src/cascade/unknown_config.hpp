@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/checked_json.hpp"
+#include "openset/cascade/pipeline_config.hpp"
+
+/// The parts of a pipeline config that come from data: the unknown stage, and operating points of any stage.
+namespace openset::cascade {
+
+UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder);
+
+/// other_keys  which an operating point makes meaningless
+std::optional<std::filesystem::path> read_operating_point(io::CheckedObject& stage, const std::filesystem::path& folder,
+                                                          const std::vector<std::string>& other_keys);
+
+nlohmann::ordered_json unknown_to_json(const UnknownConfig& config);
+
+Unknown resolve_unknown(const UnknownConfig& config, const StageLabels& labels, const NetworkConfig& classifier,
+                        const PipelineFiles& files, io::JsonProblems& problems);
+
+void set_operating_point(Gate& gate, const io::OperatingPoint& point, io::JsonProblems& problems);
+void set_operating_point(Species& species, const io::OperatingPoint& point, io::JsonProblems& problems);
+
+} // namespace openset::cascade

@@ -1,0 +1,128 @@
+#include "openset/io/operating_point.hpp"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "io/checked_json.hpp"
+#include "openset/base/error.hpp"
+#include "openset/base/file_bytes.hpp"
+#include "openset/base/missing_file.hpp"
+
+namespace openset::io {
+namespace {
+
+constexpr const char* point_format = "openset-operating-point/1";
+constexpr std::uint64_t max_point_bytes = std::uint64_t{64} << 20;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+using OrderedJson = nlohmann::ordered_json;
+
+OrderedJson number_json(double value) {
+    if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+    return value;
+}
+
+OrderedJson threshold_json(const OperatingPoint& point) {
+    if (point.threshold_by_label.empty()) return number_json(point.threshold);
+    OrderedJson by_label = OrderedJson::object();
+    for (const auto& [label, threshold] : point.threshold_by_label) by_label[label] = number_json(threshold);
+    by_label["*"] = number_json(point.threshold);
+    return by_label;
+}
+
+std::optional<double> read_number(const CheckedValue& value) {
+    if (value.json() == "inf") return infinity;
+    if (value.json() == "-inf") return -infinity;
+    return value.number(std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
+                        "a number, \"inf\" or \"-inf\"");
+}
+
+void read_threshold(const CheckedValue& value, OperatingPoint& point) {
+    if (!value.json().is_object()) {
+        point.threshold = read_number(value).value_or(0);
+        return;
+    }
+    auto object = value.object();
+    if (!object) return;
+    if (const auto rest = object->required("*", "the threshold of all other labels"))
+        point.threshold = read_number(*rest).value_or(0);
+    for (const auto& [label, threshold] : object->members())
+        if (label != "*") point.threshold_by_label[label] = read_number(threshold).value_or(0);
+}
+
+/// A digest, or null where there is none.
+std::string read_digest(CheckedObject& object, const std::string& key) {
+    const auto value = object.optional(key);
+    if (!value || value->json().is_null()) return "";
+    return value->text("a SHA-256 digest or null").value_or("");
+}
+
+std::string read_notes(CheckedObject& object, const std::string& key) {
+    const auto value = object.optional(key);
+    return value && value->object() ? value->json().dump() : "{}";
+}
+
+OperatingPoint read_point(CheckedObject& object) {
+    OperatingPoint point;
+    if (const auto format = object.required("format", point_format)) format->one_of({point_format});
+    if (const auto method = object.required("method", "the method whose score it is"))
+        point.method = method->text().value_or("");
+    if (const auto stage = object.required("stage", "gate, species or unknown"))
+        point.stage = stage->one_of({"gate", "species", "unknown"}).value_or("");
+    if (const auto threshold = object.required("threshold", "a number, or an object by label"))
+        read_threshold(*threshold, point);
+    if (const auto rule = object.required("rule", "the rule that chose the threshold"))
+        point.rule = rule->text().value_or("");
+    point.fitted_sha256 = read_digest(object, "fitted_sha256");
+    point.network_sha256 = read_digest(object, "network_sha256");
+    point.calibrated_on = read_notes(object, "calibrated_on");
+    point.measured = read_notes(object, "measured");
+    object.refuse_other_keys();
+    return point;
+}
+
+OrderedJson digest_json(const std::string& digest) { return digest.empty() ? OrderedJson() : OrderedJson(digest); }
+
+} // namespace
+
+double OperatingPoint::threshold_for(const std::string& predicted) const {
+    const auto own = threshold_by_label.find(predicted);
+    return own != threshold_by_label.end() ? own->second : threshold;
+}
+
+std::string to_json(const OperatingPoint& point) {
+    OrderedJson json = {{"format", point_format}, {"method", point.method},
+                        {"stage", point.stage},   {"threshold", threshold_json(point)},
+                        {"rule", point.rule},     {"fitted_sha256", digest_json(point.fitted_sha256)}};
+    if (!point.network_sha256.empty()) json["network_sha256"] = point.network_sha256;
+    json["calibrated_on"] = OrderedJson::parse(point.calibrated_on);
+    json["measured"] = OrderedJson::parse(point.measured);
+    return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
+
+OperatingPoint parse_operating_point(std::string_view json, const std::string& name) {
+    JsonProblems problems(name);
+    const auto document = parse_json(json, problems);
+    OperatingPoint point;
+    if (document) {
+        if (auto object = CheckedValue(*document, "", problems).object("an operating point, as sweep --pick writes it"))
+            point = read_point(*object);
+    }
+    problems.throw_if_any(ErrorKind::corrupt);
+    return point;
+}
+
+OperatingPoint read_operating_point(const std::filesystem::path& path) {
+    try {
+        const auto bytes = read_file(path, max_point_bytes);
+        return parse_operating_point({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string());
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::corrupt) throw;
+        const std::string what = "an operating point, as sweep --pick writes it";
+        throw Error(error.kind(), path.string() + ": " +
+                                      (error.kind() == ErrorKind::not_found ? no_such_file(path, what) : error.what()));
+    }
+}
+
+} // namespace openset::io

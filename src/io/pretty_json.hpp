@@ -1,0 +1,11 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace openset::io {
+
+/// JSON for people: two spaces of indent, but an array of numbers or words is one line. Ends with a line end.
+std::string pretty(const nlohmann::ordered_json& json);
+
+} // namespace openset::io
