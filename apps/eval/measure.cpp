@@ -78,7 +78,7 @@ constexpr std::array all_metrics = {
            [](const Sample& s) { return stats::aupr_out_trapezoid(s.scores); }},
     Metric{{"fpr_at_95_tpr_known", "positive: known; unknown rows accepted where 95 % of known are", Whole::unknown},
            [](const Sample& s) { return rate(stats::fpr_at_95_tpr_known(s.scores)); }},
-    Metric{{"fpr_at_95_tpr_unknown", "positive: unknown; known rows detected where 95 % of unknown are", Whole::known},
+    Metric{{"fpr_at_95_tpr_unknown", "positive: unknown; known rows rejected where 95 % of unknown are", Whole::known},
            [](const Sample& s) { return rate(stats::fpr_at_95_tpr_unknown(s.scores)); }},
     Metric{{"oscr", "rightly named and accepted, over unknown accepted: area", Whole::none},
            [](const Sample& s) { return stats::oscr(s.scores); }},
