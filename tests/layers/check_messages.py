@@ -95,6 +95,8 @@ RELAYS = {
     ("src/flow/runner.cpp", "fail"): THROWN_BELOW,
     ("src/flow/runner.cpp", "log_warning"): "a decoder's warning, or a network's error",
     ("src/flow/scan.cpp", "failed_input"): "of read_standard_input() and of the callers of fail()",
+    ("src/flow/table.cpp", "Error"): "by refuse()",
+    ("src/flow/table.cpp", "refuse"): "of CsvFields",
     ("src/flow/tar.cpp", "Error"): THROWN_BELOW,
     ("src/flow/tar.cpp", "fail"): THROWN_BELOW,
     ("src/flow/tar.cpp", "failed_input"): "of why_without_content()",
