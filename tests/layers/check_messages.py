@@ -72,6 +72,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/eval.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/infer.cpp", "Error"): THROWN_BELOW,
     ("apps/infer.cpp", "log_info"): "figures",
     ("apps/infer.cpp", "log_notice"): "figures",
@@ -115,6 +116,7 @@ RELAYS = {
     ("src/io/npy.cpp", "Error"): "by refuse(), or " + THROWN_BELOW,
     ("src/io/npy.cpp", "refuse"): "of other_type()",
     ("src/io/row_reader.cpp", "refuse"): "of CsvFields",
+    ("src/io/score_reader.cpp", "refuse"): "the same",
     ("src/io/samples.cpp", "Error"): "by refuse()",
     ("src/io/samples.cpp", "refuse"): "of CsvFields",
     ("src/io/run_record.cpp", "Error"): THROWN_BELOW,
@@ -134,6 +136,7 @@ SPEAKERS = {
 # Texts that break a rule for a reason.
 EXCEPTIONS = {
     "standard output: cannot write": "nothing more is known",
+    "--operating-point {}: {}": "the last piece, of refuse(), is looked at",
     "{} together with {}: {}": "the last piece, of refuse_beside(), is looked at",
     '{"ready": true, "protocol": 1}{}': "no message",
 }
