@@ -16,6 +16,7 @@ struct CommandEntry {
 inline constexpr std::array commands = {
     CommandEntry{"infer", "pictures -> verdicts (the main job)"},
     CommandEntry{"init", "look at networks and write a starter config"},
+    CommandEntry{"extract", "labelled pictures -> activation store"},
     CommandEntry{"fit", "training activations -> a detector of the unknown"},
     CommandEntry{"score", "activations -> scores, larger = more unknown"},
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
