@@ -94,7 +94,7 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
 void warn_of_a_nameless_fit(const scores::Inputs& inputs) {
     static const std::vector<std::string> without_fit = {"msp", "max-logit", "sigmoid-max"};
     const scores::Origin& origin = inputs.known.origins.front();
-    if (inputs.stage != io::ScoredStage::unknown || !origin.fitted_sha256.empty() ||
+    if (inputs.stage != io::Stage::unknown || !origin.fitted_sha256.empty() ||
         std::ranges::find(without_fit, origin.method) != without_fit.end())
         return;
     log_warning(inputs.known.file.path.string() +

@@ -35,9 +35,10 @@ Descriptor open_folder(const std::filesystem::path& folder) {
 
 GrowingFile::GrowingFile(const std::filesystem::path& path, std::uint64_t kept_bytes)
     : name_(path.string()), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) {
-    if (descriptor_.value() < 0) fail();
+    if (descriptor_.value() < 0) cannot_write();
     const auto end = static_cast<off_t>(kept_bytes);
-    if (::ftruncate(descriptor_.value(), end) != 0 || ::lseek(descriptor_.value(), end, SEEK_SET) != end) fail();
+    if (::ftruncate(descriptor_.value(), end) != 0 || ::lseek(descriptor_.value(), end, SEEK_SET) != end)
+        cannot_write();
 }
 
 void GrowingFile::append(std::string_view bytes) {
@@ -46,20 +47,21 @@ void GrowingFile::append(std::string_view bytes) {
 }
 
 void GrowingFile::flush() {
-    if (write_all(descriptor_.value(), buffer_) < buffer_.size()) fail();
+    if (write_all(descriptor_.value(), buffer_) < buffer_.size()) cannot_write();
     buffer_.clear();
 }
 
 void GrowingFile::replace_beginning(std::string_view bytes) {
-    if (::pwrite(descriptor_.value(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) fail();
+    if (::pwrite(descriptor_.value(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        cannot_write();
 }
 
 void GrowingFile::sync() {
     flush();
-    if (::fsync(descriptor_.value()) != 0) fail();
+    if (::fsync(descriptor_.value()) != 0) cannot_write();
 }
 
-void GrowingFile::fail() const { throw_output_error(name_); }
+void GrowingFile::cannot_write() const { throw_output_error(name_); }
 
 Descriptor lock_folder(const std::filesystem::path& folder) {
     while (true) {

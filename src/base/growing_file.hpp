@@ -28,7 +28,7 @@ public:
     void sync();
 
 private:
-    [[noreturn]] void fail() const;
+    [[noreturn]] void cannot_write() const;
 
     std::string name_;
     Descriptor descriptor_;

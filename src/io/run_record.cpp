@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/checked_json.hpp"
+#include "io/store_files.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 
@@ -107,6 +108,15 @@ std::optional<Shard> read_shard(const CheckedValue& value) {
     return std::nullopt;
 }
 
+StoreRecord read_store(const CheckedValue& value) {
+    StoreRecord store;
+    Members members(value.object());
+    if (const auto labels = members.member("labels", "folders, csv or none"))
+        store.labels = labels->one_of({"folders", "csv", "none"}).value_or("");
+    if (members.optional("csv_sha256")) members.read("csv_sha256", store.csv_sha256);
+    return store;
+}
+
 RowFormat read_format(const CheckedValue& value) {
     const std::string name = value.one_of({"jsonl", "csv", "table"}).value_or("");
     return name == "csv" ? RowFormat::csv : name == "table" ? RowFormat::table : RowFormat::jsonl;
@@ -122,8 +132,12 @@ RunRecord read_record(Members members) {
         record.config_json = config->json().dump();
     members.read("closed_set", record.closed_set);
     members.read("all_stages", record.all_stages);
-    members.read("top", record.top);
-    if (const auto rows = members.member("row_format", "jsonl, csv or table")) record.format = read_format(*rows);
+    if (const auto store = members.optional("store")) {
+        record.store = read_store(*store);
+    } else {
+        members.read("top", record.top);
+        if (const auto rows = members.member("row_format", "jsonl, csv or table")) record.format = read_format(*rows);
+    }
     members.read("exif_orientation", record.exif_orientation);
     members.read("max_pixels", record.max_pixels);
     members.read("decode_memory", record.decode_memory);
@@ -134,7 +148,7 @@ RunRecord read_record(Members members) {
         for (const auto& [pointer, hash] : hashes.all()) {
             const bool is_place = pointer.starts_with('/') && pointer.find('~') == std::string::npos;
             is_place ? hashes.read(pointer.c_str(), record.file_hashes[pointer])
-                     : hash.problem("the key is no place in a config such as /unknown/fitted");
+                     : hash.problem("the key is no place in a config, expected one such as /unknown/fitted");
         }
     }
     members.read("inputs", record.inputs);
@@ -182,7 +196,13 @@ Json deciding_networks(const RunRecord& record) {
 
 /// Everything that decides what rows say, by the name that people know it by.
 std::vector<std::pair<std::string, Json>> identity(const RunRecord& record) {
-    return {{"config", deciding_config(record)},
+    const auto store = [&record](const std::string StoreRecord::*field) {
+        return record.store && !((*record.store).*field).empty() ? Json((*record.store).*field) : Json();
+    };
+    return {{"output", record.store ? "an activation store" : "rows"},
+            {"labels from", store(&StoreRecord::labels)},
+            {"the table of --csv", store(&StoreRecord::csv_sha256)},
+            {"config", deciding_config(record)},
             {"networks", deciding_networks(record)},
             {"--closed-set", record.closed_set},
             {"--all-stages", record.all_stages},
@@ -248,14 +268,21 @@ std::string to_json(const RunRecord& record) {
           {"unknown", record.counts.unknown},
           {"failed", record.counts.failed},
           {"decided_by", decided_by}}},
-        {"row_format", to_string(record.format)},
     };
+    if (record.store) {
+        json["store"] = {{"labels", record.store->labels}};
+        if (!record.store->csv_sha256.empty()) json["store"]["csv_sha256"] = record.store->csv_sha256;
+    } else {
+        json["row_format"] = to_string(record.format);
+    }
     if (record.shard) json["shard"] = {{"index", record.shard->index}, {"count", record.shard->count}};
     json.update({
         {"config", OrderedJson::parse(record.config_json)},
         {"closed_set", record.closed_set},
         {"all_stages", record.all_stages},
-        {"top", record.top},
+    });
+    if (!record.store) json["top"] = record.top;
+    json.update({
         {"exif_orientation", record.exif_orientation},
         {"max_pixels", record.max_pixels},
         {"decode_memory", record.decode_memory},
@@ -305,8 +332,12 @@ void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std
     if (problem) throw Error(ErrorKind::output, final.string() + ": cannot take its name: " + problem.message());
 }
 
-std::optional<RunRecord> read_run_record(const std::filesystem::path& rows) {
-    const auto path = run_record_path(rows);
+std::filesystem::path store_record_path(const std::filesystem::path& store) { return store / run_file; }
+
+std::optional<RunRecord> read_run_record(const std::filesystem::path& rows_or_store) {
+    std::error_code ignored; // reading says why
+    const auto path = std::filesystem::is_directory(rows_or_store, ignored) ? store_record_path(rows_or_store)
+                                                                            : run_record_path(rows_or_store);
     try {
         const auto bytes = read_file(path, max_record_bytes);
         return parse_run_record({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path.string());

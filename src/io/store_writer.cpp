@@ -174,11 +174,11 @@ void remove_files(const fs::path& folder, const std::function<bool(const fs::pat
 
 /// Puts the folder in the place of another, which is removed.
 void replace_folder(const fs::path& from, const fs::path& to) {
-    const auto fail = [&to] {
+    const auto cannot_make = [&to] {
         throw Error(ErrorKind::output, to.string() + ": cannot be made: " + std::strerror(errno));
     };
     if (!is_there(to)) {
-        if (::rename(from.c_str(), to.c_str()) != 0) fail();
+        if (::rename(from.c_str(), to.c_str()) != 0) cannot_make();
         return;
     }
     check_is_store(to);
@@ -186,10 +186,10 @@ void replace_folder(const fs::path& from, const fs::path& to) {
     if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
         // Not on every file system: for a moment nothing has the name then.
         replaced += ".old";
-        if (::rename(to.c_str(), replaced.c_str()) != 0 || ::rename(from.c_str(), to.c_str()) != 0) fail();
+        if (::rename(to.c_str(), replaced.c_str()) != 0 || ::rename(from.c_str(), to.c_str()) != 0) cannot_make();
     }
     remove_files(replaced, belongs_to_a_store);
-    if (::rmdir(replaced.c_str()) != 0) fail();
+    if (::rmdir(replaced.c_str()) != 0) cannot_make();
 }
 
 } // namespace
@@ -343,6 +343,13 @@ void StoreWriter::finish(StoreMeta meta, const std::optional<StoreHead>& head) {
     sync_folder(state.partial);
     replace_folder(state.partial, state.folder);
     sync_folder(fs::absolute(state.folder).parent_path());
+}
+
+KeptSamples for_each_picture(const fs::path& store, const std::function<void(const StoreSample&)>& receive) {
+    SampleReader reader(store / samples_file);
+    while (const auto sample = reader.next()) receive({sample->path, sample->label, sample->error});
+    reader.check_whole();
+    return {reader.counts().rows, reader.counts().failed};
 }
 
 fs::path partial_store(const fs::path& folder) { return partial_path(without_slash(folder)); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ struct Input {
     std::string path;                               ///< as rows show it; any bytes
     std::optional<std::vector<std::uint8_t>> bytes; ///< the content, where it does not come from a file
     std::optional<io::Failure> failure;             ///< known to fail already (a folder that cannot be entered)
+    std::optional<std::string> label = {};          ///< the picture's class, where the list of inputs tells it
 };
 
 /// Hands out inputs one by one. next() and skip() are called by one thread at a time.
@@ -58,6 +60,11 @@ std::unique_ptr<InputSource> scan_list(NameList list, const ScanOptions& options
 /// One input a name, whatever the name stands for: a folder, an archive and an empty name are inputs that will fail.
 /// Reads no more of the list than it must. next() throws Error(unreadable) where the list breaks off.
 std::unique_ptr<InputSource> stream_names(NameList names, const ScanOptions& options = {});
+
+/// The pictures that a CSV table lists (RFC 4180, with a header): the column `path`, relative to the table's folder, and
+/// the column `label`, which may be empty; other columns are passed over. Reading it throws Error(not_found, unreadable),
+/// and Error(usage), naming the line, where it is no such table.
+std::unique_ptr<InputSource> scan_table(const std::filesystem::path& table, const ScanOptions& options = {});
 
 /// The members of a tar archive in its order, read in one pass, one in memory at a time. Nothing is extracted: names are
 /// names only, their bytes as they are in the archive.

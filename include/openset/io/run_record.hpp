@@ -12,7 +12,7 @@
 #include "openset/io/row_writer.hpp"
 #include "openset/io/shard.hpp"
 
-/// Run records: what made a row file, beside it as JSON (format openset-run/1).
+/// Run records: what made a row file, beside it as JSON, or an activation store, in it (format openset-run/1).
 namespace openset::io {
 
 struct NetworkRecord {
@@ -35,6 +35,12 @@ struct PartRecord {
     std::int64_t rows = 0;
 };
 
+/// Where a run that filled an activation store took the pictures' classes from.
+struct StoreRecord {
+    std::string labels;          ///< folders, csv or none
+    std::string csv_sha256 = {}; ///< of the table that names them
+};
+
 struct RunRecord {
     std::string openset_version;
     std::string libtorch_version;
@@ -51,13 +57,14 @@ struct RunRecord {
     std::int64_t max_pixels = 0;             ///< larger pictures failed
     std::int64_t decode_memory = 0;          ///< bytes; pictures that need more failed. 0: no such limit
     std::optional<Shard> shard;
+    std::optional<StoreRecord> store; ///< the run filled a store: `top` and `format` have no meaning
     std::vector<NetworkRecord> networks;
     /// SHA-256 of the further files that the config names, by the JSON pointer of their place: /unknown/fitted...
     std::map<std::string, std::string> file_hashes;
     std::vector<std::string> inputs; ///< as given; any bytes
     std::vector<PartRecord> parts;   ///< of a merged file
     int batch = 0, jobs = 0, threads = 0;
-    RowCounts counts;
+    RowCounts counts;    ///< a row of a store counts as known
     std::string started; ///< UTC, ISO 8601
     double load_seconds = 0;
     double run_seconds = 0;
@@ -78,9 +85,12 @@ std::filesystem::path run_record_path(const std::filesystem::path& rows);
 /// sink  of open_atomic_file(output), or of continue_atomic_file
 void commit_with_record(ByteSink& sink, const std::filesystem::path& output, std::string_view record_json);
 
-/// The record beside a row file; none where there is none.
+/// The record of a store, of one that a run fills too: `<store>/run.json`.
+std::filesystem::path store_record_path(const std::filesystem::path& store);
+
+/// The record beside a row file, or in the folder of a store; none where there is none.
 /// Throws as parse_run_record(), and Error(unreadable).
-std::optional<RunRecord> read_run_record(const std::filesystem::path& rows);
+std::optional<RunRecord> read_run_record(const std::filesystem::path& rows_or_store);
 
 /// Why the rows of one run cannot stand in one file with those of another: a sentence for each setting that decides
 /// what rows say (`config /gate/k was 5, now 3`); empty where they can. Where the networks lay, the config's name, the

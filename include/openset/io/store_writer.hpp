@@ -75,6 +75,11 @@ private:
     std::unique_ptr<State> state_;
 };
 
+/// Hands out the pictures of a whole store in order, those that failed too. Throws Error(corrupt, not_found, unreadable)
+/// where samples.csv is not there, or no such table.
+KeptSamples for_each_picture(const std::filesystem::path& store,
+                             const std::function<void(const StoreSample&)>& receive);
+
 /// The folder that a run fills, beside its final name: `<folder>.partial`. A slash at the end of the name is left out.
 std::filesystem::path partial_store(const std::filesystem::path& folder);
 
