@@ -49,10 +49,10 @@ std::string write_choice(Value value, const Spellings<Value>& spellings) {
 }
 
 template <class Value>
-Parameter choice(const std::string& name, Value OpenMaxParams::*member, Spellings<Value> spellings,
-                 const std::string& help) {
+Parameter choice(const std::string& name, const std::string& placeholder, Value OpenMaxParams::*member,
+                 Spellings<Value> spellings, const std::string& help) {
     const std::vector<std::string> choices = names(spellings);
-    return {{name, "", choices, help},
+    return {{name, placeholder, choices, help},
             one_of(choices),
             [member, spellings](OpenMaxParams& params, const std::string& text) {
                 return read_choice(params.*member, spellings, text);
@@ -113,19 +113,20 @@ std::vector<Parameter> make_parameters() {
          read_alpha,
          [](const OpenMaxParams& params) { return params.alpha ? std::to_string(*params.alpha) : "all"; }},
         choice<AlphaWeights>(
-            "alpha-weights", &OpenMaxParams::alpha_weights,
+            "alpha-weights", "WEIGHTS", &OpenMaxParams::alpha_weights,
             {{AlphaWeights::osdn, "osdn"}, {AlphaWeights::paper, "paper"}, {AlphaWeights::uniform, "uniform"}},
-            "weight of the i-th of a: (a + 1 - i) / a, (a - i) / a, or 1"),
-        choice<Distance>("distance", &OpenMaxParams::distance,
-                         {{Distance::euclidean, "euclidean"},
-                          {Distance::squared_euclidean, "squared-euclidean"},
-                          {Distance::cosine, "cosine"},
-                          {Distance::eucos, "eucos"}},
-                         "of a row to a class mean; eucos is euclidean / 200 + cosine"),
+            "weight of the i-th largest of a logits: osdn ((a + 1 - i) / a), paper ((a - i) / a) or uniform (1)"),
+        choice<Distance>(
+            "distance", "DISTANCE", &OpenMaxParams::distance,
+            {{Distance::euclidean, "euclidean"},
+             {Distance::squared_euclidean, "squared-euclidean"},
+             {Distance::cosine, "cosine"},
+             {Distance::eucos, "eucos"}},
+            "of a row to a class mean: euclidean, squared-euclidean, cosine or eucos (euclidean / 200 + cosine)"),
         {{"space",
-          "logits|features|logits+NAME",
+          "SPACE",
           {},
-          "where distances are taken; NAME is a further tensor of the network"},
+          "where distances are taken: logits, features, or logits+NAME with a further tensor of the network"},
          "logits, features, or logits+NAME with the name of a further tensor",
          read_space,
          [](const OpenMaxParams& params) { return params.space; }},
@@ -133,29 +134,33 @@ std::vector<Parameter> make_parameters() {
          "auto or a finite number > 0",
          read_translate,
          [](const OpenMaxParams& params) { return params.translate ? io::shortest(*params.translate) : "auto"; }},
-        choice<TailFamily>("tail-family", &OpenMaxParams::tail_family,
+        choice<TailFamily>("tail-family", "FAMILY", &OpenMaxParams::tail_family,
                            {{TailFamily::weibull_min, "weibull-min"},
                             {TailFamily::weibull_max, "weibull-max"},
                             {TailFamily::weibull_max_scipy, "weibull-max-scipy"}},
-                           "law of the tail: libMR's, the reversed one, or where scipy's fit of that ends"),
-        choice<TailRows>("tail-rows", &OpenMaxParams::tail_rows,
+                           "law of the tail: weibull-min (libMR's), weibull-max (reversed) or weibull-max-scipy (where "
+                           "scipy's fit of that ends)"),
+        choice<TailRows>("tail-rows", "ROWS", &OpenMaxParams::tail_rows,
                          {{TailRows::largest, "largest"}, {TailRows::last, "last"}},
-                         "the largest distances, or those of the last rows"),
-        choice<FitRows>("fit-rows", &OpenMaxParams::fit_rows, {{FitRows::correct, "correct"}, {FitRows::all, "all"}},
-                        "rows that a class is fitted on: the correctly classified ones, or all"),
-        choice<NegativeLogits>("negative-logits", &OpenMaxParams::negative_logits,
+                         "distances that make the tail: the largest, or those of the last rows"),
+        choice<FitRows>("fit-rows", "ROWS", &OpenMaxParams::fit_rows,
+                        {{FitRows::correct, "correct"}, {FitRows::all, "all"}},
+                        "rows that a class is fitted on: correct (correctly classified) or all"),
+        choice<NegativeLogits>("negative-logits", "FIX", &OpenMaxParams::negative_logits,
                                {{NegativeLogits::none, "none"},
                                 {NegativeLogits::shift, "shift"},
                                 {NegativeLogits::clamp, "clamp"},
                                 {NegativeLogits::abs, "abs"},
                                 {NegativeLogits::probability, "probability"}},
-                               "what is done about logits < 0, for which the published rule works backwards"),
-        choice<WithoutFit>("without-fit", &OpenMaxParams::without_fit,
+                               "what is done about logits < 0, for which the published rule (none) works backwards: "
+                               "shift, clamp, abs or probability"),
+        choice<WithoutFit>("without-fit", "POLICY", &OpenMaxParams::without_fit,
                            {{WithoutFit::step, "step"},
                             {WithoutFit::zero, "zero"},
                             {WithoutFit::one, "one"},
                             {WithoutFit::error, "error"}},
-                           "W-score of a class without a fit: 1 beyond its farthest row, 0, 1, or none such allowed"),
+                           "W-score of a class without a fit: step (1 beyond its farthest row), zero, one, or error "
+                           "(such a store is refused)"),
     };
 }
 

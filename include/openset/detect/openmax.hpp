@@ -104,8 +104,8 @@ struct OpenMaxParams {
 struct OpenMaxOption {
     std::string name;                 ///< without dashes in front: `tail-size`
     std::string value;                ///< what stands for its value in a help text: `N`, `auto|X`
-    std::vector<std::string> choices; ///< all values there are; empty: see `value`
-    std::string help;                 ///< one line
+    std::vector<std::string> choices; ///< all values there are; empty: more than can be listed
+    std::string help;                 ///< one line, with the choices
 };
 
 /// Every parameter but the preset, in the order of a help text.
