@@ -9,14 +9,13 @@
 #include <unistd.h>
 
 #include "cli/command.hpp"
+#include "cli/network_defaults.hpp"
 #include "cli/progress.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
 #include "cli/text_file.hpp"
 #include "cli/version.hpp"
 #include "infer/explain.hpp"
-#include "infer/inputs.hpp"
-#include "infer/networks.hpp"
 #include "infer/options.hpp"
 #include "infer/row_output.hpp"
 #include "openset/base/byte_sink.hpp"
@@ -24,26 +23,13 @@
 #include "openset/base/log.hpp"
 #include "openset/base/missing_file.hpp"
 #include "openset/torch/runtime.hpp"
+#include "pictures/networks.hpp"
+#include "pictures/run_facts.hpp"
 
 using namespace openset;
 using infer::Options;
 
 namespace {
-
-int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-std::string utc_now() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    ::gmtime_r(&now, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// What --dry-run found out about the config and its networks.
 void print_checked(const Options& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record) {
@@ -60,22 +46,12 @@ void print_checked(const Options& options, const flow::LoadedPipeline& loaded, c
     }
 }
 
-void print_count(const infer::Inputs& inputs, const Cancellation& cancellation) {
-    const auto count = inputs.count(cancellation);
-    std::cout << (count ? std::to_string(*count) + (*count == 1 ? " input" : " inputs")
-                        : "inputs: not counted, only reading them would tell")
-              << "; nothing was run\n";
-}
-
 /// kept         rows of the run that was taken up; the speed is that of the others
 /// with_counts  not where a table on the same screen has just ended with them
 void print_summary(const Options& options, const io::RunRecord& record, std::int64_t kept, bool with_counts) {
     const io::RowCounts& counts = record.counts;
     const std::int64_t run = counts.total() - kept;
-    char speed[128];
-    std::snprintf(speed, sizeof speed, "%lld picture%s in %s (%.1f/s)", static_cast<long long>(run),
-                  run == 1 ? "" : "s", cli::duration_text(record.run_seconds).c_str(),
-                  record.run_seconds > 0 ? static_cast<double>(run) / record.run_seconds : 0.0);
+    const std::string speed = pictures::speed_text(run, record.run_seconds);
     if (!with_counts) return log_notice(speed);
     std::string where;
     for (const auto& [stage, count] : counts.decided_by)
@@ -83,13 +59,13 @@ void print_summary(const Options& options, const io::RunRecord& record, std::int
     const std::string where_to_look = counts.failed > 0 && record.complete && infer::is_kept_file(options.output)
                                           ? "; openset inspect " + options.output.file + " tells what failed and why"
                                           : "";
-    log_notice(speed + (": " + std::to_string(counts.known)) + " known, " + std::to_string(counts.unknown) +
+    log_notice(speed + ": " + std::to_string(counts.known) + " known, " + std::to_string(counts.unknown) +
                " unknown, " + std::to_string(counts.failed) + " failed" +
                (kept > 0 ? " with the " + std::to_string(kept) + " of before" : "") + where + where_to_look);
 }
 
 /// An output file replaces an older one; what the run reads it must not replace.
-void refuse_to_replace_inputs(const Options& options, cascade::PipelineConfig config, const infer::Inputs& inputs) {
+void refuse_to_replace_inputs(const Options& options, cascade::PipelineConfig config, const pictures::Inputs& inputs) {
     const std::string& output = options.output.file;
     std::vector<std::filesystem::path> read = {options.config};
     for (const std::filesystem::path* path : cascade::paths_of(config)) read.push_back(*path);
@@ -129,29 +105,19 @@ bool none_was_a_picture(const io::RowCounts& counts) {
     return counts.total() > 0 && decode != counts.decided_by.end() && decode->second == counts.total();
 }
 
-/// Where the time went, for -v.
-void log_statistics(const flow::RunStatistics& statistics, const Options& options) {
-    const auto line = [](const std::string& what, int threads, double seconds) {
-        char figures[96];
-        std::snprintf(figures, sizeof figures, ": %.1f s on %d thread%s", seconds, threads, threads == 1 ? "" : "s");
-        log_info(what + figures);
-    };
-    line("reading, decoding and resizing", options.runner.jobs, statistics.prepare_seconds);
-    for (const auto& stage : statistics.stages) {
-        line(std::string(to_string(stage.stage)) + ", " + std::to_string(stage.pictures) + " pictures in " +
-                 std::to_string(stage.batches) + " batches",
-             options.runner.threads, stage.seconds);
-    }
-    if (statistics.warnings_not_shown > 0) {
-        log_warning(std::to_string(statistics.warnings_not_shown) +
-                    " more warnings about pictures are not shown; -v shows them all");
-    }
+flow::LoadedPipeline load_networks(const Options& options, const cascade::PipelineConfig& config,
+                                   io::RunRecord& record) {
+    return pictures::load_networks(config, options.config, options.load,
+                                   {options.closed_set, options.allow_mismatch,
+                                    infer::read_labels(options.labels, config),
+                                    cli::preprocess_named(options.preprocess)},
+                                   record);
 }
 
 int explain(const Options& options, const cascade::PipelineConfig& config) {
     io::RunRecord record;
     const Cancellation& cancellation = cli::catch_signals();
-    const auto loaded = infer::load_networks(options, config, record);
+    const auto loaded = load_networks(options, config, record);
     const auto explanation = infer::explain(loaded, {options.explain, options.preview, options.runner}, cancellation);
     std::cout << explanation.text;
     if (cli::caught_signal() != 0) return cli::end_by_signal(cli::caught_signal());
@@ -159,23 +125,14 @@ int explain(const Options& options, const cascade::PipelineConfig& config) {
 }
 
 /// What is known of a run before its first row.
-io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig& config, const infer::Inputs& inputs) {
-    io::RunRecord record;
-    record.openset_version = cli::version;
-    record.started = utc_now();
-    record.complete = false;
-    record.config_json = cascade::to_json(infer::with_absolute_paths(config));
+io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig& config,
+                           const pictures::Inputs& inputs) {
+    io::RunRecord record = pictures::begin_record(options, options.inputs, inputs);
+    record.config_json = cascade::to_json(pictures::with_absolute_paths(config));
     record.closed_set = options.closed_set;
     record.all_stages = options.runner.all_stages;
     record.top = options.runner.top;
     record.format = infer::row_format(options.output);
-    record.exif_orientation = options.exif_orientation;
-    record.max_pixels = options.runner.decode.max_pixels;
-    record.decode_memory = options.runner.decode_memory;
-    if (!options.inputs.shard.empty()) record.shard = infer::parse_shard(options.inputs.shard);
-    record.inputs = inputs.as_given();
-    record.batch = options.runner.batch;
-    record.jobs = options.runner.jobs;
     return record;
 }
 
@@ -198,7 +155,7 @@ void say_ready() { std::cerr << R"({"ready": true, "protocol": 1})" << std::endl
 /// --dry-run without inputs
 int check_config(const Options& options, const cascade::PipelineConfig& config) {
     io::RunRecord record;
-    const auto loaded = infer::load_networks(options, config, record);
+    const auto loaded = load_networks(options, config, record);
     print_checked(options, loaded, record);
     std::cout << "no inputs were named; nothing was run\n";
     return cli::exit_done;
@@ -209,12 +166,12 @@ int run(Options& options) {
         cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
         std::filesystem::path(options.config).parent_path(), options.config_overrides);
     if (options.print_config) {
-        std::cout << cascade::to_json(infer::with_absolute_paths(config)) << "\n";
+        std::cout << cascade::to_json(pictures::with_absolute_paths(config)) << "\n";
         return cli::exit_done;
     }
     if (!options.explain.empty()) return explain(options, config);
     if (options.dry_run && options.inputs.names_none()) return check_config(options, config);
-    infer::Inputs inputs(options.inputs);
+    pictures::Inputs inputs(options.inputs);
     for (const std::string& path : inputs.missing())
         log_warning(path + ": " + no_such_file(path, "a picture, a folder or a tar file"));
     if (const auto doubt = infer::doubt_about_ending(options.output); !doubt.empty()) log_warning(doubt);
@@ -233,15 +190,15 @@ int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     io::RunRecord record = begin_record(options, config, inputs);
     const auto load_start = std::chrono::steady_clock::now();
-    const auto loaded = infer::load_networks(options, config, record);
-    record.load_seconds = seconds_since(load_start);
+    const auto loaded = load_networks(options, config, record);
+    record.load_seconds = pictures::seconds_since(load_start);
     if (options.dry_run) {
         print_checked(options, loaded, record);
-        print_count(inputs, cancellation);
+        std::cout << pictures::count_text(inputs, cancellation) << "; nothing was run\n";
         if (cli::caught_signal() != 0) throw cli::Interrupted();
         return inputs.missing().empty() ? cli::exit_done : cli::exit_some_failed;
     }
-    if (options.runner.threads == 0) options.runner.threads = record.device == "cpu" ? cores() : 1;
+    pictures::choose_threads(options, record.device);
     record.threads = options.runner.threads;
 
     const auto source = inputs.open(cancellation, options.runner.decode_memory);
@@ -256,7 +213,7 @@ int run(Options& options) {
     if (options.inputs.stream) say_ready();
     const auto run_start = std::chrono::steady_clock::now();
     const auto statistics = run_pictures(options, loaded, *source, output, cancellation);
-    record.run_seconds = seconds_since(run_start);
+    record.run_seconds = pictures::seconds_since(run_start);
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();
     record.counts = output.counts();
@@ -267,7 +224,7 @@ int run(Options& options) {
         log_warning("none of the inputs could be read as a picture: are these the right files? Their rows say why; "
                     "--strict stops at the first");
     }
-    log_statistics(statistics, options);
+    pictures::log_statistics(statistics, options);
     const bool on_one_screen =
         options.output.file == "-" && cli::is_terminal(STDOUT_FILENO) && cli::is_terminal(STDERR_FILENO);
     print_summary(options, record, output.kept(),
@@ -279,8 +236,6 @@ int run(Options& options) {
 
 int main(int argc, char** argv) {
     Options options;
-    options.runner.jobs = cores();
-    options.runner.threads = 0;
     cli::Command command(
         "openset infer",
         "Says of every picture what it is, or where and why it was rejected: gate, species filter, classifier.",

@@ -145,47 +145,17 @@ void add_options(CLI::App& app, Options& options) {
         ->allow_extra_args(false) // one FILE a flag: what follows is a picture
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     cli::add_preprocess_option(app, options.preprocess);
-    more_flag("--strict", options.output.strict, "stop at the first picture that fails, exit code 1");
-    more("--max-errors", options.max_errors, "failed pictures that still count as success (default 0)")
-        ->type_name("N")
-        ->check(cli::whole_number(0, std::int64_t{1} << 62));
-    more("--max-pixels", options.runner.decode.max_pixels, "larger pictures fail as too-large (default 178956970)")
-        ->type_name("N")
-        ->check(cli::whole_number(1, std::int64_t{1} << 31));
-    more("--decode-memory", options.runner.decode_memory,
-         "most bytes that decoding takes at a time, all threads together (default 1GiB); a picture that alone needs "
-         "more "
-         "fails as too-large")
-        ->type_name("SIZE")
-        ->transform(cli::byte_size());
-    more("--exif-orientation", options.exif_orientation, "ignore (as in training with Pillow) or apply")
-        ->type_name("WHAT")
-        ->check(cli::one_of({"ignore", "apply"}));
-    more("-b,--batch", options.runner.batch, "most pictures a forward pass (default 8)")
-        ->type_name("N")
-        ->check(cli::whole_number(1, 4096));
-    more("-j,--jobs", options.runner.jobs, "decode threads (default: one a core)")
-        ->type_name("N")
-        ->check(cli::whole_number(1, 1024));
-    more("--threads", options.runner.threads, "inference threads (default: one a core; one on a GPU)")
-        ->type_name("N")
-        ->check(cli::whole_number(1, 1024));
-    more("--device", options.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
-    more_flag("--no-optimise,--no-optimize", options.no_optimise,
-              "run the networks as they were saved: slower, for comparison");
-    more("--progress", options.output.progress, "auto, always, never or json (lines on standard error)")
-        ->type_name("WHEN")
-        ->check(cli::one_of({"auto", "always", "never", "json"}));
+    pictures::add_run_flags(app, options);
 }
 
 void resolve(const CLI::App& app, Options& options) {
     check_together(app, options);
     options.config_overrides = given_overrides(app, options.config_flags);
     options.output.at_once = options.inputs.stream;
-    options.load.optimise = !options.no_optimise;
+    pictures::resolve(options);
+    options.output.strict = options.strict;
+    options.output.progress = options.progress;
     options.runner.keep_bytes = !options.output.sort_into.empty();
-    options.runner.decode.exif_orientation =
-        options.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 }
 
 /// The files of --labels, for stages that the config has.

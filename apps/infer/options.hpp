@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "infer/inputs.hpp"
 #include "infer/row_output.hpp"
 #include "openset/cascade/pipeline_config.hpp"
-#include "openset/flow/runner.hpp"
-#include "openset/torch/script_network.hpp"
+#include "pictures/inputs.hpp"
+#include "pictures/run_flags.hpp"
 
 namespace openset::infer {
 
@@ -22,22 +21,17 @@ struct ConfigFlags {
     std::string unknown_threshold;
 };
 
-struct Options {
+struct Options : pictures::RunFlags {
     std::string config;
     ConfigFlags config_flags;
     std::vector<cascade::ConfigOverride> config_overrides; ///< what of them was given
     bool closed_set = false, allow_mismatch = false, dry_run = false, print_config = false;
-    InputFlags inputs;
+    pictures::InputFlags inputs;
     OutputOptions output;
     std::string explain; ///< the one picture to tell about; empty: a run
     std::string preview;
     std::vector<std::string> labels;
     std::string preprocess;
-    std::int64_t max_errors = 0;
-    std::string exif_orientation = "ignore";
-    torch::LoadOptions load;
-    bool no_optimise = false;
-    flow::RunnerOptions runner; ///< threads 0: not given
 };
 
 void add_options(CLI::App& app, Options& options);

@@ -11,6 +11,7 @@
 #include "openset/base/log.hpp"
 #include "openset/io/resume.hpp"
 #include "openset/io/row_reader.hpp"
+#include "pictures/resume.hpp"
 
 namespace openset::infer {
 namespace {
@@ -21,13 +22,6 @@ io::RowLayout row_layout(const OutputOptions& options, const cascade::Pipeline& 
     return {pipeline.gate.has_value(), pipeline.species.has_value(),
             pipeline.classifier.labels.activation == model::Activation::sigmoid, pipeline.unknown.has_value(),
             options.file == "-" && cli::use_colour(options.colour, STDOUT_FILENO)};
-}
-
-/// Of the next input; what ends the inputs early is no end of theirs.
-std::optional<std::string> next_path(flow::InputSource& source) {
-    auto path = source.skip();
-    if (!path && cli::caught_signal() != 0) throw cli::Interrupted();
-    return path;
 }
 
 std::string head_of(const fs::path& file) {
@@ -49,25 +43,6 @@ bool is_no_record(const fs::path& file) {
     std::error_code ignored;
     if (!fs::is_regular_file(file, ignored)) return false;
     return head_of(file).find("openset-run/") == std::string::npos;
-}
-
-/// Where the two runs' rows cannot stand in one file: what differs.
-void check_same_way(const fs::path& rows, const io::RunRecord& now) {
-    const auto then = io::read_run_record(rows);
-    if (!then) {
-        throw Error(ErrorKind::usage, rows.string() + ": " + io::run_record_path(rows).filename().string() +
-                                          " is not beside it, so nothing says what made the rows; run without --resume "
-                                          "to begin anew");
-    }
-    std::string problems;
-    for (const std::string& difference : io::differences(*then, now))
-        problems += (problems.empty() ? "" : "; ") + difference;
-    if (!problems.empty()) {
-        throw Error(ErrorKind::usage, rows.string() + ": was made in another way: " + problems +
-                                          "; run as then, or without --resume to begin anew");
-    }
-    for (const std::string& difference : io::differences_in_last_digits(*then, now))
-        log_warning(rows.string() + ": " + difference + "; last digits of later rows may differ");
 }
 
 } // namespace
@@ -113,11 +88,11 @@ std::optional<io::RowCounts> whole_already(const OutputOptions& options, const c
     // Killed after the rows had their name, before the record had its own.
     if (!fs::exists(io::run_record_path(options.file), ignored) && fs::exists(io::run_record_path(partial), ignored))
         fs::rename(io::run_record_path(partial), io::run_record_path(options.file));
-    check_same_way(options.file, record);
+    pictures::check_same_way(options.file, record);
     const auto kept = io::keep_rows(options.file, row_format(options),
                                     io::row_header(row_format(options), row_layout(options, pipeline)),
-                                    [&source] { return next_path(source); });
-    if (const auto next = next_path(source)) {
+                                    [&source] { return pictures::next_path(source); });
+    if (const auto next = pictures::next_path(source)) {
         throw Error(ErrorKind::usage, options.file + ": is whole, with " + std::to_string(kept.counts.total()) +
                                           " rows, but the inputs now go on with " + *next +
                                           "; run without --resume to begin anew");
@@ -153,9 +128,9 @@ void RowOutput::set_older_aside() const {
 void RowOutput::take_up(const io::RowLayout& layout, const io::RunRecord& record, flow::InputSource& source) {
     sink_ = continue_atomic_file(options_.file, [&](const fs::path& partial) -> std::uint64_t {
         if (fs::file_size(partial) == 0) return 0; // nothing was kept, whatever was to be written
-        check_same_way(partial, record);
-        const auto kept =
-            io::keep_rows(partial, format_, io::row_header(format_, layout), [&source] { return next_path(source); });
+        pictures::check_same_way(partial, record);
+        const auto kept = io::keep_rows(partial, format_, io::row_header(format_, layout),
+                                        [&source] { return pictures::next_path(source); });
         if (options_.strict && kept.counts.failed > 0) {
             throw Error(ErrorKind::usage,
                         partial.string() + ": holds " + std::to_string(kept.counts.failed) +

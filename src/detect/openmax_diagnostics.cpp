@@ -73,10 +73,6 @@ PredictedW sum(const std::vector<PredictedW>& parts) {
     return all;
 }
 
-bool has_block_behind_logits(const OpenMaxState& state) {
-    return state.space.first_of_block() > 0 && state.space.first_of_block() < state.space.columns();
-}
-
 double share_of_block(const OpenMaxObservations& seen) {
     return seen.squared_distance > 0 ? seen.squared_distance_of_block / seen.squared_distance : 0;
 }
@@ -152,8 +148,8 @@ void warn_of_tight_tails(const OpenMaxState& state, std::vector<std::string>& wa
     const auto& one = *std::ranges::find_if(state.classes, is_tight);
     const auto& fit = std::get<stats::TailFit>(one.tail);
     warnings.push_back(
-        counted(tight, "class") + " with a shape above 1000 (" + one.label + ": " + in_short(fit.shape) +
-        "): its distances spread over " + in_short(fit.largest_tail - fit.smallest_tail) +
+        (tight == 1 ? "1 class" : std::to_string(tight) + " classes") + " with a shape above 1000 (" + one.label +
+        ": " + in_short(fit.shape) + "): its distances spread over " + in_short(fit.largest_tail - fit.smallest_tail) +
         ", little beside --translate " + in_short(fit.translate) +
         "; no fault, the W-score rises within that spread, and --translate auto gives shapes that can be "
         "compared");
@@ -188,7 +184,7 @@ void warn_of_logits(const OpenMaxState& state, const OpenMaxObservations& seen, 
 
 void warn_of_block(const OpenMaxState& state, const OpenMaxObservations& seen, std::vector<std::string>& warnings) {
     constexpr double negligible = 0.01;
-    if (!has_block_behind_logits(state) || share_of_block(seen) >= negligible) return;
+    if (!state.space.has_block_behind_logits() || share_of_block(seen) >= negligible) return;
     warnings.push_back("the columns behind the logits in --space " + state.params.space + " make " +
                        percent(share_of_block(seen)) +
                        " of the squared distance to the class means: they add nothing; scale them, or take --space "
@@ -262,7 +258,7 @@ std::string diagnostics_json(const OpenMaxState& state, const OpenMaxObservation
                      {"share_w_below_0.05", sum(seen.fitted).share()},
                      {"warnings", state.warnings}};
     if (seen.unknown.rows > 0) json["share_w_below_0.05_without_class"] = seen.unknown.share();
-    if (has_block_behind_logits(state)) json["share_of_block"] = share_of_block(seen);
+    if (state.space.has_block_behind_logits()) json["share_of_block"] = share_of_block(seen);
     for (std::size_t i = 0; i < state.classes.size(); ++i) {
         json["classes"].push_back(json_of_class(state.classes[i], i, seen));
     }

@@ -96,10 +96,10 @@ void read_from_file(CheckedObject& object, const CheckedValue& file, const fs::p
         if (sha256_hex_of_file(path) != hash->text().value_or(""))
             return file.problem(path.string() + " is not the array that was fitted: its SHA-256 is another; fit anew");
         const NpyArray<double> values(path);
-        if (values.shape() != array.shape) return file.problem(path.string() + " has another shape than is said here");
+        if (values.shape() != array.shape) return file.problem(path.string() + " has another shape than is said here; fit anew");
         array.values.assign(values.values().begin(), values.values().end());
         if (!std::ranges::all_of(array.values, [](double value) { return std::isfinite(value); }))
-            file.problem(path.string() + " holds a NaN or an infinity");
+            file.problem(path.string() + " holds a NaN or an infinity, expected finite values; fit anew");
     } catch (const Error& error) {
         const std::string message = error.what();
         file.problem((message.starts_with(path.string()) ? "" : path.string() + ": ") + message +

@@ -24,16 +24,16 @@ void check_header(const std::filesystem::path& partial, const RowReader& rows, R
         refuse(partial, "its columns are not those of this run; continue with the version of openset that wrote it");
 }
 
-void check_input(const std::filesystem::path& partial, const RowReader& rows, const RowRecord& row,
-                 const std::optional<std::string>& input) {
-    if (row.path == input) return;
+} // namespace
+
+void check_kept_row(const std::filesystem::path& partial, std::int64_t number, const std::string& path,
+                    const std::optional<std::string>& input) {
+    if (path == input) return;
     const std::string now =
         input ? "in the inputs now " + in_quotes(*input) + " stands there" : "the inputs now end before it";
-    refuse(partial, "row " + std::to_string(rows.rows()) + " is of " + in_quotes(row.path) + ", " + now +
-                        "; restore the list of inputs");
+    refuse(partial,
+           "row " + std::to_string(number) + " is of " + in_quotes(path) + ", " + now + "; restore the list of inputs");
 }
-
-} // namespace
 
 KeptRows keep_rows(const std::filesystem::path& partial, RowFormat format, const std::string& header,
                    const std::function<std::optional<std::string>()>& next_input) {
@@ -46,7 +46,7 @@ KeptRows keep_rows(const std::filesystem::path& partial, RowFormat format, const
     if (size == 0) return kept;
     check_header(partial, rows, format, header);
     while (const auto row = rows.next()) {
-        check_input(partial, rows, *row, next_input());
+        check_kept_row(partial, rows.rows(), row->path, next_input());
         kept.counts.add(row->outcome, row->decided_by);
     }
     kept.whole_bytes = rows.whole_bytes();

@@ -28,4 +28,10 @@ struct KeptRows {
 KeptRows keep_rows(const std::filesystem::path& partial, RowFormat format, const std::string& header,
                    const std::function<std::optional<std::string>()>& next_input);
 
+/// Throws Error(usage) where a kept row is of another picture than the input that stands in its place now.
+/// number  of the row, from 1
+/// input   none: the inputs end before it
+void check_kept_row(const std::filesystem::path& partial, std::int64_t number, const std::string& path,
+                    const std::optional<std::string>& input);
+
 } // namespace openset::io

@@ -1,27 +1,27 @@
-#include "infer/networks.hpp"
+#include "pictures/networks.hpp"
 
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 
-#include "cli/network_defaults.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/torch/runtime.hpp"
 
-namespace openset::infer {
+namespace openset::pictures {
 
-flow::LoadedPipeline load_networks(const Options& options, const cascade::PipelineConfig& config,
+flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const std::string& file_name,
+                                   const torch::LoadOptions& how, const flow::PipelineLoadOptions& options,
                                    io::RunRecord& record) {
     torch::prepare_process();
     const auto facts = torch::runtime_facts();
     record.libtorch_version = facts.compiled_version;
     record.cpu_capability = facts.cpu_capability;
-    record.optimised = options.load.optimise;
+    record.optimised = how.optimise;
     const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
         const auto start = std::chrono::steady_clock::now();
-        auto network = torch::load_network(file, options.load);
+        auto network = torch::load_network(file, how);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
         record.device = report.device;
@@ -32,16 +32,14 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
                  (report.cut_at_head ? "cut in front of its head" : "run as a whole") + ", sha256 " +
                  file.sha256.substr(0, 12));
         for (const std::string& warning : report.warnings) log_warning(warning);
-        if (report.picture_by_picture && options.load.optimise) {
+        if (report.picture_by_picture && how.optimise) {
             log_info(file.path.string() +
                      ": holds operations whose bits depend on the batch; runs picture by picture, so "
                      "that rows do not");
         }
         return network;
     };
-    auto loaded = flow::load_pipeline(config, options.config, loader,
-                                      {options.closed_set, options.allow_mismatch, read_labels(options.labels, config),
-                                       cli::preprocess_named(options.preprocess)});
+    auto loaded = flow::load_pipeline(config, file_name, loader, options);
     record.file_hashes = loaded.file_hashes;
     for (std::size_t i = 0; i < loaded.stages.size(); ++i) {
         model::ModelInfo info = loaded.stages[i].network->info();
@@ -63,4 +61,4 @@ cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {
     return config;
 }
 
-} // namespace openset::infer
+} // namespace openset::pictures

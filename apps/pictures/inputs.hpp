@@ -10,7 +10,9 @@
 #include "openset/base/cancellation.hpp"
 #include "openset/flow/input.hpp"
 
-namespace openset::infer {
+namespace openset::pictures {
+
+/// Which pictures a command is about: what commands that run networks over pictures have in common.
 
 /// What the flags say about inputs; empty where they were not given.
 struct InputFlags {
@@ -18,9 +20,12 @@ struct InputFlags {
     std::string files_from = {};  ///< a file with a name a line, or - for standard input
     std::string files_from0 = {}; ///< the same with NUL between the names
     std::string shard = {};       ///< I/N: every N-th input, beginning with number I
+    std::string csv = {};         ///< a table of pictures and their classes
     bool stream = false;          ///< instead of all others: a path a line on standard input, each one input
 
-    bool names_none() const { return paths.empty() && files_from.empty() && files_from0.empty() && !stream; }
+    bool names_none() const {
+        return paths.empty() && files_from.empty() && files_from0.empty() && csv.empty() && !stream;
+    }
 };
 
 /// Throws Error(usage).
@@ -30,7 +35,8 @@ io::Shard parse_shard(const std::string& text);
 /// and read once: it may be a pipe.
 class Inputs {
 public:
-    /// Throws Error(usage) where the flags name no inputs or do not go together, and where a list cannot be opened.
+    /// Throws Error(usage) where the flags name no inputs or do not go together, and where a list cannot be opened; a
+    /// table is opened, and wrong, when the inputs are.
     explicit Inputs(InputFlags flags);
 
     /// The run's own output, its partial file and its record are no inputs where they lie among the pictures.
@@ -66,6 +72,7 @@ private:
 
     std::unique_ptr<ByteSource> open_list() const;
     flow::NameList name_list(std::unique_ptr<ByteSource> bytes) const;
+    std::unique_ptr<flow::InputSource> whole(const flow::ScanOptions& options, std::unique_ptr<ByteSource> list) const;
     std::unique_ptr<flow::InputSource> taken_part_of(std::unique_ptr<flow::InputSource> all) const;
 
     InputFlags flags_;
@@ -75,4 +82,4 @@ private:
     std::vector<std::filesystem::path> left_out_;
 };
 
-} // namespace openset::infer
+} // namespace openset::pictures

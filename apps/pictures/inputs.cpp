@@ -1,4 +1,4 @@
-#include "infer/inputs.hpp"
+#include "pictures/inputs.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include "openset/base/error.hpp"
 #include "openset/io/run_record.hpp"
 
-namespace openset::infer {
+namespace openset::pictures {
 namespace {
 
 bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
@@ -82,6 +82,12 @@ Inputs::Inputs(InputFlags flags) : flags_(std::move(flags)) {
         if (list_flag_) refuse("--files-from0 together with --files-from: expected one list");
         list_flag_ = {"--files-from0", flags_.files_from0, '\0'};
     }
+    if (!flags_.csv.empty()) {
+        if (!flags_.paths.empty() || list_flag_)
+            refuse("--csv together with " + (list_flag_ ? list_flag_->name : "PATH") +
+                   ": expected one of them; the table names the pictures");
+        return;
+    }
     if (flags_.paths.empty() && !list_flag_) {
         refuse("found no pictures, expected files, folders or tar archives, - for a picture or an archive on standard "
                "input, or --files-from FILE");
@@ -121,7 +127,8 @@ void Inputs::leave_out(const std::string& output) {
 
 bool Inputs::names(const std::string& file) const {
     const auto is_file = [&file](const std::string& name) { return is_same_file(name, file); };
-    return std::ranges::any_of(flags_.paths, is_file) || (list_flag_ && is_file(list_flag_->file));
+    return std::ranges::any_of(flags_.paths, is_file) || (list_flag_ && is_file(list_flag_->file)) ||
+           (!flags_.csv.empty() && is_file(flags_.csv));
 }
 
 std::unique_ptr<flow::InputSource> Inputs::open(const Cancellation& cancellation, std::int64_t max_bytes) {
@@ -129,8 +136,7 @@ std::unique_ptr<flow::InputSource> Inputs::open(const Cancellation& cancellation
     if (flags_.stream) {
         return flow::stream_names(flow::NameList(standard_input(), "the paths on standard input"), options);
     }
-    return taken_part_of(list_flag_ ? flow::scan_list(name_list(std::move(list_)), options)
-                                    : flow::scan(flags_.paths, options));
+    return taken_part_of(whole(options, std::move(list_)));
 }
 
 std::optional<std::int64_t> Inputs::count(const Cancellation& cancellation) const {
@@ -139,8 +145,7 @@ std::optional<std::int64_t> Inputs::count(const Cancellation& cancellation) cons
     if (list_flag_ && (list_flag_->file == "-" || !std::filesystem::is_regular_file(list_flag_->file, ignored)))
         return std::nullopt;
     const flow::ScanOptions options{.cancellation = &cancellation};
-    const auto source = taken_part_of(list_flag_ ? flow::scan_list(name_list(open_list()), options)
-                                                 : flow::scan(flags_.paths, options));
+    const auto source = taken_part_of(whole(options, list_flag_ ? open_list() : nullptr));
     std::int64_t total = 0;
     while (const auto input = source->next()) {
         if (input->bytes) return std::nullopt; // out of an archive, which would have to be read to its end
@@ -154,6 +159,7 @@ std::vector<std::string> Inputs::as_given() const {
     std::vector<std::string> given = flags_.paths;
     if (flags_.stream) given = {"--stream"};
     if (list_flag_) given = {list_flag_->name + " " + list_flag_->file};
+    if (!flags_.csv.empty()) given = {"--csv " + flags_.csv};
     return given;
 }
 
@@ -182,9 +188,15 @@ flow::NameList Inputs::name_list(std::unique_ptr<ByteSource> bytes) const {
     return {std::move(bytes), "the list " + place, list_flag_->separator};
 }
 
+std::unique_ptr<flow::InputSource> Inputs::whole(const flow::ScanOptions& options,
+                                                 std::unique_ptr<ByteSource> list) const {
+    if (!flags_.csv.empty()) return flow::scan_table(flags_.csv, options);
+    return list_flag_ ? flow::scan_list(name_list(std::move(list)), options) : flow::scan(flags_.paths, options);
+}
+
 std::unique_ptr<flow::InputSource> Inputs::taken_part_of(std::unique_ptr<flow::InputSource> all) const {
     if (shard_) all = flow::take_shard(std::move(all), *shard_);
     return std::make_unique<Without>(std::move(all), left_out_);
 }
 
-} // namespace openset::infer
+} // namespace openset::pictures

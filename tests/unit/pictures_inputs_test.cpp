@@ -1,4 +1,4 @@
-#include "infer/inputs.hpp"
+#include "pictures/inputs.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include "pipe.hpp"
 #include "temporary_folder.hpp"
 
-namespace openset::infer {
+namespace openset::pictures {
 namespace {
 
 using ::testing::AllOf;
@@ -132,4 +132,4 @@ TEST(ParseShard, TakesIndexAndCount) {
 }
 
 } // namespace
-} // namespace openset::infer
+} // namespace openset::pictures

@@ -1,0 +1,63 @@
+#include "pictures/run_flags.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "cli/command.hpp"
+
+namespace openset::pictures {
+namespace {
+
+int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+} // namespace
+
+void add_run_flags(CLI::App& app, RunFlags& flags) {
+    flags.runner.jobs = cores();
+    flags.runner.threads = 0;
+    const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
+    const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
+    more_flag("--strict", flags.strict, "stop at the first picture that fails, exit code 1");
+    more("--max-errors", flags.max_errors, "failed pictures that still count as success (default 0)")
+        ->type_name("N")
+        ->check(cli::whole_number(0, std::int64_t{1} << 62));
+    more("--max-pixels", flags.runner.decode.max_pixels, "larger pictures fail as too-large (default 178956970)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, std::int64_t{1} << 31));
+    more("--decode-memory", flags.runner.decode_memory,
+         "most bytes that decoding takes at a time, all threads together (default 1GiB); a picture that alone needs "
+         "more "
+         "fails as too-large")
+        ->type_name("SIZE")
+        ->transform(cli::byte_size());
+    more("--exif-orientation", flags.exif_orientation, "ignore (as in training with Pillow) or apply")
+        ->type_name("WHAT")
+        ->check(cli::one_of({"ignore", "apply"}));
+    more("-b,--batch", flags.runner.batch, "most pictures a forward pass (default 8)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, 4096));
+    more("-j,--jobs", flags.runner.jobs, "decode threads (default: one a core)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, 1024));
+    more("--threads", flags.runner.threads, "inference threads (default: one a core; one on a GPU)")
+        ->type_name("N")
+        ->check(cli::whole_number(1, 1024));
+    more("--device", flags.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
+    more_flag("--no-optimise,--no-optimize", flags.no_optimise,
+              "run the networks as they were saved: slower, for comparison");
+    more("--progress", flags.progress, "auto, always, never or json (lines on standard error)")
+        ->type_name("WHEN")
+        ->check(cli::one_of({"auto", "always", "never", "json"}));
+}
+
+void resolve(RunFlags& flags) {
+    flags.load.optimise = !flags.no_optimise;
+    flags.runner.decode.exif_orientation =
+        flags.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
+}
+
+void choose_threads(RunFlags& flags, const std::string& device) {
+    if (flags.runner.threads == 0) flags.runner.threads = device == "cpu" ? cores() : 1;
+}
+
+} // namespace openset::pictures
