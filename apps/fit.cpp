@@ -105,8 +105,10 @@ void say(const detect::OpenMax& fitted, const FitOptions& options) {
 
 int run(const CLI::App& app, const FitOptions& options) {
     const detect::OpenMaxParams params = params_of(app, options);
-    if (options.output == "-")
-        throw Error(ErrorKind::usage, "-o -: large arrays lie beside a fitted file, expected the name of a file");
+    if (!cli::is_kept_file(options.output)) {
+        throw Error(ErrorKind::usage,
+                    "-o " + options.output + ": large arrays lie beside a fitted file, expected the name of a file");
+    }
     cli::check_output(options.output, "fitted detector",
                       [](std::string_view head) { return head.find("openset-fitted/") != std::string_view::npos; });
     const io::ActivationStore store(options.store);
