@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "cli/signals.hpp"
+#include "infer/explain_unknown.hpp"
+#include "infer/figures.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/printable.hpp"
@@ -33,27 +35,8 @@ struct OnePicture {
     io::Row row;
     image::Size size;
     std::vector<Told> stages;
+    std::optional<detect::Revision> revision; ///< where an OpenMax stands behind the classifier
 };
-
-// ---- figures as people read them
-
-/// "61.2 %"; near 0 and 100 with more digits, so that neither is said of what is not.
-std::string percent(double share) {
-    const double value = 100 * share;
-    const bool exact = share == 0 || share == 1;
-    const char* const format = exact || (value >= 0.05 && value < 99.95) ? "%.1f %%"
-                               : value < 1                               ? "%.2g %%"
-                                                                         : "%.6g %%";
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), format, value);
-    return text.data();
-}
-
-std::string number(double value) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.6g", value);
-    return text.data();
-}
 
 std::string counted(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
@@ -65,7 +48,8 @@ std::string_view heading(Stage stage) {
     switch (stage) {
     case Stage::gate: return "Gate: is this our kind of thing at all?";
     case Stage::species: return "Species filter: is it our family?";
-    case Stage::classifier: break;
+    case Stage::classifier:
+    case Stage::unknown: break; // has no network, and a text of its own
     }
     return "Classifier: which one is it?";
 }
@@ -74,6 +58,7 @@ std::string_view name_of(Stage stage) {
     switch (stage) {
     case Stage::gate: return "the gate";
     case Stage::species: return "the species filter";
+    case Stage::unknown: return "the detector of the unknown";
     case Stage::classifier: break;
     }
     return "the classifier";
@@ -120,11 +105,6 @@ std::vector<std::size_t> likeliest_first(const cascade::StageScores& scores) {
 
 bool contains(const std::vector<int>& accept, std::size_t id) {
     return std::ranges::binary_search(accept, static_cast<int>(id));
-}
-
-std::string padded_left(std::string text, std::size_t width) {
-    text.insert(0, text.size() < width ? width - text.size() : 0, ' ');
-    return text;
 }
 
 /// A line a label: its place, name, probability and bar, and whether the rule accepts it. The likeliest `most`, and the
@@ -241,7 +221,8 @@ std::string stage_text(const flow::LoadedPipeline& loaded, const OnePicture& pic
     case Stage::species:
         return text + label_lines(pipeline.species->labels, told.scores, most, pipeline.species->accept) + "  " +
                species_sentence(*pipeline.species, told.scores, *picture.row.species) + "\n";
-    case Stage::classifier: break;
+    case Stage::classifier:
+    case Stage::unknown: break;
     }
     return text + label_lines(pipeline.classifier.labels, told.scores, most, {}) + "  " +
            classifier_sentence(pipeline.classifier, told.scores, *picture.row.classifier) + "\n";
@@ -265,6 +246,7 @@ std::string verdict_text(const flow::LoadedPipeline& loaded, const OnePicture& p
         if (std::ranges::find(picture.stages, stage.stage, &Told::stage) == picture.stages.end())
             not_asked.push_back(name_of(stage.stage));
     }
+    if (loaded.pipeline.unknown && !picture.row.unknown) not_asked.push_back(name_of(Stage::unknown));
     if (!not_asked.empty()) text += "  Not asked any more: " + listed(not_asked) + " (--all-stages asks them all).\n";
     return text;
 }
@@ -319,9 +301,10 @@ OnePicture look_at(const flow::LoadedPipeline& loaded, const ExplainOptions& opt
     OnePicture picture;
     flow::RunnerOptions runner = options.runner;
     runner.jobs = runner.threads = runner.batch = 1;
-    runner.observe = [&picture](const flow::StageObservation& seen) {
+    runner.observe = [&](const flow::StageObservation& seen) {
         picture.size = seen.decoded;
         picture.stages.push_back({seen.stage, seen.prepared, seen.scores});
+        if (seen.row.unknown) picture.revision = revision_of(*loaded.pipeline.unknown, seen.activations);
     };
     Single source(
         find_picture(options.picture, {.cancellation = &cancellation,
@@ -396,6 +379,11 @@ Explanation explain(const flow::LoadedPipeline& loaded, const ExplainOptions& op
     if (!picture.stages.empty()) text += ", " + size_text(picture.size.width, picture.size.height) + " pixels";
     text += "\n\n";
     for (const Told& told : picture.stages) text += stage_text(loaded, picture, told, options.runner.top) + "\n";
+    if (picture.row.unknown) {
+        text += unknown_text(loaded.pipeline, picture.revision, *picture.row.unknown, picture.row.classifier->likeliest,
+                             options.runner.top) +
+                "\n";
+    }
     text += verdict_text(loaded, picture);
     if (!options.preview.empty()) {
         const std::string previews = write_previews(picture, options.preview);

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <regex>
 
 #include "cascade/label_finder.hpp"
 #include "openset/detect/openmax.hpp"
@@ -15,12 +16,14 @@ constexpr const char* threshold_kinds =
 
 /// The number behind `p=` or `q=`; none where the text is none.
 std::optional<double> number_after(std::string_view text, std::string_view prefix) {
+    // As the schema has it: 0 to 1, in digits or as 1e-6.
+    static const std::regex share(R"(0|1|0\.[0-9]+|1\.0+|[1-9](\.[0-9]+)?e-0*[1-9][0-9]*)");
     if (!text.starts_with(prefix)) return {};
     text.remove_prefix(prefix.size());
+    if (!std::regex_match(text.begin(), text.end(), share)) return {};
     double value = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool whole = read.ec == std::errc() && read.ptr == text.data() + text.size();
-    return whole && value >= 0 && value <= 1 ? std::optional(value) : std::nullopt;
+    std::from_chars(text.data(), text.data() + text.size(), value); // what is below all doubles stays 0
+    return value;
 }
 
 std::optional<ScoreThreshold> read_threshold(const io::CheckedValue& value, const std::string& expected) {

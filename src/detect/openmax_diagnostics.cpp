@@ -151,8 +151,8 @@ void warn_of_tight_tails(const OpenMaxState& state, std::vector<std::string>& wa
     const auto& one = *std::ranges::find_if(state.classes, is_tight);
     const auto& fit = std::get<stats::TailFit>(one.tail);
     warnings.push_back(
-        counted(tight, "class") + " with a shape above 1000 (" + one.label + ": " + in_short(fit.shape) +
-        "): its distances spread over " + in_short(fit.largest_tail - fit.smallest_tail) +
+        (tight == 1 ? "1 class" : std::to_string(tight) + " classes") + " with a shape above 1000 (" + one.label +
+        ": " + in_short(fit.shape) + "): its distances spread over " + in_short(fit.largest_tail - fit.smallest_tail) +
         ", little beside --translate " + in_short(fit.translate) +
         "; no fault, the W-score rises within that spread, and --translate auto gives shapes that can be "
         "compared");

@@ -206,6 +206,7 @@ std::optional<io::FittedFile> OpenMax::fitted() const {
     file.preprocess_json = state.origin.preprocess_json;
     file.precision = state.origin.precision;
     file.engine = state.origin.engine;
+    file.fitted_on = state.fitted_on;
     io::Json classes = io::Json::array();
     for (const OpenMaxClass& one : state.classes) {
         file.labels.push_back(one.label);
@@ -235,6 +236,7 @@ OpenMax OpenMax::from(const io::FittedFile& file) {
                      .classes = std::move(classes),
                      .means = means->values,
                      .origin = origin_of(file),
+                     .fitted_on = file.fitted_on,
                      .warnings = warnings_in(file.diagnostics_json),
                      .diagnostics_json = file.diagnostics_json}));
     if (openmax.method() != file.method) {

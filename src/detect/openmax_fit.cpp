@@ -171,6 +171,7 @@ OpenMax OpenMax::fit(const TrainingRows& rows, const OpenMaxParams& params) {
                                                              .classes = named_classes(rows),
                                                              .means = {},
                                                              .origin = rows.meta,
+                                                             .fitted_on = {},
                                                              .warnings = {},
                                                              .diagnostics_json = {}});
     const std::size_t classes = state->classes.size();

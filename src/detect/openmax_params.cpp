@@ -49,10 +49,10 @@ std::string write_choice(Value value, const Spellings<Value>& spellings) {
 }
 
 template <class Value>
-Parameter choice(const std::string& name, Value OpenMaxParams::*member, Spellings<Value> spellings,
-                 const std::string& help) {
+Parameter choice(const std::string& name, const std::string& value, Value OpenMaxParams::*member,
+                 Spellings<Value> spellings, const std::string& help) {
     const std::vector<std::string> choices = names(spellings);
-    return {{name, "", choices, help},
+    return {{name, value, choices, help},
             one_of(choices),
             [member, spellings](OpenMaxParams& params, const std::string& text) {
                 return read_choice(params.*member, spellings, text);
@@ -69,8 +69,9 @@ std::optional<Number> number_in(const std::string& text) {
     return number;
 }
 
-const Spellings<Decision> decisions = {
-    {Decision::threshold, "threshold"}, {Decision::argmax, "argmax"}, {Decision::notebook, "notebook"}};
+Spellings<Decision> decisions() {
+    return {{Decision::threshold, "threshold"}, {Decision::argmax, "argmax"}, {Decision::notebook, "notebook"}};
+}
 
 bool read_space(OpenMaxParams& params, const std::string& text) {
     const std::string prefix = "logits+";
@@ -113,15 +114,15 @@ std::vector<Parameter> make_parameters() {
          read_alpha,
          [](const OpenMaxParams& params) { return params.alpha ? std::to_string(*params.alpha) : "all"; }},
         choice<AlphaWeights>(
-            "alpha-weights", &OpenMaxParams::alpha_weights,
+            "alpha-weights", "WEIGHTS", &OpenMaxParams::alpha_weights,
             {{AlphaWeights::osdn, "osdn"}, {AlphaWeights::paper, "paper"}, {AlphaWeights::uniform, "uniform"}},
-            "weight of the i-th of a: (a + 1 - i) / a, (a - i) / a, or 1"),
-        choice<Distance>("distance", &OpenMaxParams::distance,
+            "osdn, paper or uniform: the i-th of a weighs (a + 1 - i) / a, (a - i) / a, or 1"),
+        choice<Distance>("distance", "KIND", &OpenMaxParams::distance,
                          {{Distance::euclidean, "euclidean"},
                           {Distance::squared_euclidean, "squared-euclidean"},
                           {Distance::cosine, "cosine"},
                           {Distance::eucos, "eucos"}},
-                         "of a row to a class mean; eucos is euclidean / 200 + cosine"),
+                         "euclidean, squared-euclidean, cosine or eucos (euclidean / 200 + cosine)"),
         {{"space",
           "logits|features|logits+NAME",
           {},
@@ -133,29 +134,32 @@ std::vector<Parameter> make_parameters() {
          "auto or a finite number > 0",
          read_translate,
          [](const OpenMaxParams& params) { return params.translate ? io::shortest(*params.translate) : "auto"; }},
-        choice<TailFamily>("tail-family", &OpenMaxParams::tail_family,
-                           {{TailFamily::weibull_min, "weibull-min"},
-                            {TailFamily::weibull_max, "weibull-max"},
-                            {TailFamily::weibull_max_scipy, "weibull-max-scipy"}},
-                           "law of the tail: libMR's, the reversed one, or where scipy's fit of that ends"),
-        choice<TailRows>("tail-rows", &OpenMaxParams::tail_rows,
+        choice<TailFamily>(
+            "tail-family", "FAMILY", &OpenMaxParams::tail_family,
+            {{TailFamily::weibull_min, "weibull-min"},
+             {TailFamily::weibull_max, "weibull-max"},
+             {TailFamily::weibull_max_scipy, "weibull-max-scipy"}},
+            "weibull-min (libMR's), weibull-max (reversed), or weibull-max-scipy (where scipy's fit of that ends)"),
+        choice<TailRows>("tail-rows", "WHICH", &OpenMaxParams::tail_rows,
                          {{TailRows::largest, "largest"}, {TailRows::last, "last"}},
-                         "the largest distances, or those of the last rows"),
-        choice<FitRows>("fit-rows", &OpenMaxParams::fit_rows, {{FitRows::correct, "correct"}, {FitRows::all, "all"}},
-                        "rows that a class is fitted on: the correctly classified ones, or all"),
-        choice<NegativeLogits>("negative-logits", &OpenMaxParams::negative_logits,
-                               {{NegativeLogits::none, "none"},
-                                {NegativeLogits::shift, "shift"},
-                                {NegativeLogits::clamp, "clamp"},
-                                {NegativeLogits::abs, "abs"},
-                                {NegativeLogits::probability, "probability"}},
-                               "what is done about logits < 0, for which the published rule works backwards"),
-        choice<WithoutFit>("without-fit", &OpenMaxParams::without_fit,
+                         "largest, or last: the distances of the last rows in the store"),
+        choice<FitRows>("fit-rows", "WHICH", &OpenMaxParams::fit_rows,
+                        {{FitRows::correct, "correct"}, {FitRows::all, "all"}},
+                        "correct, or all: whether a class is fitted on wrongly classified rows too"),
+        choice<NegativeLogits>(
+            "negative-logits", "FIX", &OpenMaxParams::negative_logits,
+            {{NegativeLogits::none, "none"},
+             {NegativeLogits::shift, "shift"},
+             {NegativeLogits::clamp, "clamp"},
+             {NegativeLogits::abs, "abs"},
+             {NegativeLogits::probability, "probability"}},
+            "none, shift, clamp, abs or probability: the published rule (none) works backwards for logits < 0"),
+        choice<WithoutFit>("without-fit", "POLICY", &OpenMaxParams::without_fit,
                            {{WithoutFit::step, "step"},
                             {WithoutFit::zero, "zero"},
                             {WithoutFit::one, "one"},
                             {WithoutFit::error, "error"}},
-                           "W-score of a class without a fit: 1 beyond its farthest row, 0, 1, or none such allowed"),
+                           "W-score of a class without a fit: step (1 beyond its farthest row), zero or one; or error"),
     };
 }
 
@@ -282,8 +286,9 @@ void set_option(OpenMaxParams& params, const std::string& name, const std::strin
 std::string option_text(const OpenMaxParams& params, const std::string& name) { return parameter(name).write(params); }
 
 io::Json json_of(const OpenMaxParams& params) {
-    io::Json json = {
-        {"preset", params.preset}, {"decision", write_choice(params.decision, decisions)}, {"epsilon", params.epsilon}};
+    io::Json json = {{"preset", params.preset},
+                     {"decision", write_choice(params.decision, decisions())},
+                     {"epsilon", params.epsilon}};
     for (const Parameter& one : parameters()) json[key_of(one)] = json_value(one.write(params));
     return json;
 }
@@ -299,7 +304,7 @@ OpenMaxParams read_openmax_params(const io::CheckedValue& value) {
         params.preset = preset->text("the preset's name").value_or("");
     }
     if (const auto decision = object->required("decision", "how a row is rejected")) {
-        if (const auto text = decision->one_of(names(decisions))) read_choice(params.decision, decisions, *text);
+        if (const auto text = decision->one_of(names(decisions()))) read_choice(params.decision, decisions(), *text);
     }
     if (const auto epsilon = object->required("epsilon", "the smallest probability that is accepted")) {
         params.epsilon = epsilon->number(0, 1).value_or(0);

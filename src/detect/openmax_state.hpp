@@ -14,6 +14,7 @@ struct OpenMaxState {
     std::vector<OpenMaxClass> classes;
     std::vector<double> means; ///< [classes, space.columns()]; zeros where a class has no row
     io::StoreMeta origin;      ///< of the network and the rows that it was fitted on
+    std::string fitted_on;     ///< identity of the store; empty: not told
     std::vector<std::string> warnings;
     std::string diagnostics_json = "{}";
 

@@ -125,6 +125,12 @@ constexpr std::array rule_names = {RuleName{"tpr=", PickRule::Kind::tpr, true},
     throw Error(ErrorKind::usage, "--pick " + text + ": expected " + expected);
 }
 
+/// What stands before the value, its signs included; the whole text where there is none.
+std::string name_in(const std::string& text) {
+    const auto sign = text.find('=');
+    return sign == std::string::npos ? text : text.substr(0, sign + 1);
+}
+
 PickRule with_value(const RuleName& rule, const std::string& text) {
     const std::string_view number = std::string_view(text).substr(std::string_view(rule.name).size());
     double value = 0;
@@ -173,7 +179,7 @@ ThresholdPoint pick_known_accuracy(const ThresholdSweep& sweep, const PickRule& 
     if (found != nullptr) return *found;
     throw Error(ErrorKind::usage, "--pick " + rule.text + ": known_accuracy reaches " +
                                       shortest(*sweep.known_accuracy(sweep.points.back())) +
-                                      " with nothing rejected, expected a rule at or below that");
+                                      " at its best threshold, expected a rule at or below that");
 }
 
 ThresholdPoint pick_unknown_rejection(const ThresholdSweep& sweep, const PickRule& rule) {
@@ -185,17 +191,29 @@ ThresholdPoint pick_unknown_rejection(const ThresholdSweep& sweep, const PickRul
     if (found != nullptr) return *found;
     throw Error(ErrorKind::usage, "--pick " + rule.text + ": unknown_rejection reaches " +
                                       shortest(*sweep.unknown_rejection(sweep.points.front())) +
-                                      ", for some scores are -inf; expected a rule at or below that");
+                                      " at its best threshold, expected a rule at or below that");
 }
 
 /// The least threshold that accepts so many known rows.
-const ThresholdPoint& accepting(const ThresholdSweep& sweep, std::int64_t known) {
-    return *std::ranges::lower_bound(sweep.points, known, {}, &ThresholdPoint::known_accepted);
+ThresholdPoint accepting(const ThresholdSweep& sweep, const PickRule& rule, std::int64_t known) {
+    const auto found = std::ranges::lower_bound(sweep.points, known, {}, &ThresholdPoint::known_accepted);
+    if (found != sweep.points.end()) return *found;
+    throw Error(ErrorKind::usage, "--pick " + rule.text + ": no threshold of --thresholds accepts " +
+                                      rows_text(known, "known") + " of " + std::to_string(sweep.known_rows) +
+                                      ", expected larger ones among them");
+}
+
+/// The least number of rows with at least this share of all.
+std::int64_t rows_with_share(std::int64_t rows, double wanted) {
+    auto least = static_cast<std::int64_t>(wanted * static_cast<double>(rows));
+    while (*share(least, rows) < wanted) ++least;
+    while (least > 0 && *share(least - 1, rows) >= wanted) --least;
+    return least;
 }
 
 ThresholdPoint pick_conformal(const ThresholdSweep& sweep, const PickRule& rule) {
     const std::int64_t rank = conformal_rank(sweep.known_rows, rule.value);
-    if (rank <= sweep.known_rows) return accepting(sweep, rank);
+    if (rank <= sweep.known_rows) return accepting(sweep, rule, rank);
     throw Error(ErrorKind::usage, "--pick " + rule.text + ": found " + rows_text(sweep.known_rows, "known") +
                                       ", expected at least " + std::to_string(rows_for_conformal(rule.value)) +
                                       " for this share; fewer give no threshold that keeps the promise");
@@ -271,7 +289,7 @@ PickRule parse_pick_rule(const std::string& text) {
         names.push_back(name);
         all += (all.empty() ? "" : ", ") + name + (rule.has_value ? "X" : "");
     }
-    refuse_rule(text, "one of " + all + did_you_mean(text.substr(0, text.find_last_of('=') + 1), names));
+    refuse_rule(text, "one of " + all + did_you_mean(name_in(text), names));
 }
 
 ThresholdPoint pick(const ThresholdSweep& sweep, const PickRule& rule) {
@@ -279,9 +297,7 @@ ThresholdPoint pick(const ThresholdSweep& sweep, const PickRule& rule) {
     if (rule.kind != PickRule::Kind::tpr && rule.kind != PickRule::Kind::conformal)
         need_rows(rule, sweep.unknown_rows, "unknown");
     switch (rule.kind) {
-    case PickRule::Kind::tpr:
-        return *std::ranges::find_if(
-            sweep.points, [&](const ThresholdPoint& point) { return *sweep.known_acceptance(point) >= rule.value; });
+    case PickRule::Kind::tpr: return accepting(sweep, rule, rows_with_share(sweep.known_rows, rule.value));
     case PickRule::Kind::youden: return pick_youden(sweep);
     case PickRule::Kind::known_accuracy: return pick_known_accuracy(sweep, rule);
     case PickRule::Kind::unknown_rejection: return pick_unknown_rejection(sweep, rule);

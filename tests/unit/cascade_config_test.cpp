@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -88,7 +89,8 @@ TEST(PipelineConfig, EachProblemNamesItsPlaceWhatWasFoundAndWhatWasExpected) {
         {"/openset", 2, "/openset: found 2, expected 1"},
         {"/openset", "1", "/openset: found \"1\", expected 1"},
         {"/name", "", "/name: found \"\", expected a string that is not empty"},
-        {"/unknown", Json::object(), "/unknown: unknown key, expected one of openset, name, gate, species, classifier"},
+        {"/report", Json::object(),
+         "/report: unknown key, expected one of openset, name, gate, species, classifier, unknown"},
         {"/clasifier", 1, "/clasifier: unknown key; did you mean \"classifier\"?"},
         {"/gate", nullptr, "/gate: found null, expected an object with model and accept"},
         {"/gate/acept", 1, "/gate/acept: unknown key; did you mean \"accept\"?"},
@@ -120,7 +122,7 @@ TEST(PipelineConfig, EachProblemNamesItsPlaceWhatWasFoundAndWhatWasExpected) {
         {"/species/min_probability", Json::object(),
          R"(/species/min_probability: found an empty object, expected a number from 0 to 1, or one by label such as {"tabby": 0.9, "*": 0.8})"},
         {"/species/rule", "mass",
-         "/species/rule: unknown key, expected one of model, preprocess, accept, min_probability"},
+         "/species/rule: unknown key, expected one of model, preprocess, accept, min_probability, operating_point"},
         {"/classifier/min_probability/Bombay", -0.1,
          "/classifier/min_probability/Bombay: found -0.1, expected a number from 0 to 1"},
         {"/classifier/accept",
@@ -138,6 +140,63 @@ TEST(PipelineConfig, EachProblemNamesItsPlaceWhatWasFoundAndWhatWasExpected) {
         json[Json::json_pointer(one.pointer)] = one.value;
         EXPECT_EQ(problems_of(json), one.message) << one.pointer;
     }
+}
+
+Json with_unknown(const Json& unknown) {
+    Json json = whole();
+    json["unknown"] = unknown;
+    return json;
+}
+
+TEST(PipelineConfig, AnUnknownStageHasADetectorAndAThreshold) {
+    const auto unknown = [](const char* text) { return *parse(with_unknown(Json::parse(text))).unknown; };
+    using Unit = ScoreThreshold::Unit;
+    UnknownConfig config = unknown(R"({"fitted": "cats8.openmax.json", "method": "openmax", "threshold": 0.49})");
+    EXPECT_EQ(config.fitted, "/data/cats8.openmax.json");
+    EXPECT_EQ(config.method, "openmax");
+    EXPECT_EQ(config.any, (ScoreThreshold{Unit::score, 0.49}));
+    config = unknown(R"({"method": "msp", "threshold": {"Bombay": -0.9, "*": "inf"}})");
+    EXPECT_FALSE(config.fitted);
+    EXPECT_EQ(config.by_label, (std::map<std::string, ScoreThreshold>{{"Bombay", {Unit::score, -0.9}}}));
+    EXPECT_EQ(config.any->value, INFINITY);
+    EXPECT_EQ(unknown(R"({"fitted": "a", "threshold": "p=0.62"})").any, (ScoreThreshold{Unit::p_unknown, 0.62}));
+    EXPECT_EQ(unknown(R"({"fitted": "a", "threshold": "q=3.5e-1"})").any, (ScoreThreshold{Unit::doubled_value, 0.35}));
+    config = unknown(R"({"fitted": "a", "threshold": "argmax", "epsilon": 0.9})");
+    EXPECT_TRUE(config.argmax);
+    EXPECT_EQ(config.epsilon, 0.9);
+    EXPECT_EQ(unknown(R"({"fitted": "a", "operating_point": "b.json"})").operating_point, "/data/b.json");
+}
+
+TEST(PipelineConfig, AnUnknownStageSaysWhatItLacks) {
+    const auto problem = [](const char* text) { return problems_of(with_unknown(Json::parse(text))); };
+    EXPECT_EQ(problem(R"({"threshold": 1})"), "/unknown: no \"fitted\", expected the path of a file that openset fit "
+                                              "wrote, or a \"method\" that needs no fit");
+    EXPECT_EQ(problem(R"({"method": "openmax", "threshold": 1})"),
+              "/unknown/method: openmax has to be fitted; add \"fitted\", a file that openset fit wrote");
+    EXPECT_EQ(
+        problem(R"({"method": "mps", "threshold": 1})"),
+        R"(/unknown/method: found "mps", expected one of "msp", "max-logit", "sigmoid-max", "openmax", "openmax-notebook"; did you mean "msp"?)");
+    EXPECT_EQ(problem(R"({"fitted": "a"})"),
+              "/unknown: no \"threshold\", expected a threshold on the score, or an \"operating_point\" that openset "
+              "sweep --pick wrote");
+    EXPECT_EQ(problem(R"({"fitted": "a", "threshold": 1, "operating_point": "b"})"),
+              "/unknown/operating_point: stands beside \"threshold\"; keep one of them");
+    EXPECT_EQ(problem(R"({"fitted": "a", "threshold": 1, "epsilon": 0.5})"),
+              "/unknown/epsilon: has a meaning with \"threshold\": \"argmax\" only; remove it");
+    EXPECT_EQ(
+        problem(R"({"fitted": "a", "threshold": "p=1.5"})"),
+        R"(/unknown/threshold: found "p=1.5", expected a number, "inf", "p=0.62", "q=0.35", "argmax", or one number by label such as {"tabby": 0.9, "*": 0.8})");
+}
+
+TEST(PipelineConfig, AnOperatingPointStandsInThePlaceOfAStagesParameters) {
+    Json json = whole();
+    json["gate"]["operating_point"] = "gate.json";
+    EXPECT_EQ(problems_of(json), "/gate/operating_point: stands beside \"k\"; keep one of them");
+    json["gate"].erase("k");
+    EXPECT_EQ(parse(json).gate->operating_point, "/data/gate.json");
+    json["species"]["operating_point"] = "species.json";
+    EXPECT_EQ(problems_of(json), "/species/operating_point: stands beside \"min_probability\"; keep one of them");
+    EXPECT_EQ(problems_of(json, {{"/species/min_probability", "0.5", "--species-min"}}), "");
 }
 
 TEST(PipelineConfig, WhatIsMissingIsNamed) {
@@ -397,7 +456,15 @@ TEST(PipelineConfig, WhatIsWrittenIsReadBackTheSame) {
     mass["gate"].erase("k");
     top_1["gate"]["rule"] = "top-1";
     top_1["gate"].erase("k");
-    for (const Json& json : {whole(), mass, top_1, least}) {
+    Json fitted = with_unknown(
+        {{"fitted", "a.json"}, {"method", "openmax"}, {"threshold", {{"Bombay", "p=0.5"}, {"*", "-inf"}}}});
+    Json argmax = with_unknown({{"fitted", "a.json"}, {"threshold", "argmax"}, {"epsilon", 0.25}});
+    Json point = with_unknown({{"method", "msp"}, {"operating_point", "b.json"}});
+    point["gate"].erase("k");
+    point["gate"]["operating_point"] = "gate.json";
+    point["species"].erase("min_probability");
+    point["species"]["operating_point"] = "species.json";
+    for (const Json& json : {whole(), mass, top_1, least, fitted, argmax, point}) {
         const PipelineConfig config = parse(json);
         const std::string text = to_json(config);
         const PipelineConfig again = parse_pipeline_config(text, "other.json", "/elsewhere");
@@ -408,6 +475,117 @@ TEST(PipelineConfig, WhatIsWrittenIsReadBackTheSame) {
     EXPECT_EQ(Json::parse(to_json(parse(least))),
               (Json{{"openset", 1}, {"name", "cats"}, {"classifier", {{"model", "/data/a.pt"}}}}));
     EXPECT_EQ(Json::parse(to_json(parse(mass)))["gate"]["min_mass"], 0.5) << "defaults are filled in";
+}
+
+// ---- resolving the unknown stage
+
+PipelineFiles with_detector(std::unique_ptr<detect::Detector> detector) {
+    PipelineFiles files;
+    files.detector = std::move(detector);
+    files.fitted_sha256 = std::string(64, 'a');
+    return files;
+}
+
+std::string unknown_problems(const Json& unknown, const PipelineFiles& files) {
+    try {
+        resolve(parse(with_unknown(unknown)), all_labels(), "cats.json", files);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::usage);
+        return error.what();
+    }
+    return "";
+}
+
+TEST(ResolveUnknown, ThresholdsGoToTheLabelsTheyName) {
+    const PipelineFiles files = with_detector(detect::make_msp(2));
+    const auto thresholds = [&](const Json& threshold) {
+        const Json unknown{{"method", "msp"}, {"threshold", threshold}};
+        return resolve(parse(with_unknown(unknown)), all_labels(), "cats.json", files).unknown->threshold;
+    };
+    EXPECT_EQ(thresholds(-0.5), (std::vector{-0.5, -0.5}));
+    EXPECT_EQ(thresholds({{"Bombay", -0.9}, {"*", "inf"}}), (std::vector<double>{INFINITY, -0.9}));
+    EXPECT_EQ(unknown_problems({{"method", "msp"}, {"threshold", {{"Bombay", -0.9}}}}, files),
+              "cats.json: /unknown/threshold: no threshold for the label \"Abyssinian\"; add it, or \"*\"");
+    EXPECT_EQ(
+        unknown_problems({{"method", "msp"}, {"threshold", {{"Bombey", -0.9}, {"*", 0}}}}, files),
+        "cats.json: /unknown/threshold/Bombey: no label \"Bombey\" in cats8.pt (2 labels); did you mean \"Bombay\"?");
+}
+
+TEST(ResolveUnknown, AUnitThatTheMethodDoesNotHaveIsRefused) {
+    const PipelineFiles files = with_detector(detect::make_max_logit(2));
+    EXPECT_EQ(unknown_problems({{"method", "max-logit"}, {"threshold", "p=0.5"}}, files),
+              "cats.json: /unknown/threshold: found a probability of unknown (p=), but the score of max-logit is none; "
+              "give a threshold on the score");
+    EXPECT_EQ(
+        unknown_problems({{"method", "max-logit"}, {"threshold", "q=0.5"}}, files),
+        "cats.json: /unknown/threshold: found q=, which openmax-notebook alone has; the method is max-logit: give a "
+        "threshold on its score");
+    EXPECT_EQ(unknown_problems({{"method", "max-logit"}, {"threshold", "argmax"}}, files),
+              "cats.json: /unknown/threshold: \"argmax\" is OpenMax's own rule, but the method is max-logit; give a "
+              "threshold on its score");
+}
+
+TEST(ResolveUnknown, AnOperatingPointHasToBeOfTheDetectorAndTheFittedFile) {
+    PipelineFiles files = with_detector(detect::make_msp(2));
+    io::OperatingPoint point;
+    point.method = "msp";
+    point.threshold = -0.75;
+    point.threshold_by_label = {{"Bombay", -0.5}};
+    point.fitted_sha256 = files.fitted_sha256;
+    const Json unknown{{"fitted", "f.json"}, {"operating_point", "point.json"}};
+    const auto problem = [&](const io::OperatingPoint& with) {
+        files.operating_points[Stage::unknown] = with;
+        return unknown_problems(unknown, files);
+    };
+    files.operating_points[Stage::unknown] = point;
+    EXPECT_EQ(resolve(parse(with_unknown(unknown)), all_labels(), "cats.json", files).unknown->threshold,
+              (std::vector{-0.75, -0.5}));
+    io::OperatingPoint other = point;
+    other.stage = "gate";
+    EXPECT_EQ(problem(other),
+              "cats.json: /unknown/operating_point: point.json is a point of the stage gate, expected one "
+              "of unknown");
+    other = point;
+    other.method = "energy";
+    EXPECT_EQ(problem(other),
+              "cats.json: /unknown/operating_point: point.json is a point of the method energy, but the "
+              "config's is msp; pick one from its scores (openset sweep --pick)");
+    other = point;
+    other.fitted_sha256 = std::string(64, 'b');
+    EXPECT_EQ(
+        problem(other),
+        "cats.json: /unknown/operating_point: point.json was measured on another fitted file (sha256 bbbbbbbbbbbb, "
+        "the config's is aaaaaaaaaaaa): its threshold says nothing here; pick one from this file's scores, or run "
+        "with --allow-mismatch");
+    files.allow_mismatch = true;
+    EXPECT_EQ(problem(other), "");
+}
+
+io::OperatingPoint point_of(const char* method, const char* stage, double threshold) {
+    io::OperatingPoint point;
+    point.method = method;
+    point.stage = stage;
+    point.threshold = threshold;
+    return point;
+}
+
+TEST(ResolveUnknown, PointsOfGateAndSpeciesBecomeTheirRules) {
+    Json json = whole();
+    json["gate"].erase("k");
+    json["gate"]["operating_point"] = "gate.json";
+    json["species"].erase("min_probability");
+    json["species"]["operating_point"] = "species.json";
+    PipelineFiles files;
+    files.operating_points[Stage::gate] = point_of("rank", "gate", 3);
+    files.operating_points[Stage::species] = point_of("mass", "species", 0.25);
+    Pipeline pipeline = resolve(parse(json), all_labels(), "cats.json", files);
+    EXPECT_EQ(pipeline.gate->rule, GateRule::top_k);
+    EXPECT_EQ(pipeline.gate->k, 3);
+    EXPECT_EQ(pipeline.species->min_probability, std::vector(2, mass_at_threshold(0.25)));
+    files.operating_points[Stage::gate] = point_of("mass", "gate", 0.5);
+    pipeline = resolve(parse(json), all_labels(), "cats.json", files);
+    EXPECT_EQ(pipeline.gate->rule, GateRule::mass);
+    EXPECT_EQ(pipeline.gate->min_mass, mass_at_threshold(0.5));
 }
 
 std::string text_of(const std::filesystem::path& path) {

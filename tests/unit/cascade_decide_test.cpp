@@ -378,5 +378,59 @@ TEST(LooseGate, IsWarnedAboutWithTheFigure) {
               "opinion gives them; raise min_mass or accept fewer labels");
 }
 
+// ---- unknown
+
+/// A detector whose score is the first feature.
+class FirstFeature : public detect::Detector {
+public:
+    explicit FirstFeature(bool log_odds = false) : log_odds_(log_odds) {}
+    std::string_view method() const override { return "first-feature"; }
+    detect::Needs needs() const override { return {.classes = 2, .features = 1}; }
+    void score(const io::Activations& activations, std::span<double> scores) const override {
+        for (std::int64_t i = 0; i < activations.rows; ++i)
+            scores[static_cast<std::size_t>(i)] = static_cast<double>(activations.features.row(i)[0]);
+    }
+    bool score_is_log_odds() const override { return log_odds_; }
+
+private:
+    bool log_odds_;
+};
+
+UnknownDecision judge(float score, const Unknown& unknown, const std::vector<float>& logits = {2, 1}) {
+    const StageScores scores = cascade::score({{"a", "b"}, model::Activation::softmax}, logits);
+    const io::Activations activations{1, {1, 2, logits.data()}, {1, 1, &score}, {}};
+    return decide_unknown(unknown, activations, 0, scores, {Outcome::known, "a", Stage::classifier, 0.7});
+}
+
+TEST(DecideUnknown, AScoreAboveTheThresholdOfTheLikeliestLabelRejects) {
+    const Unknown unknown{std::make_shared<FirstFeature>(), {0.5, 3}, 0};
+    EXPECT_EQ(judge(0.5F, unknown).verdict, (Verdict{Outcome::known, "a", Stage::classifier, 0.7})) << "not above it";
+    EXPECT_EQ(judge(0.51F, unknown).verdict, (Verdict{Outcome::unknown, "unknown", Stage::unknown, {}}));
+    EXPECT_TRUE(judge(0.51F, unknown, {1, 2}).figures.pass) << "b has its own threshold";
+    EXPECT_FALSE(judge(INFINITY, unknown).figures.pass);
+    EXPECT_TRUE(judge(INFINITY, {std::make_shared<FirstFeature>(), {INFINITY, 0}, 0}).figures.pass);
+}
+
+TEST(DecideUnknown, TheFiguresSayWhatWasCompared) {
+    const auto figures = judge(0, {std::make_shared<FirstFeature>(true), {1, 1}, 0}).figures;
+    EXPECT_EQ(figures.method, "first-feature");
+    EXPECT_EQ(figures.score, 0);
+    EXPECT_EQ(figures.p_unknown, 0.5);
+    EXPECT_EQ(figures.threshold, 1);
+    EXPECT_FALSE(judge(0, {std::make_shared<FirstFeature>(false), {1, 1}, 0}).figures.p_unknown);
+}
+
+TEST(DecideUnknown, AMassThresholdIsTheSmallestMassThatPasses) {
+    for (const double mass : {0.0, 1e-300, 1e-17, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 0.999999, 1.0}) {
+        const double threshold = 1 - mass, smallest = mass_at_threshold(threshold);
+        EXPECT_LE(1 - smallest, threshold) << mass;
+        EXPECT_LE(smallest, mass) << "the picture that the threshold was set by passes";
+        if (smallest > 0) {
+            EXPECT_GT(1 - std::nextafter(smallest, 0), threshold) << mass;
+        }
+    }
+    EXPECT_GT(mass_at_threshold(-1), 1) << "nothing passes";
+}
+
 } // namespace
 } // namespace openset::cascade

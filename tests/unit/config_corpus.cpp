@@ -41,8 +41,15 @@ std::vector<std::pair<std::string, Json>> base_configs() {
     mass["classifier"]["min_probability"] = 0.5;
     mass["classifier"]["preprocess"]["resize"] = {
         {"mode", "squash"}, {"size", {448, 224}}, {"interpolation", "bicubic"}, {"order", "pillow13"}};
+    Json fitted = mass;
+    fitted["unknown"] = {
+        {"fitted", "cats8.openmax.json"}, {"method", "openmax"}, {"threshold", {{"Bombay", 0.9}, {"*", "p=0.8"}}}};
+    fitted["gate"].erase("min_mass");
+    fitted["gate"]["operating_point"] = "gate.json";
+    fitted["species"].erase("min_probability");
+    fitted["species"]["operating_point"] = "species.json";
     const Json least{{"openset", 1}, {"classifier", {{"model", "cats8.pt"}}}};
-    return {{"top-k", top_k}, {"mass", mass}, {"least", least}};
+    return {{"top-k", top_k}, {"mass", mass}, {"fitted", fitted}, {"least", least}};
 }
 
 const std::vector<Json>& other_values() {
@@ -51,7 +58,7 @@ const std::vector<Json>& other_values() {
         18446744073709551615, "", "x", "1", "cat", "imagenet", "Imagenet", "top-k", "top-1", "mass", "none", "squash",
         "shorter-side", "nearest", "pillow13", "\u0000", [], [null], [1], [1, 2], [0, 2], [1, 65536], [1, 2, 3],
         [1.0, 2.0], [0.5, 0.5, 0.5], [1, 2, 3, 4], ["a"], ["a", ""], ["a", 3, "4-5"], [-1], [1.5], [true], [[1]], [{}],
-        {}, {"a": 0.5}, {"*": 1}, {"a": 2}, {"a": "b"}, {"a": null}, {"": 0.5}, {"model": "a.pt"},
+        {}, {"a": 0.5}, {"*": 1}, {"a": 2}, {"a": "b"}, {"a": null}, {"": 0.5}, {"model": "a.pt"}, "argmax", "inf", "p=0.5", "p=1.5", "q=1e-06", "p=", "msp", "openmax",
         {"model": "a.pt", "accept": [1]}, {"mode": "none"}, {"mode": "squash", "size": 5},
         {"resize": {"mode": "none"}, "mean": [0, 0, 0], "std": [1, 1, 1]},
         {"resize": {"mode": "none", "size": "any"}, "mean": [-1e30, 0, 0], "std": [1e-30, 1, 1]},
@@ -88,8 +95,9 @@ void damage(const std::string& name, const Json& base, const Sink& sink) {
             sink(where + " = " + value.dump(), config);
         }
         if (base[place].is_object()) {
-            for (const std::string key : {"comment", "unknown", "preprocess", "accept", "rule", "k", "min_mass",
-                                          "min_probability", "crop", "order", "size", "name", "threshold"}) {
+            for (const std::string key :
+                 {"comment", "unknown", "preprocess", "accept", "rule", "k", "min_mass", "min_probability", "crop",
+                  "order", "size", "name", "threshold", "operating_point", "epsilon", "fitted", "method"}) {
                 for (const Json& value : {Json(1), Json("x"), Json{1, 2}}) {
                     Json config = base;
                     if (config[place].contains(key)) continue;
@@ -130,6 +138,28 @@ void combine_rules(const Json& base, const Sink& sink) {
                 if (!k.is_null()) config["gate"]["k"] = k;
                 if (!min_mass.is_null()) config["gate"]["min_mass"] = min_mass;
                 sink("rules " + rule.dump() + " " + k.dump() + " " + min_mass.dump(), config);
+            }
+        }
+    }
+}
+
+/// Every way in which the keys of the unknown stage can meet.
+void combine_unknown(const Json& base, const Sink& sink) {
+    for (const Json& fitted : {Json(), Json("a.json")}) {
+        for (const Json& method : {Json(), Json("msp"), Json("openmax"), Json("openmx"), Json(1)}) {
+            for (const Json& threshold : {Json(), Json(0.5), Json("argmax"), Json("p=0.5"), Json{{"a", "argmax"}}}) {
+                for (const Json& point : {Json(), Json("point.json"), Json("")}) {
+                    for (const Json& epsilon : {Json(), Json(0.5), Json(2)}) {
+                        Json config = base;
+                        Json& unknown = config["unknown"] = Json::object();
+                        if (!fitted.is_null()) unknown["fitted"] = fitted;
+                        if (!method.is_null()) unknown["method"] = method;
+                        if (!threshold.is_null()) unknown["threshold"] = threshold;
+                        if (!point.is_null()) unknown["operating_point"] = point;
+                        if (!epsilon.is_null()) unknown["epsilon"] = epsilon;
+                        sink("unknown " + unknown.dump(), config);
+                    }
+                }
             }
         }
     }
@@ -181,6 +211,7 @@ int main(int argc, char** argv) {
     }
     const Json least = base_configs().back().second;
     combine_rules(least, sink);
+    combine_unknown(least, sink);
     combine_resize(least, sink);
     our_configs(sink);
     file.close();

@@ -103,8 +103,8 @@ struct OpenMaxParams {
 /// A parameter as a flag: `--tail-size 20`, `--set tail-size=20`, `--grid tail-size=5,10`.
 struct OpenMaxOption {
     std::string name;                 ///< without dashes in front: `tail-size`
-    std::string value;                ///< what stands for its value in a help text: `N`, `auto|X`
-    std::vector<std::string> choices; ///< all values there are; empty: see `value`
+    std::string value;                ///< what stands for its value in a help text: `N`, `auto|X`, `KIND`
+    std::vector<std::string> choices; ///< all values there are; empty: a number, or a name of the network's
     std::string help;                 ///< one line
 };
 

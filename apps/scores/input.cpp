@@ -1,0 +1,257 @@
+#include "scores/input.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/base/missing_file.hpp"
+#include "openset/cascade/pipeline_config.hpp"
+#include "openset/io/row_reader.hpp"
+#include "openset/io/run_record.hpp"
+
+namespace openset::scores {
+namespace {
+
+namespace fs = std::filesystem;
+
+io::ScoredStage stage_named(const std::string& name) {
+    return name == "gate"      ? io::ScoredStage::gate
+           : name == "species" ? io::ScoredStage::species
+                               : io::ScoredStage::unknown;
+}
+
+/// Whether an entry of `accept` means this label.
+bool means(const cascade::LabelReference& entry, int id, const std::string& label) {
+    if (const int* number = std::get_if<int>(&entry)) return *number == id;
+    const auto& text = std::get<std::string>(entry);
+    const std::string digit = std::to_string(id);
+    return text == label || text == digit || text == "0-1" || text == digit + "-" + digit;
+}
+
+const io::NetworkRecord* network_of(const io::RunRecord& record, const std::string& stage) {
+    const auto found = std::ranges::find(record.networks, stage, &io::NetworkRecord::stage);
+    return found != record.networks.end() ? &*found : nullptr;
+}
+
+Side read_rows(const NamedFile& file, const std::string& method, io::ScoredStage stage, io::LabelNames& labels) {
+    const std::string name(to_string(stage));
+    const auto record = io::read_run_record(file.path);
+    io::WantedStage wanted{stage, method, {}};
+    if (stage == io::ScoredStage::species) {
+        if (!record) {
+            throw Error(ErrorKind::usage, file.path.string() + ": has no run record beside it, expected " +
+                                              io::run_record_path(file.path).filename().string() +
+                                              ", which says what the species filter accepts");
+        }
+        const auto config = cascade::parse_pipeline_config(record->config_json,
+                                                           io::run_record_path(file.path).string() + " /config", {});
+        if (!config.species)
+            throw Error(ErrorKind::usage,
+                        file.path.string() +
+                            ": no row has figures of the stage species, expected a pipeline that has it");
+        wanted.accepts = [accept = config.species->accept](int id, const std::string& label) {
+            return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
+        };
+    }
+    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}};
+    Origin origin{side.table.methods.front(), {}, {}, {}};
+    if (record) {
+        // A detector is a network of its stage, as far as the record goes: what decides its rows, by its hash.
+        if (const auto* network = network_of(*record, name))
+            (stage == io::ScoredStage::unknown ? origin.fitted_sha256 : origin.network_sha256) = network->sha256;
+        if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
+    }
+    side.origins.push_back(std::move(origin));
+    const io::ScoreTable& table = side.table;
+    if (table.failed > 0)
+        log_notice(file.path.string() + ": " + std::to_string(table.failed) + " failed rows left out");
+    if (table.unreached > 0) {
+        log_notice(file.path.string() + ": " + std::to_string(table.unreached) +
+                   " rows were rejected before the stage " + name + " and are left out: rates are of the " +
+                   std::to_string(table.rows) + " that reached it; openset infer --all-stages scores all");
+    }
+    return side;
+}
+
+Side read_scores(const NamedFile& file, const Request& request, const std::vector<std::string>& methods,
+                 io::LabelNames& labels) {
+    const auto run = io::read_score_run(file.path);
+    if (run && labels.names().empty())
+        for (const std::string& label : run->labels) labels.number(label); // in the network's order
+    Side side{file, io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels),
+              {},   {},
+              {},   {}};
+    if (run) {
+        side.store = run->store;
+        side.store_identity = run->store_identity;
+        side.model_sha256 = run->model_sha256;
+    }
+    for (const std::string& column : methods) {
+        Origin origin{column, {}, {}, {}};
+        const auto found = run ? run->columns.find(column) : std::map<std::string, io::ScoredMethod>::const_iterator();
+        if (run && found != run->columns.end())
+            origin = {found->second.method, found->second.fitted_sha256, found->second.fitted_on, {}};
+        side.origins.push_back(std::move(origin));
+    }
+    return side;
+}
+
+bool differ(const std::string& one, const std::string& other) { return !one.empty() && !other.empty() && one != other; }
+
+void refuse_others_than(const Side& known, const Side& unknown) {
+    const std::string files = known.file.path.string() + " and " + unknown.file.path.string();
+    if (differ(known.model_sha256, unknown.model_sha256)) {
+        throw Error(ErrorKind::usage, files + ": come from different networks (sha256 " +
+                                          known.model_sha256.substr(0, 12) + " and " +
+                                          unknown.model_sha256.substr(0, 12) + "), expected the same for both");
+    }
+    for (std::size_t i = 0; i < known.origins.size(); ++i) {
+        const Origin &one = known.origins[i], &other = unknown.origins[i];
+        if (!differ(one.fitted_sha256, other.fitted_sha256) && !differ(one.network_sha256, other.network_sha256) &&
+            one.method == other.method)
+            continue;
+        throw Error(ErrorKind::usage, files + ": " + known.table.methods[i] +
+                                          " comes from different fits, expected the same fitted file or network for "
+                                          "both; score one of them again");
+    }
+}
+
+void doubt(const Inputs& inputs) {
+    const Side& known = inputs.known;
+    for (std::size_t i = 0; i < known.origins.size(); ++i) {
+        if (known.store_identity.empty() || known.origins[i].fitted_on != known.store_identity) continue;
+        log_warning(known.file.path.string() + ": " + known.table.methods[i] +
+                    " was fitted on these very rows: it knows them better than any picture to come, and a threshold "
+                    "from them promises too much; score pictures that were held out");
+    }
+    for (const Side& unknown : inputs.unknown) {
+        std::error_code ignored; // both were just read
+        if (fs::equivalent(known.file.path, unknown.file.path, ignored))
+            log_warning(known.file.path.string() + ": is both --known and --unknown");
+        const std::set<std::int32_t> names(known.table.label.begin(), known.table.label.end());
+        const auto named = std::ranges::count_if(
+            unknown.table.label, [&](std::int32_t label) { return label >= 0 && names.contains(label); });
+        if (named > 0 && inputs.has_labels) {
+            log_warning(unknown.file.path.string() + ": " + std::to_string(named) +
+                        " rows carry labels of known rows; are they really unknown?");
+        }
+    }
+}
+
+bool all_told(const std::vector<std::int32_t>& labels) {
+    return std::ranges::none_of(labels, [](std::int32_t label) { return label < 0; });
+}
+
+void settle_names(Inputs& inputs) {
+    const io::ScoreTable& known = inputs.known.table;
+    inputs.has_labels = known.rows > 0 && all_told(known.label);
+    inputs.has_predictions = all_told(known.predicted) && std::ranges::all_of(inputs.unknown, [](const Side& side) {
+                                 return all_told(side.table.predicted);
+                             });
+    const std::string file = inputs.known.file.path.string();
+    const auto unnamed = std::ranges::count_if(known.label, [](std::int32_t label) { return label < 0; });
+    if (!inputs.has_labels && !inputs.from_rows && unnamed < known.rows) {
+        throw Error(ErrorKind::usage, file + ": " + std::to_string(unnamed) + " of " + std::to_string(known.rows) +
+                                          " rows have no label, expected one for each or none; unknown pictures belong "
+                                          "into --unknown");
+    }
+    if (!inputs.has_labels && known.rows > 0) {
+        log_notice(inputs.from_rows
+                       ? file +
+                             ": not every picture lies in a folder with the name of a label: known_accuracy and what "
+                             "else needs the truth are left out"
+                       : file + ": has no labels: known_accuracy and what else needs the truth are left out");
+    } else if (!inputs.has_predictions) {
+        log_notice(file + ": not every row names what the classifier saw: known_accuracy is left out; openset infer "
+                          "--all-stages tells it for all");
+    }
+}
+
+} // namespace
+
+NamedFile named_file(const std::string& text) {
+    const auto sign = text.find('=');
+    // A name has no slash: ./a=b.csv is a file.
+    if (sign != std::string::npos && sign > 0 && text.find('/') > sign)
+        return {text.substr(0, sign), text.substr(sign + 1)};
+    return {fs::path(text).stem().string(), text};
+}
+
+bool holds_rows(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::string first(256, '\0');
+    stream.read(first.data(), static_cast<std::streamsize>(first.size()));
+    first.resize(static_cast<std::size_t>(stream.gcount()));
+    return io::begins_like_rows(first);
+}
+
+std::string the_one_method(const fs::path& file, const std::string& asked) {
+    if (!asked.empty() || holds_rows(file)) return asked;
+    const std::vector<std::string> columns = io::score_columns(file);
+    if (columns.size() == 1) return columns.front();
+    std::string all;
+    for (const std::string& column : columns) all += (all.empty() ? "" : ", ") + column;
+    throw Error(ErrorKind::usage,
+                file.string() + ": " +
+                    (columns.empty() ? "has no score columns, expected one" : "expected --method with one of " + all));
+}
+
+Inputs read_inputs(const Request& request) {
+    Inputs inputs;
+    inputs.from_rows = holds_rows(request.known.path);
+    if (inputs.from_rows && request.stage.empty()) {
+        throw Error(ErrorKind::usage, request.known.path.string() +
+                                          ": holds rows of openset infer, expected --stage gate, species or unknown "
+                                          "with them");
+    }
+    if (!inputs.from_rows && !request.stage.empty() && request.stage != "unknown") {
+        throw Error(ErrorKind::usage, "--stage " + request.stage + ": " + request.known.path.string() +
+                                          " holds scores of a detector, expected rows that openset infer wrote");
+    }
+    inputs.stage = stage_named(request.stage);
+    std::vector<std::string> methods = request.methods;
+    if (!inputs.from_rows && methods.empty()) methods = io::score_columns(request.known.path);
+    const auto read = [&](const NamedFile& file) {
+        if (holds_rows(file.path) != inputs.from_rows && fs::exists(file.path)) {
+            throw Error(ErrorKind::usage, request.known.path.string() + " and " + file.path.string() +
+                                              ": one holds scores and one rows of infer, expected two of a kind");
+        }
+        return inputs.from_rows ? read_rows(file, methods.empty() ? "" : methods.front(), inputs.stage, inputs.labels)
+                                : read_scores(file, request, methods, inputs.labels);
+    };
+    inputs.known = read(request.known);
+    if (inputs.from_rows) methods = inputs.known.table.methods;
+    for (const NamedFile& file : request.unknown) {
+        inputs.unknown.push_back(read(file));
+        refuse_others_than(inputs.known, inputs.unknown.back());
+    }
+    settle_names(inputs);
+    doubt(inputs);
+    return inputs;
+}
+
+Contest::Contest(const Inputs& inputs, std::size_t method, const std::vector<std::size_t>& unknown) {
+    const io::ScoreTable& known = inputs.known.table;
+    rows_.classes = static_cast<std::int32_t>(inputs.labels.names().size());
+    rows_.known_scores = known.scores[method];
+    if (inputs.has_labels) rows_.known_labels = known.label;
+    if (inputs.has_predictions) rows_.known_predicted = known.predicted;
+    rows_.known_confidence = known.confidence;
+    for (const std::size_t index : unknown) {
+        const io::ScoreTable& table = inputs.unknown[index].table;
+        if (unknown.size() == 1) { // nothing to pool: no copy
+            rows_.unknown_scores = table.scores[method];
+            if (inputs.has_predictions) rows_.unknown_predicted = table.predicted;
+            return;
+        }
+        scores_.insert(scores_.end(), table.scores[method].begin(), table.scores[method].end());
+        predicted_.insert(predicted_.end(), table.predicted.begin(), table.predicted.end());
+    }
+    rows_.unknown_scores = scores_;
+    if (inputs.has_predictions) rows_.unknown_predicted = predicted_;
+}
+
+} // namespace openset::scores

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "openset/io/score_reader.hpp"
+#include "openset/io/score_run.hpp"
+#include "openset/stats/metrics.hpp"
+
+namespace openset::scores {
+
+/// A file on the command line: `[NAME=]FILE`.
+struct NamedFile {
+    std::string name; ///< the file's name without its ending where none is given
+    std::filesystem::path path;
+};
+
+NamedFile named_file(const std::string& text);
+
+struct Request {
+    NamedFile known;
+    std::vector<NamedFile> unknown;
+    std::vector<std::string> methods; ///< empty: every score column of the known file
+    std::string stage;                ///< as --stage says; empty: none was given
+    bool details = false;             ///< confidence, W-scores and arg-max too, where files have them
+};
+
+/// What made a column, as the run record beside the file says; empty where it does not.
+struct Origin {
+    std::string method; ///< the method's own name; the column's where nothing is known
+    std::string fitted_sha256, fitted_on, network_sha256;
+};
+
+struct Side {
+    NamedFile file;
+    io::ScoreTable table;
+    std::string store, store_identity, model_sha256; ///< as the record says; empty: not told
+    std::vector<Origin> origins;                     ///< [methods]
+};
+
+struct Inputs {
+    io::LabelNames labels;
+    io::ScoredStage stage = io::ScoredStage::unknown;
+    bool from_rows = false; ///< rows of infer, not scores
+    Side known;
+    std::vector<Side> unknown;
+
+    const std::vector<std::string>& methods() const { return known.table.methods; }
+    bool has_labels = false;      ///< every known row has one
+    bool has_predictions = false; ///< every row of both sides
+};
+
+/// Reads the files, and says on the log what is missing or doubtful: no labels, calibration on the fitting rows...
+/// Throws as io::read_scores() and io::read_stage_scores(); Error(usage) where files are of different fits or networks.
+Inputs read_inputs(const Request& request);
+
+/// The only score column of the file, or the one that was asked for. Throws Error(usage) where there are more.
+std::string the_one_method(const std::filesystem::path& file, const std::string& asked);
+
+/// Whether the file holds rows of infer.
+bool holds_rows(const std::filesystem::path& file);
+
+/// One method's rows against some of the unknown files; owns what it pools.
+class Contest {
+public:
+    /// unknown  indices into Inputs::unknown; their rows are pooled. The inputs must outlive this.
+    Contest(const Inputs& inputs, std::size_t method, const std::vector<std::size_t>& unknown);
+    Contest(const Contest&) = delete;
+    Contest& operator=(const Contest&) = delete;
+
+    const stats::OpenSetRows& rows() const { return rows_; }
+
+private:
+    std::vector<double> scores_;
+    std::vector<std::int32_t> predicted_;
+    stats::OpenSetRows rows_;
+};
+
+} // namespace openset::scores

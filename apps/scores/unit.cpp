@@ -1,0 +1,37 @@
+#include "scores/unit.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include "openset/base/error.hpp"
+#include "openset/io/number_text.hpp"
+
+namespace openset::scores {
+namespace {
+
+bool read_number(std::string_view text, double& number) {
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return code == std::errc() && end == text.data() + text.size() && !std::isnan(number);
+}
+
+} // namespace
+
+double Unit::parse(const std::string& text) const {
+    double number = 0;
+    if (text.starts_with("p=")) {
+        if (method_ != "openmax") {
+            throw Error(ErrorKind::usage, "--threshold " + text + ": " + method_ +
+                                              " has no P(unknown), expected a number in the unit of its score");
+        }
+        if (!read_number(std::string_view(text).substr(2), number) || !(number >= 0 && number <= 1))
+            throw Error(ErrorKind::usage, "--threshold " + text + ": expected a probability behind p=, such as p=0.62");
+        return std::log(number) - std::log1p(-number); // methods.md 3.2
+    }
+    if (!read_number(text, number))
+        throw Error(ErrorKind::usage, "--threshold " + text + ": expected a number, such as 0.5");
+    return score(number);
+}
+
+std::string Unit::rule(double score) const { return (falling_ ? "q < " : "score > ") + io::shortest(shown(score)); }
+
+} // namespace openset::scores
