@@ -24,7 +24,8 @@ std::string in_short(double value) {
 std::string percent(double share) { return in_short(100 * share) + " %"; }
 
 std::string counted(std::int64_t count, const std::string& noun) {
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+    const std::string ending = count == 1 ? "" : noun.ends_with("s") ? "es" : "s";
+    return std::to_string(count) + " " + noun + ending;
 }
 
 // ---- diagnostics

@@ -110,7 +110,6 @@ RELAYS = {
     ("src/io/checked_json.cpp", "Error"): "the lines of problems.add()",
     ("src/io/checked_json.cpp", "problems_.add"): "nlohmann's words for a syntax error, and where it is",
     ("src/io/checked_json.hpp", "problems_->add"): "the callers of .problem()",
-    ("src/io/fitted_file.cpp", "Error"): THROWN_BELOW,
     ("src/io/merge.cpp", "Error"): "the lines of problems.push_back()",
     ("src/io/merge.cpp", "problems.push_back"): "of objection() and differences()",
     ("src/io/npy.cpp", "Error"): "by refuse(), or " + THROWN_BELOW,
