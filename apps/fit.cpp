@@ -21,6 +21,14 @@ struct FitOptions {
     bool dry_run = false;
 };
 
+/// `a, b or c`
+std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " or ") + names[i];
+    return text;
+}
+
 void add_options(CLI::App& app, FitOptions& options) {
     app.add_option("STORE", options.store, "activation store of training pictures (openset extract)")->required();
     app.add_option("-o,--output", options.output, "file for the fitted detector (JSON)")
@@ -29,12 +37,16 @@ void add_options(CLI::App& app, FitOptions& options) {
     app.add_option("--method", options.method, "openmax or openmax-notebook (default openmax)")->type_name("METHOD");
     std::vector<std::string> presets;
     for (const auto& preset : detect::openmax_presets()) presets.push_back(preset.name);
-    app.add_option("--preset", options.preset, "a known system's choices, which flags change (default recommended)")
+    app.add_option("--preset", options.preset,
+                   "a known system's choices, which further flags change: " + listed(presets) + " (default " +
+                       presets.front() + ")")
         ->type_name("PRESET")
         ->check(cli::one_of(presets));
+    const detect::OpenMaxParams& usual = detect::openmax_presets().front().params;
     for (const auto& option : detect::openmax_options()) {
-        auto* flag =
-            app.add_option("--" + option.name, options.flags[option.name], option.help)->type_name(option.value);
+        auto* flag = app.add_option("--" + option.name, options.flags[option.name],
+                                    option.help + "; " + presets.front() + ": " + option_text(usual, option.name))
+                         ->type_name(option.value);
         if (!option.choices.empty()) flag->check(cli::one_of(option.choices));
         const bool is_common =
             option.name == "tail-size" || option.name == "alpha" || option.name == "distance" || option.name == "space";
@@ -93,6 +105,10 @@ void say(const detect::OpenMax& fitted, const FitOptions& options) {
 
 int run(const CLI::App& app, const FitOptions& options) {
     const detect::OpenMaxParams params = params_of(app, options);
+    if (!cli::is_kept_file(options.output)) {
+        throw Error(ErrorKind::usage,
+                    "-o " + options.output + ": large arrays lie beside a fitted file, expected the name of a file");
+    }
     cli::check_output(options.output, "fitted detector",
                       [](std::string_view head) { return head.find("openset-fitted/") != std::string_view::npos; });
     const io::ActivationStore store(options.store);

@@ -1,4 +1,4 @@
-// openset inspect FILE: what a network, a row file or a run record is. No LibTorch in here.
+// openset inspect FILE: what a network or any of openset's own files is. No LibTorch in here.
 
 #include <filesystem>
 #include <iostream>
@@ -6,16 +6,19 @@
 
 #include "cli/command.hpp"
 #include "cli/network_defaults.hpp"
+#include "inspect/fitted.hpp"
+#include "inspect/kind.hpp"
 #include "inspect/rows.hpp"
+#include "inspect/scores.hpp"
+#include "inspect/store.hpp"
 #include "inspect/text.hpp"
-#include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
-#include "openset/base/missing_file.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/model/network_file.hpp"
 
 using namespace openset;
-using inspect::megabytes;
+using inspect::bytes_text;
+using inspect::Kind;
 using inspect::print_line;
 
 namespace {
@@ -42,13 +45,13 @@ std::string preprocess_text(const image::PreprocessSpec& spec) {
 void print_text(const model::NetworkFile& file, bool all_labels) {
     const auto& [bytes, tensor_records, tensor_bytes, has_debug_records, info_json] = file.contents;
     const model::ModelInfo& info = file.info;
-    print_line("file", file.path.string() + ", " + megabytes(bytes));
+    print_line("file", file.path.string() + ", " + bytes_text(bytes));
     print_line("kind", "TorchScript network");
     print_line("sha256", file.sha256);
     print_line("name", info.name);
     print_line("architecture", info.arch);
     print_line("described by", file.info_source);
-    print_line("weights", std::to_string(tensor_records) + " tensors, " + megabytes(tensor_bytes) +
+    print_line("weights", std::to_string(tensor_records) + " tensors, " + bytes_text(tensor_bytes) +
                               (has_debug_records ? "; carries debug records (source lines of where it was made)" : ""));
     print_line("activation", info.activation == model::Activation::softmax
                                  ? "softmax (one label a picture)"
@@ -62,22 +65,42 @@ void print_text(const model::NetworkFile& file, bool all_labels) {
     print_line("license", info.license);
     print_line("source", info.source);
     print_line("labels", std::to_string(info.labels.size()));
-    const std::size_t shown = all_labels ? info.labels.size() : std::min<std::size_t>(info.labels.size(), 20);
+    const std::size_t shown = inspect::shown_of(info.labels.size(), all_labels);
     for (std::size_t i = 0; i < shown; ++i) std::cout << "  " << i << "  " << printable(info.labels[i]) << "\n";
-    if (shown < info.labels.size()) std::cout << "  ... (--all-labels lists them)\n";
+    inspect::print_rest(shown, info.labels.size());
 }
 
 void print_json(const model::NetworkFile& file) {
-    const nlohmann::ordered_json json = {{"file", file.path.string()},
-                                         {"kind", "torchscript"},
-                                         {"bytes", file.contents.bytes},
-                                         {"sha256", file.sha256},
-                                         {"described_by", file.info_source},
-                                         {"tensors", file.contents.tensor_records},
-                                         {"tensor_bytes", file.contents.tensor_bytes},
-                                         {"debug_records", file.contents.has_debug_records},
-                                         {"info", nlohmann::ordered_json::parse(model::to_json(file.info))}};
-    std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    inspect::print_json({{"file", file.path.string()},
+                         {"kind", "torchscript"},
+                         {"bytes", file.contents.bytes},
+                         {"sha256", file.sha256},
+                         {"described_by", file.info_source},
+                         {"tensors", file.contents.tensor_records},
+                         {"tensor_bytes", file.contents.tensor_bytes},
+                         {"debug_records", file.contents.has_debug_records},
+                         {"info", nlohmann::ordered_json::parse(model::to_json(file.info))}});
+}
+
+void print_network(const std::string& path, const cli::NetworkDefaults& defaults, const inspect::Wanted& wanted) {
+    const auto file = model::open_network_file(path, defaults.read());
+    for (const std::string& assumption : file.assumptions) log_warning(assumption);
+    wanted.json ? print_json(file) : print_text(file, wanted.all_labels);
+}
+
+void print(const std::string& path, const cli::NetworkDefaults& defaults, const inspect::Wanted& wanted) {
+    switch (inspect::kind_of(path)) {
+    case Kind::network: return print_network(path, defaults, wanted);
+    case Kind::store: return inspect::print_store(path, wanted);
+    case Kind::partial_store: return inspect::print_partial_store(path, wanted);
+    case Kind::array: return inspect::print_array(path, wanted);
+    case Kind::rows: return inspect::print_rows(path, wanted);
+    case Kind::scores: return inspect::print_scores(path, wanted);
+    case Kind::fitted: return inspect::print_fitted(path, wanted);
+    case Kind::operating_point: return inspect::print_operating_point(path, wanted);
+    case Kind::run_record: return inspect::print_run_record(path, wanted);
+    case Kind::score_run: return inspect::print_score_run(path, wanted);
+    }
 }
 
 } // namespace
@@ -88,12 +111,16 @@ int main(int argc, char** argv) {
     cli::NetworkDefaults defaults;
     cli::Command command("openset inspect",
                          "Says what a file is, by its content. A network: labels, preprocessing, size, hash. Rows: how "
-                         "many, with which outcomes, what made them. A run record: the run.",
+                         "many, with which outcomes, what made them. An activation store: arrays, classes, failed "
+                         "pictures. A fitted detector: parameters and the tail of each class.",
                          {{"openset inspect cats8.pt", "labels, preprocessing, hash"},
                           {"openset inspect rows.jsonl.partial", "how far an interrupted run came"},
-                          {"openset inspect rows.csv -f json", "the same for programs"}});
+                          {"openset inspect cats8.openmax.json -f json", "a fit, with all digits"}});
     command.app()
-        .add_option("FILE", path, "network (TorchScript archive), rows (jsonl, csv) or run record (.run.json)")
+        .add_option(
+            "FILE", path,
+            "network (TorchScript archive), activation store (a folder), array (.npy), fitted detector, scores, "
+            "operating point, rows (jsonl, csv) or run record")
         ->required();
     command.app()
         .add_option("-f,--format", format, "text or json")
@@ -102,21 +129,7 @@ int main(int argc, char** argv) {
     command.app().add_flag("--all-labels", all_labels, "list every label, however many");
     defaults.add_options(command.app());
     return command.main(argc, argv, [&] {
-        const inspect::Wanted wanted{format == "json", all_labels};
-        std::error_code unknown; // opening says why
-        if (std::filesystem::status(path, unknown).type() == std::filesystem::file_type::not_found) {
-            throw Error(ErrorKind::not_found,
-                        path + ": " + no_such_file(path, "a network (TorchScript archive), rows or a run record"));
-        }
-        if (inspect::is_row_file(path)) {
-            inspect::print_rows(path, wanted);
-        } else if (inspect::is_json_document(path)) {
-            inspect::print_run_record(path, wanted);
-        } else {
-            const auto file = model::open_network_file(path, defaults.read());
-            for (const std::string& assumption : file.assumptions) log_warning(assumption);
-            wanted.json ? print_json(file) : print_text(file, all_labels);
-        }
+        print(path, defaults, {format == "json", all_labels});
         return static_cast<int>(cli::exit_done);
     });
 }

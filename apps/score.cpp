@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <iostream>
-#include <map>
 #include <memory>
+#include <set>
 
 #include "cli/command.hpp"
 #include "cli/output_file.hpp"
@@ -91,6 +91,25 @@ Column make_unfitted(const std::string& name, const io::ActivationStore& store) 
     return {name, method.make(store.classes()), {name, "", "", ""}};
 }
 
+/// Readers of the file tell its columns by their names.
+void check_names(const std::vector<Column>& columns) {
+    const std::set<std::string> taken = {"path", "label", "predicted", "confidence"};
+    std::set<std::string> names;
+    for (const Column& column : columns) {
+        const std::string& name = column.name;
+        if (name.empty() || taken.contains(name) || name.starts_with("p:") || name.starts_with("w:")) {
+            throw Error(ErrorKind::usage, "--fitted " + name + "=" + column.record.fitted_file +
+                                              ": found a name that another column may have, expected one that is "
+                                              "neither empty nor path, label, predicted or confidence, and does not "
+                                              "begin with p: or w:, as the columns of probabilities and W-scores do");
+        }
+        if (!names.insert(name).second) {
+            throw Error(ErrorKind::usage, "two columns are called " + name +
+                                              ", expected a name for each; give one with --fitted NAME=FILE");
+        }
+    }
+}
+
 std::vector<Column> columns_of(const ScoreOptions& options, const io::ActivationStore& store) {
     std::vector<Column> columns;
     for (const std::string& flag : options.fitted) columns.push_back(load_fitted(flag, store, options.allow_mismatch));
@@ -98,13 +117,7 @@ std::vector<Column> columns_of(const ScoreOptions& options, const io::Activation
     if (methods.empty()) methods = {"msp", "max-logit"};
     if (options.methods.empty() && store.meta().activation == "sigmoid") methods.emplace_back("sigmoid-max");
     for (const std::string& method : methods) columns.push_back(make_unfitted(method, store));
-    std::map<std::string, const Column*> by_name;
-    for (const Column& column : columns) {
-        if (!by_name.emplace(column.name, &column).second) {
-            throw Error(ErrorKind::usage, "two columns are called " + column.name +
-                                              ", expected a name for each; give one with --fitted NAME=FILE");
-        }
-    }
+    check_names(columns);
     return columns;
 }
 

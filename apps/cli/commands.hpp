@@ -20,6 +20,7 @@ inline constexpr std::array commands = {
     CommandEntry{"fit", "training activations -> a detector of the unknown"},
     CommandEntry{"score", "activations -> scores, larger = more unknown"},
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
+    CommandEntry{"eval", "scores -> metrics"},
     CommandEntry{"merge", "parts made on many machines -> the rows of one run"},
     CommandEntry{"inspect", "say what a network, a row file or a run record is"},
     CommandEntry{"doctor", "what this machine has, what will be slow"},

@@ -22,16 +22,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string first_bytes(const std::filesystem::path& file) {
-    std::error_code ignored; // who reads the file says why it cannot be read
-    if (!std::filesystem::is_regular_file(file, ignored)) return "";
-    std::string bytes(256, '\0');
-    std::ifstream stream(file, std::ios::binary);
-    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(stream.gcount()));
-    return bytes;
-}
-
 struct Failures {
     std::int64_t count = 0;
     std::string first_path;
@@ -72,13 +62,6 @@ std::vector<std::pair<std::string, Count>> most_first(const std::map<std::string
     return sorted;
 }
 
-std::string share(std::int64_t part, std::int64_t whole) {
-    const double percent = whole > 0 ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0;
-    char text[64];
-    std::snprintf(text, sizeof text, "%lld (%.1f %%)", static_cast<long long>(part), percent);
-    return text;
-}
-
 std::string joined(const std::map<std::string, std::int64_t>& counts) {
     std::string text;
     for (const auto& [name, count] : most_first(counts))
@@ -103,18 +86,6 @@ std::string config_name(const io::RunRecord& record) {
     return config["name"].get<std::string>();
 }
 
-void print_record_lines(const io::RunRecord& record) {
-    print_line("config", config_name(record));
-    for (const io::NetworkRecord& network : record.networks)
-        print_line(network.stage, network.name + ", " + network.path + ", sha256 " + network.sha256.substr(0, 12));
-    print_line("made", record.started + ", openset " + record.openset_version + ", LibTorch " +
-                           record.libtorch_version + ", " + record.device + ", " + record.precision);
-    if (record.shard) print_line("shard", to_string(*record.shard) + " (openset merge joins the parts)");
-    for (const io::PartRecord& part : record.parts)
-        print_line("joined from",
-                   part.file + ", " + std::to_string(part.rows) + " rows, sha256 " + part.sha256.substr(0, 12));
-}
-
 void print_outcomes(const io::RowCounts& counts) {
     print_line("outcomes", "known " + share(counts.known, counts.total()) + ", unknown " +
                                share(counts.unknown, counts.total()) + ", failed " +
@@ -123,7 +94,7 @@ void print_outcomes(const io::RowCounts& counts) {
 }
 
 void print_text(const RowSummary& summary, bool all_labels) {
-    print_line("file", summary.file.string() + ", " + megabytes(summary.whole_bytes + summary.torn_bytes));
+    print_line("file", summary.file.string() + ", " + bytes_text(summary.whole_bytes + summary.torn_bytes));
     print_line("kind", "rows, " + std::string(to_string(summary.format)));
     print_line("rows", std::to_string(summary.counts.total()) +
                            (summary.torn_bytes == 0
@@ -131,10 +102,10 @@ void print_text(const RowSummary& summary, bool all_labels) {
                                 : " whole, then " + std::to_string(summary.torn_bytes) + " bytes of a torn one"));
     print_outcomes(summary.counts);
     const auto verdicts = most_first(summary.verdicts);
-    const std::size_t shown = all_labels ? verdicts.size() : std::min<std::size_t>(verdicts.size(), 20);
+    const std::size_t shown = shown_of(verdicts.size(), all_labels);
     print_line("verdicts", std::to_string(verdicts.size()));
     print_counts(verdicts, shown);
-    if (shown < verdicts.size()) std::cout << "  ... (--all-labels lists them)\n";
+    print_rest(shown, verdicts.size());
     if (!summary.failures.empty()) print_line("failures", std::to_string(summary.counts.failed));
     for (const auto& [kind, failures] : summary.failures)
         std::cout << "  " << failures.count << "  " << printable(kind) << ", the first "
@@ -148,8 +119,6 @@ void print_text(const RowSummary& summary, bool all_labels) {
 Json to_json(const io::RowCounts& counts) {
     return {{"known", counts.known}, {"unknown", counts.unknown}, {"failed", counts.failed}};
 }
-
-void print_json(const Json& json) { std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n"; }
 
 Json to_json(const RowSummary& summary) {
     Json verdicts = Json::object(), failures = Json::object();
@@ -175,41 +144,18 @@ void warn_where_the_record_is_of_other_rows(const RowSummary& summary) {
                 " rows, or other outcomes; the rows were changed since");
 }
 
-io::RunRecord read_record(const std::filesystem::path& file) {
-    const std::string text = cli::read_text_file(file.string(), "a run record");
-    const Json json = Json::parse(text, nullptr, false, true); // configs may have comments
-    if (json.is_object() && json.contains("openset") && !json.contains("format")) {
-        throw Error(ErrorKind::usage, file.string() +
-                                          ": is a pipeline config, expected a network, rows or a run record; "
-                                          "openset infer -c " +
-                                          file.string() + " --dry-run checks it");
-    }
-    if (json.is_object()) {
-        const std::string format =
-            json.contains("format") && json["format"].is_string() ? json["format"].get<std::string>() : "";
-        if (!format.starts_with("openset-run/")) {
-            throw Error(ErrorKind::usage, file.string() + ": is JSON" +
-                                              (format.empty() ? "" : " of format " + printable(format)) +
-                                              ", expected a network, rows or a run record");
-        }
-    }
-    return io::parse_run_record(text, file.string());
-}
-
 } // namespace
 
-bool is_row_file(const std::filesystem::path& file) {
-    const std::string bytes = first_bytes(file);
-    std::error_code ignored;
-    return io::begins_like_rows(bytes) || (bytes.empty() && std::filesystem::is_regular_file(file, ignored) &&
-                                           std::filesystem::exists(io::run_record_path(file), ignored));
-}
-
-bool is_json_document(const std::filesystem::path& file) {
-    const std::string bytes = first_bytes(file);
-    const auto first = bytes.find_first_not_of(" \t\r\n");
-    if (first == std::string::npos || io::begins_like_rows(bytes)) return false;
-    return bytes[first] == '{' || bytes.compare(first, 2, "//") == 0 || bytes.compare(first, 2, "/*") == 0;
+void print_record_lines(const io::RunRecord& record) {
+    print_line("config", config_name(record));
+    for (const io::NetworkRecord& network : record.networks)
+        print_line(network.stage, network.name + ", " + network.path + ", sha256 " + network.sha256.substr(0, 12));
+    print_line("made", record.started + ", openset " + record.openset_version + ", LibTorch " +
+                           record.libtorch_version + ", " + record.device + ", " + record.precision);
+    if (record.shard) print_line("shard", to_string(*record.shard) + " (openset merge joins the parts)");
+    for (const io::PartRecord& part : record.parts)
+        print_line("joined from",
+                   part.file + ", " + std::to_string(part.rows) + " rows, sha256 " + part.sha256.substr(0, 12));
 }
 
 void print_rows(const std::filesystem::path& file, const Wanted& wanted) {
@@ -219,7 +165,8 @@ void print_rows(const std::filesystem::path& file, const Wanted& wanted) {
 }
 
 void print_run_record(const std::filesystem::path& file, const Wanted& wanted) {
-    const io::RunRecord record = read_record(file);
+    const io::RunRecord record =
+        io::parse_run_record(cli::read_text_file(file.string(), "a run record"), file.string());
     if (wanted.json) {
         return print_json(
             {{"file", file.string()}, {"kind", "run record"}, {"record", Json::parse(io::to_json(record))}});

@@ -17,10 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-io::ScoredStage stage_named(const std::string& name) {
-    return name == "gate"      ? io::ScoredStage::gate
-           : name == "species" ? io::ScoredStage::species
-                               : io::ScoredStage::unknown;
+io::Stage stage_named(const std::string& name) {
+    return name == "gate" ? io::Stage::gate : name == "species" ? io::Stage::species : io::Stage::unknown;
 }
 
 /// Whether an entry of `accept` means this label.
@@ -36,11 +34,11 @@ const io::NetworkRecord* network_of(const io::RunRecord& record, const std::stri
     return found != record.networks.end() ? &*found : nullptr;
 }
 
-Side read_rows(const NamedFile& file, const std::string& method, io::ScoredStage stage, io::LabelNames& labels) {
+Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage, io::LabelNames& labels) {
     const std::string name(to_string(stage));
     const auto record = io::read_run_record(file.path);
     io::WantedStage wanted{stage, method, {}};
-    if (stage == io::ScoredStage::species) {
+    if (stage == io::Stage::species) {
         if (!record) {
             throw Error(ErrorKind::usage, file.path.string() + ": has no run record beside it, expected " +
                                               io::run_record_path(file.path).filename().string() +
@@ -56,15 +54,16 @@ Side read_rows(const NamedFile& file, const std::string& method, io::ScoredStage
             return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
         };
     }
-    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}};
+    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}, {}};
     Origin origin{side.table.methods.front(), {}, {}, {}};
     if (record) {
-        // A detector is a network of its stage, as far as the record goes: what decides its rows, by its hash.
-        if (const auto* network = network_of(*record, name))
-            (stage == io::ScoredStage::unknown ? origin.fitted_sha256 : origin.network_sha256) = network->sha256;
+        if (const auto* network = network_of(*record, name)) origin.network_sha256 = network->sha256;
+        const auto fitted = record->file_hashes.find("/unknown/fitted");
+        if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
         if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
     }
     side.origins.push_back(std::move(origin));
+    side.trained_classes = labels.names().size();
     const io::ScoreTable& table = side.table;
     if (table.failed > 0)
         log_notice(file.path.string() + ": " + std::to_string(table.failed) + " failed rows left out");
@@ -76,14 +75,19 @@ Side read_rows(const NamedFile& file, const std::string& method, io::ScoredStage
     return side;
 }
 
-Side read_scores(const NamedFile& file, const Request& request, const std::vector<std::string>& methods,
+Side read_scores(const NamedFile& file, const Request& request, const std::vector<std::string>& methods, bool is_known,
                  io::LabelNames& labels) {
     const auto run = io::read_score_run(file.path);
     if (run && labels.names().empty())
         for (const std::string& label : run->labels) labels.number(label); // in the network's order
     Side side{file, io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels),
               {},   {},
-              {},   {}};
+              {},   {},
+              {}};
+    // The folder of a class that the network does not know is no label to be right about.
+    const auto trained = static_cast<std::int32_t>(run ? run->labels.size() : labels.names().size());
+    for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
+    side.trained_classes = static_cast<std::size_t>(trained);
     if (run) {
         side.store = run->store;
         side.store_identity = run->store_identity;
@@ -155,8 +159,8 @@ void settle_names(Inputs& inputs) {
     const auto unnamed = std::ranges::count_if(known.label, [](std::int32_t label) { return label < 0; });
     if (!inputs.has_labels && !inputs.from_rows && unnamed < known.rows) {
         throw Error(ErrorKind::usage, file + ": " + std::to_string(unnamed) + " of " + std::to_string(known.rows) +
-                                          " rows have no label, expected one for each or none; unknown pictures belong "
-                                          "into --unknown");
+                                          " rows have no label that the network knows, expected one for each or none; "
+                                          "unknown pictures belong into --unknown");
     }
     if (!inputs.has_labels && known.rows > 0) {
         log_notice(inputs.from_rows
@@ -220,9 +224,10 @@ Inputs read_inputs(const Request& request) {
                                               ": one holds scores and one rows of infer, expected two of a kind");
         }
         return inputs.from_rows ? read_rows(file, methods.empty() ? "" : methods.front(), inputs.stage, inputs.labels)
-                                : read_scores(file, request, methods, inputs.labels);
+                                : read_scores(file, request, methods, &file == &request.known, inputs.labels);
     };
     inputs.known = read(request.known);
+    inputs.trained_classes = inputs.known.trained_classes;
     if (inputs.from_rows) methods = inputs.known.table.methods;
     for (const NamedFile& file : request.unknown) {
         inputs.unknown.push_back(read(file));

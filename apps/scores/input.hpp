@@ -38,18 +38,20 @@ struct Side {
     io::ScoreTable table;
     std::string store, store_identity, model_sha256; ///< as the record says; empty: not told
     std::vector<Origin> origins;                     ///< [methods]
+    std::size_t trained_classes = 0; ///< labels of the network; without a record, those that the file names
 };
 
 struct Inputs {
     io::LabelNames labels;
-    io::ScoredStage stage = io::ScoredStage::unknown;
+    io::Stage stage = io::Stage::unknown;
     bool from_rows = false; ///< rows of infer, not scores
     Side known;
     std::vector<Side> unknown;
 
     const std::vector<std::string>& methods() const { return known.table.methods; }
-    bool has_labels = false;      ///< every known row has one
-    bool has_predictions = false; ///< every row of both sides
+    std::size_t trained_classes = 0; ///< the first of the labels: those of the network
+    bool has_labels = false;         ///< every known row has one
+    bool has_predictions = false;    ///< every row of both sides
 };
 
 /// Reads the files, and says on the log what is missing or doubtful: no labels, calibration on the fitting rows...

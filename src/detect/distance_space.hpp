@@ -25,6 +25,8 @@ public:
     /// How many columns stand in front of the further block; columns() where there is none.
     std::int64_t first_of_block() const { return columns() - block_columns(); }
 
+    bool has_block_behind_logits() const { return logits_ && block_columns() > 0; }
+
     const Needs& needs() const { return needs_; }
 
     /// row  [columns()], filled with the row's values

@@ -24,7 +24,8 @@ std::string in_short(double value) {
 std::string percent(double share) { return in_short(100 * share) + " %"; }
 
 std::string counted(std::int64_t count, const std::string& noun) {
-    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+    const std::string ending = count == 1 ? "" : noun.ends_with("s") ? "es" : "s";
+    return std::to_string(count) + " " + noun + ending;
 }
 
 // ---- diagnostics
@@ -70,10 +71,6 @@ PredictedW sum(const std::vector<PredictedW>& parts) {
         all.near_zero += part.near_zero;
     }
     return all;
-}
-
-bool has_block_behind_logits(const OpenMaxState& state) {
-    return state.space.first_of_block() > 0 && state.space.first_of_block() < state.space.columns();
 }
 
 double share_of_block(const OpenMaxObservations& seen) {
@@ -187,7 +184,7 @@ void warn_of_logits(const OpenMaxState& state, const OpenMaxObservations& seen, 
 
 void warn_of_block(const OpenMaxState& state, const OpenMaxObservations& seen, std::vector<std::string>& warnings) {
     constexpr double negligible = 0.01;
-    if (!has_block_behind_logits(state) || share_of_block(seen) >= negligible) return;
+    if (!state.space.has_block_behind_logits() || share_of_block(seen) >= negligible) return;
     warnings.push_back("the columns behind the logits in --space " + state.params.space + " make " +
                        percent(share_of_block(seen)) +
                        " of the squared distance to the class means: they add nothing; scale them, or take --space "
@@ -261,7 +258,7 @@ std::string diagnostics_json(const OpenMaxState& state, const OpenMaxObservation
                      {"share_w_below_0.05", sum(seen.fitted).share()},
                      {"warnings", state.warnings}};
     if (seen.unknown.rows > 0) json["share_w_below_0.05_without_class"] = seen.unknown.share();
-    if (has_block_behind_logits(state)) json["share_of_block"] = share_of_block(seen);
+    if (state.space.has_block_behind_logits()) json["share_of_block"] = share_of_block(seen);
     for (std::size_t i = 0; i < state.classes.size(); ++i) {
         json["classes"].push_back(json_of_class(state.classes[i], i, seen));
     }

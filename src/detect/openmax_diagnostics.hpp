@@ -23,7 +23,8 @@ struct OpenMaxObservations {
     std::int64_t without_positive_logit = 0;   ///< rows whose every logit is negative
     std::vector<std::int64_t> rows_of_class;   ///< [C] rows with the label
     std::vector<std::int64_t> correct;         ///< [C] of these, whose largest logit is that of the label
-    double squared_distance = 0;               ///< sum over the rows fitted on, to their class mean, euclidean
+    double squared_distance = 0;               ///< where a block stands behind the logits: sum over the rows fitted
+                                               ///< on of the squared euclidean distance to their class mean
     double squared_distance_of_block = 0;      ///< the part of the block behind the logits
     std::vector<PredictedW> fitted;            ///< [C] rows that the class was fitted on
     PredictedW unknown;                        ///< rows with label -1

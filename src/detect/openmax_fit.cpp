@@ -104,10 +104,6 @@ void expect_rows(const TrainingRows& rows, const OpenMaxObservations& seen, cons
     }
 }
 
-double squared_norm_of_difference(std::span<const double> a, std::span<const double> b) {
-    return distance(Distance::squared_euclidean, a, b);
-}
-
 /// The second pass: each class's tail.
 std::vector<std::vector<double>> collect_tails(const Passes& passes, const OpenMaxState& state,
                                                OpenMaxObservations& seen) {
@@ -118,9 +114,10 @@ std::vector<std::vector<double>> collect_tails(const Passes& passes, const OpenM
         if (!row.counts) return;
         const std::span<const double> mean = state.mean(row.class_index());
         collectors[row.class_index()].add(distance(state.params.distance, row.values, mean));
-        seen.squared_distance += squared_norm_of_difference(row.values, mean);
+        if (!state.space.has_block_behind_logits()) return;
+        seen.squared_distance += distance(Distance::squared_euclidean, row.values, mean);
         seen.squared_distance_of_block +=
-            squared_norm_of_difference(row.values.subspan(first_of_block), mean.subspan(first_of_block));
+            distance(Distance::squared_euclidean, row.values.subspan(first_of_block), mean.subspan(first_of_block));
     });
     std::vector<std::vector<double>> tails;
     for (TailCollector& collector : collectors) tails.push_back(collector.take());

@@ -10,6 +10,7 @@
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/io/npy.hpp"
 
@@ -96,10 +97,11 @@ void read_from_file(CheckedObject& object, const CheckedValue& file, const fs::p
         if (sha256_hex_of_file(path) != hash->text().value_or(""))
             return file.problem(path.string() + " is not the array that was fitted: its SHA-256 is another; fit anew");
         const NpyArray<double> values(path);
-        if (values.shape() != array.shape) return file.problem(path.string() + " has another shape than is said here");
+        if (values.shape() != array.shape)
+            return file.problem(path.string() + " has another shape than is said here; fit anew");
         array.values.assign(values.values().begin(), values.values().end());
         if (!std::ranges::all_of(array.values, [](double value) { return std::isfinite(value); }))
-            file.problem(path.string() + " holds a NaN or an infinity");
+            file.problem(path.string() + " holds a NaN or an infinity, expected finite values; fit anew");
     } catch (const Error& error) {
         const std::string message = error.what();
         file.problem((message.starts_with(path.string()) ? "" : path.string() + ": ") + message +
@@ -215,7 +217,9 @@ FittedFile read_fitted(const fs::path& path) {
     try {
         bytes = read_file(path, max_fitted_bytes);
     } catch (const Error& error) {
-        throw Error(error.kind(), path.string() + ": " + error.what());
+        const bool is_missing = error.kind() == ErrorKind::not_found;
+        throw Error(error.kind(),
+                    path.string() + ": " + (is_missing ? no_such_file(path, "a fitted detector") : error.what()));
     }
     JsonProblems problems(path.string());
     const auto document = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, problems);
@@ -229,23 +233,43 @@ FittedFile read_fitted(const fs::path& path) {
     return fitted;
 }
 
+namespace {
+
+/// Whether these are names, and not the numbers that stand for them in a store without a meta.json.
+bool tells_labels(const std::vector<std::string>& labels) {
+    for (std::size_t i = 0; i < labels.size(); ++i)
+        if (labels[i] != std::to_string(i)) return true;
+    return false;
+}
+
+/// In words. The lists are not equal.
+std::string first_difference(const std::vector<std::string>& then, const std::vector<std::string>& now) {
+    if (then.size() != now.size()) return std::to_string(then.size()) + ", here " + std::to_string(now.size());
+    const auto index = std::ranges::mismatch(then, now).in1 - then.begin();
+    const auto place = static_cast<std::size_t>(index);
+    return "label " + std::to_string(index) + " was " + in_quotes(then[place]) + ", here " + in_quotes(now[place]);
+}
+
+} // namespace
+
 std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now) {
     std::vector<std::string> clauses;
-    const auto note = [&](const std::string& what, const std::string& then_text, const std::string& now_text) {
-        clauses.push_back("was fitted on activations of another " + what + " (" + then_text + ", here " + now_text +
-                          ")");
-    };
-    if (fitted.model_sha256.empty() || now.model_sha256.empty()) return clauses;
-    if (fitted.model_sha256 != now.model_sha256) {
-        note("network", fitted.model_name + ", sha256 " + fitted.model_sha256.substr(0, 12),
-             now.model_name + ", sha256 " + now.model_sha256.substr(0, 12));
+    const bool both_networks = !fitted.model_sha256.empty() && !now.model_sha256.empty();
+    if (both_networks && fitted.model_sha256 != now.model_sha256) {
+        clauses.push_back("was fitted on activations of another network (" + fitted.model_name + ", sha256 " +
+                          fitted.model_sha256.substr(0, 12) + ", here " + now.model_name + ", sha256 " +
+                          now.model_sha256.substr(0, 12) + ")");
     }
-    if (fitted.labels != now.labels)
-        note("list of labels", std::to_string(fitted.labels.size()) + " labels", std::to_string(now.labels.size()));
-    if (fitted.activation != now.activation) note("activation", fitted.activation, now.activation);
-    const bool both_tell = !fitted.preprocess_json.empty() && !now.preprocess_json.empty();
-    if (both_tell && Json::parse(fitted.preprocess_json) != Json::parse(now.preprocess_json))
-        note("preprocessing", fitted.preprocess_json, now.preprocess_json);
+    const bool both_labels = both_networks || (tells_labels(fitted.labels) && tells_labels(now.labels));
+    if (both_labels && fitted.labels != now.labels)
+        clauses.push_back("was fitted with other labels (" + first_difference(fitted.labels, now.labels) + ")");
+    if (both_labels && fitted.activation != now.activation)
+        clauses.push_back("was fitted for a " + fitted.activation + " network (here " + now.activation + ")");
+    const bool both_preprocess = !fitted.preprocess_json.empty() && !now.preprocess_json.empty();
+    if (both_preprocess && Json::parse(fitted.preprocess_json) != Json::parse(now.preprocess_json)) {
+        clauses.push_back("was fitted on activations of another preprocessing (" + fitted.preprocess_json + ", here " +
+                          now.preprocess_json + ")");
+    }
     return clauses;
 }
 

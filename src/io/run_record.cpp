@@ -148,7 +148,7 @@ RunRecord read_record(Members members) {
         for (const auto& [pointer, hash] : hashes.all()) {
             const bool is_place = pointer.starts_with('/') && pointer.find('~') == std::string::npos;
             is_place ? hashes.read(pointer.c_str(), record.file_hashes[pointer])
-                     : hash.problem("the key is no place in a config such as /unknown/fitted");
+                     : hash.problem("the key is no place in a config, expected one such as /unknown/fitted");
         }
     }
     members.read("inputs", record.inputs);

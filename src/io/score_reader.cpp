@@ -172,10 +172,11 @@ public:
 
     void want(RowReader& reader) const {
         switch (wanted_.stage) {
-        case ScoredStage::gate: return reader.want({"gate." + method_}, {"classifier.label"});
-        case ScoredStage::species:
+        case Stage::gate: return reader.want({"gate." + method_}, {"classifier.label"});
+        case Stage::species:
             return reader.want({"species.probability", "species.id"}, {"classifier.label", "species.label"});
-        case ScoredStage::unknown: return reader.want({"unknown.score"}, {"classifier.label", "unknown.method"});
+        case Stage::classifier:
+        case Stage::unknown: return reader.want({"unknown.score"}, {"classifier.label", "unknown.method"});
         }
     }
 
@@ -184,19 +185,21 @@ public:
         if (!row.numbers[0]) return std::nullopt;
         const double figure = *row.numbers[0];
         switch (wanted_.stage) {
-        case ScoredStage::gate: return method_ == "rank" ? figure : 1 - figure;
-        case ScoredStage::species: return species_score(row, figure);
-        case ScoredStage::unknown: check_method(row); return figure;
+        case Stage::gate: return method_ == "rank" ? figure : 1 - figure;
+        case Stage::species: return species_score(row, figure);
+        case Stage::classifier:
+        case Stage::unknown: check_method(row); return figure;
         }
         return std::nullopt;
     }
 
 private:
-    static std::vector<std::string> methods_of(ScoredStage stage) {
+    static std::vector<std::string> methods_of(Stage stage) {
         switch (stage) {
-        case ScoredStage::gate: return {"mass", "rank"};
-        case ScoredStage::species: return {"mass"};
-        case ScoredStage::unknown: return {};
+        case Stage::gate: return {"mass", "rank"};
+        case Stage::species: return {"mass"};
+        case Stage::classifier:
+        case Stage::unknown: return {};
         }
         return {};
     }
@@ -253,15 +256,6 @@ std::int32_t LabelNames::number(std::string_view name) {
 std::optional<std::int32_t> LabelNames::find(std::string_view name) const {
     const auto found = numbers_.find(name);
     return found != numbers_.end() ? std::optional(found->second) : std::nullopt;
-}
-
-std::string_view to_string(ScoredStage stage) {
-    switch (stage) {
-    case ScoredStage::gate: return "gate";
-    case ScoredStage::species: return "species";
-    case ScoredStage::unknown: return "unknown";
-    }
-    return "";
 }
 
 std::vector<std::string> score_columns(const std::filesystem::path& file) {

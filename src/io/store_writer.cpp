@@ -164,6 +164,26 @@ std::int64_t whole_rows(const PartialArrays& arrays) {
     return rows;
 }
 
+/// What of samples.csv stays when an interrupted run is gone on with.
+struct WholeSamples {
+    KeptSamples counts;
+    std::uint64_t bytes = 0; ///< of the table, up to its last record that stays
+};
+
+/// Hands out the pictures that come before the first row that is not whole.
+WholeSamples whole_samples(const fs::path& partial, std::int64_t rows,
+                           const std::function<void(const StoreSample&)>& receive) {
+    SampleReader reader(partial / samples_file);
+    WholeSamples stay{{}, reader.whole_bytes()};
+    while (const auto sample = reader.next()) {
+        if (sample->row && *sample->row >= rows) break;
+        receive({sample->path, sample->label, sample->error});
+        ++(sample->row ? stay.counts.rows : stay.counts.failed);
+        stay.bytes = reader.whole_bytes();
+    }
+    return stay;
+}
+
 void remove_files(const fs::path& folder, const std::function<bool(const fs::path&)>& is_meant) {
     std::error_code problem;
     for (const fs::path& file : files_of(folder)) {
@@ -219,18 +239,11 @@ struct StoreWriter::State {
     void take_up(const std::function<void(const StoreSample&)>& keep) {
         if (!is_there(partial / samples_file)) return begin_anew();
         const PartialArrays left = partial_arrays(partial);
-        const std::int64_t whole = whole_rows(left);
-        SampleReader reader(partial / samples_file);
-        std::uint64_t bytes = reader.whole_bytes();
-        while (const auto sample = reader.next()) {
-            if (sample->row && *sample->row >= whole) break;
-            keep({sample->path, sample->label, sample->error});
-            ++(sample->row ? kept.rows : kept.failed);
-            bytes = reader.whole_bytes();
-        }
+        const WholeSamples stays = whole_samples(partial, whole_rows(left), keep);
+        kept = stays.counts;
         counts = kept;
-        samples.emplace(partial / samples_file, bytes);
-        if (bytes == 0) samples->append(samples_header());
+        samples.emplace(partial / samples_file, stays.bytes);
+        if (stays.bytes == 0) samples->append(samples_header());
         if (kept.rows == 0) return; // the arrays are begun anew with their first row
         for (const auto& [name, array] : left)
             arrays.emplace(name, GrowingArray(partial / name, array.type, array.columns, kept.rows));
@@ -350,6 +363,11 @@ KeptSamples for_each_picture(const fs::path& store, const std::function<void(con
     while (const auto sample = reader.next()) receive({sample->path, sample->label, sample->error});
     reader.check_whole();
     return {reader.counts().rows, reader.counts().failed};
+}
+
+KeptSamples for_each_kept_picture(const fs::path& partial, const std::function<void(const StoreSample&)>& receive) {
+    if (!is_there(partial / samples_file)) return {};
+    return whole_samples(partial, whole_rows(partial_arrays(partial)), receive).counts;
 }
 
 fs::path partial_store(const fs::path& folder) { return partial_path(without_slash(folder)); }

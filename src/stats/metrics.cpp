@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "stats/compensated_sum.hpp"
+
 namespace openset::stats {
 namespace {
 
@@ -293,19 +295,20 @@ std::optional<double> aurc_open(const ScoreCounts& counts) {
 
 std::optional<double> expected_calibration_error(const RankedSide& known, std::span<const std::uint32_t> weights) {
     if (known.confidence.empty() || known.label.empty() || known.predicted.empty()) return std::nullopt;
-    std::array<double, bins> confidence{};
+    std::array<CompensatedSum, bins> confidence{};
     std::array<std::int64_t, bins> right{};
     std::int64_t rows = 0;
     for (std::size_t row = 0; row < known.rows(); ++row) {
         const std::int64_t times = weight(weights, row);
         const auto bin = static_cast<std::size_t>(bin_of(known.confidence[row]));
-        confidence[bin] += static_cast<double>(times) * known.confidence[row];
+        confidence[bin].add(static_cast<double>(times) * known.confidence[row]);
         if (known.right(row)) right[bin] += times;
         rows += times;
     }
     if (rows == 0) return std::nullopt;
     double sum = 0;
-    for (std::size_t bin = 0; bin < bins; ++bin) sum += std::abs(confidence[bin] - static_cast<double>(right[bin]));
+    for (std::size_t bin = 0; bin < bins; ++bin)
+        sum += std::abs(confidence[bin].value() - static_cast<double>(right[bin]));
     return sum / static_cast<double>(rows);
 }
 

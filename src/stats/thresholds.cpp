@@ -11,26 +11,13 @@
 #include "openset/base/error.hpp"
 #include "openset/base/spelling.hpp"
 #include "openset/io/number_text.hpp"
+#include "stats/compensated_sum.hpp"
 
 namespace openset::stats {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 using io::shortest;
-
-/// A sum of many small shares, without the rounding errors of a million additions (Neumaier 1974).
-class CompensatedSum {
-public:
-    void add(double value) {
-        const double next = sum_ + value;
-        error_ += std::abs(sum_) >= std::abs(value) ? (sum_ - next) + value : (value - next) + sum_;
-        sum_ = next;
-    }
-    double value() const { return sum_ + error_; }
-
-private:
-    double sum_ = 0, error_ = 0;
-};
 
 std::optional<double> share(std::int64_t part, std::int64_t whole) {
     return whole > 0 ? std::optional(static_cast<double>(part) / static_cast<double>(whole)) : std::nullopt;

@@ -72,6 +72,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/eval.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/infer.cpp", "Error"): THROWN_BELOW,
     ("apps/infer.cpp", "log_info"): "figures",
     ("apps/infer.cpp", "log_notice"): "figures",
@@ -85,6 +86,10 @@ RELAYS = {
     ("apps/inspect.cpp", "log_warning"): NOTED_BELOW,
     ("apps/merge.cpp", "log_notice"): "figures",
     ("apps/merge.cpp", "log_warning"): "of doubts(), in io/merge.cpp",
+    ("apps/fit.cpp", "log_warning"): "warnings of the fit, in detect/openmax_diagnostics.cpp",
+    ("apps/score.cpp", "Error"): "of io::mismatches()",
+    ("apps/score.cpp", "log_warning"): "the same",
+    ("apps/sweep.cpp", "log_notice"): "figures",
     ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
     ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
@@ -110,9 +115,12 @@ RELAYS = {
     ("src/io/npy.cpp", "Error"): "by refuse(), or " + THROWN_BELOW,
     ("src/io/npy.cpp", "refuse"): "of other_type()",
     ("src/io/row_reader.cpp", "refuse"): "of CsvFields",
+    ("src/io/score_reader.cpp", "refuse"): "the same",
     ("src/io/samples.cpp", "Error"): "by refuse()",
     ("src/io/samples.cpp", "refuse"): "of CsvFields",
     ("src/io/run_record.cpp", "Error"): THROWN_BELOW,
+    ("src/io/score_reader.cpp", "refuse"): "of CsvFields",
+    ("src/io/score_run.cpp", "Error"): THROWN_BELOW,
     ("src/model/network_file.cpp", "Error"): THROWN_BELOW,
     ("src/torch/script_network.cpp", "Error"): "LibTorch's reason, or an error thrown below",
 }
@@ -127,6 +135,7 @@ SPEAKERS = {
 # Texts that break a rule for a reason.
 EXCEPTIONS = {
     "standard output: cannot write": "nothing more is known",
+    "--operating-point {}: {}": "the last piece, of refuse(), is looked at",
     "{} together with {}: {}": "the last piece, of refuse_beside(), is looked at",
     '{"ready": true, "protocol": 1}{}': "no message",
 }

@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "openset/io/row.hpp"
+
 /// Reading scores back: score files, as `score` wrote them, and the figures of one stage from rows that `infer` wrote.
 /// Only what is wanted is kept, as columns.
 namespace openset::io {
@@ -65,13 +67,8 @@ struct WantedScores {
 /// Error(corrupt) that names the line: ragged rows, text that is no number, NaN.
 ScoreTable read_scores(const std::filesystem::path& file, const WantedScores& wanted, LabelNames& labels);
 
-/// The stages of a pipeline that give a score.
-enum class ScoredStage { gate, species, unknown };
-
-std::string_view to_string(ScoredStage stage);
-
 struct WantedStage {
-    ScoredStage stage = ScoredStage::unknown;
+    Stage stage = Stage::unknown; ///< or gate, species; the classifier has no score of its own
     /// gate: `mass` (default: 1 - mass) or `rank`; species: `mass` (1 - summed probability of the accepted labels);
     /// unknown: the rows' own method, which an empty name takes as it comes.
     std::string method;

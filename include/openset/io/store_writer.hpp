@@ -80,6 +80,12 @@ private:
 KeptSamples for_each_picture(const std::filesystem::path& store,
                              const std::function<void(const StoreSample&)>& receive);
 
+/// Hands out the pictures of `<folder>.partial` that a run which goes on with it would keep. Only looks: nothing is locked,
+/// cut or written. Throws Error(corrupt, unreadable) where the files are not those of an interrupted run.
+/// partial  the folder itself, as partial_store() names it
+KeptSamples for_each_kept_picture(const std::filesystem::path& partial,
+                                  const std::function<void(const StoreSample&)>& receive);
+
 /// The folder that a run fills, beside its final name: `<folder>.partial`. A slash at the end of the name is left out.
 std::filesystem::path partial_store(const std::filesystem::path& folder);
 

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eval/result.hpp"
+
+namespace openset::eval {
+
+/// For people: a block for each method and set of unknown rows.
+std::string table_text(const scores::Inputs& inputs, const std::vector<Result>& results, const Wanted& wanted);
+
+/// One object (format openset-eval/1): everything, infinite thresholds as strings, what is not known as null.
+std::string json_text(const scores::Inputs& inputs, const std::vector<Result>& results, const Wanted& wanted);
+
+/// A line for each method and set of unknown rows (RFC 4180); what is not known is empty.
+std::string csv_text(const std::vector<Result>& results);
+
+} // namespace openset::eval

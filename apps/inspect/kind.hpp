@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+
+/// Telling files apart by their content.
+namespace openset::inspect {
+
+struct Wanted {
+    bool json = false;
+    bool all_labels = false; ///< text: every class or verdict, however many
+};
+
+enum class Kind {
+    network, ///< and whatever is nothing else: opening it says what is wrong
+    store,
+    partial_store, ///< a store that a run fills, or was filling
+    array,
+    rows,
+    scores,
+    fitted,
+    operating_point,
+    run_record,
+    score_run,
+};
+
+/// Behind "expected" in messages: all that inspect knows.
+inline constexpr const char* known_kinds = "a network (TorchScript archive), an activation store, an array (.npy), a "
+                                           "fitted detector, scores, an operating point, rows or a run record";
+
+/// By content, whatever the name; a partial store alone is told by its ending.
+/// Throws Error(not_found); Error(usage) for a pipeline config and for JSON of another kind.
+Kind kind_of(const std::filesystem::path& path);
+
+} // namespace openset::inspect

@@ -1,0 +1,202 @@
+#include "inspect/scores.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <optional>
+
+#include "cli/text_file.hpp"
+#include "inspect/text.hpp"
+#include "openset/base/printable.hpp"
+#include "openset/io/operating_point.hpp"
+#include "openset/io/run_record.hpp"
+#include "openset/io/score_reader.hpp"
+#include "openset/io/score_run.hpp"
+#include "openset/stats/activation.hpp"
+
+namespace openset::inspect {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+/// JSON has no infinity: a string then, as in rows.
+Json number_json(double value) {
+    if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+    return value;
+}
+
+// ---- score files
+
+struct ColumnFacts {
+    std::string name;
+    double smallest = 0, median = 0, largest = 0; ///< infinities among them
+    std::int64_t infinite = 0;
+};
+
+struct ScoreFacts {
+    std::int64_t rows = 0, labelled = 0, right = 0;
+    std::vector<ColumnFacts> columns;
+    std::optional<io::ScoreRun> run;
+};
+
+/// The lower one of two in the middle.
+ColumnFacts facts_of(const std::string& name, std::vector<double> scores) {
+    ColumnFacts facts;
+    facts.name = name;
+    if (scores.empty()) return facts;
+    facts.infinite = std::ranges::count_if(scores, [](double score) { return std::isinf(score); });
+    std::ranges::sort(scores);
+    facts.smallest = scores.front();
+    facts.median = scores[(scores.size() - 1) / 2];
+    facts.largest = scores.back();
+    return facts;
+}
+
+ScoreFacts facts_of(const fs::path& file) {
+    io::LabelNames labels;
+    const io::ScoreTable table = io::read_scores(file, {.methods = io::score_columns(file)}, labels);
+    ScoreFacts facts;
+    facts.rows = table.rows;
+    for (std::size_t row = 0; row < table.label.size(); ++row) {
+        if (table.label[row] < 0) continue;
+        ++facts.labelled;
+        facts.right += table.label[row] == table.predicted[row] ? 1 : 0;
+    }
+    for (std::size_t i = 0; i < table.methods.size(); ++i)
+        facts.columns.push_back(facts_of(table.methods[i], table.scores[i]));
+    facts.run = io::read_score_run(file);
+    return facts;
+}
+
+std::string method_text(const io::ScoredMethod& method) {
+    if (method.fitted_file.empty()) return method.method + ", needs no fit";
+    return method.method + ", " + method.fitted_file + ", sha256 " + short_hash(method.fitted_sha256);
+}
+
+void print_run_lines(const io::ScoreRun& run) {
+    print_line("store", run.store + ", identity " + short_hash(run.store_identity));
+    print_line("network",
+               run.model_name + (run.model_sha256.empty() ? "" : ", sha256 " + short_hash(run.model_sha256)));
+    print_line("labels", std::to_string(run.labels.size()));
+    print_line("made", "openset " + run.openset_version);
+    for (const auto& [name, method] : run.columns) print_line("  " + name, method_text(method));
+}
+
+void print_columns(const std::vector<ColumnFacts>& columns) {
+    print_line("columns", std::to_string(columns.size()) + ", larger = more unknown");
+    std::vector<std::vector<std::string>> lines = {{"score", "smallest", "median", "largest", "infinite"}};
+    for (const ColumnFacts& column : columns) {
+        lines.push_back({column.name, in_short(column.smallest), in_short(column.median), in_short(column.largest),
+                         std::to_string(column.infinite)});
+    }
+    print_table(lines);
+}
+
+void print_text(const fs::path& file, const ScoreFacts& facts) {
+    print_line("file", file.string() + ", " + bytes_text(fs::file_size(file)));
+    print_line("kind", "scores");
+    print_line("rows", std::to_string(facts.rows));
+    print_line("with a label",
+               std::to_string(facts.labelled) +
+                   (facts.labelled > 0 ? ", rightly predicted " + share(facts.right, facts.labelled) : ""));
+    print_columns(facts.columns);
+    if (!facts.run) return print_line("run record", "none beside it");
+    print_line("run record", io::run_record_path(file).filename().string());
+    print_run_lines(*facts.run);
+}
+
+Json json_of(const fs::path& file, const ScoreFacts& facts) {
+    Json columns = Json::object();
+    for (const ColumnFacts& column : facts.columns) {
+        columns[column.name] = {{"smallest", number_json(column.smallest)},
+                                {"median", number_json(column.median)},
+                                {"largest", number_json(column.largest)},
+                                {"infinite", column.infinite}};
+        if (facts.rows == 0) columns[column.name] = Json::object();
+    }
+    return {{"file", file.string()},        {"kind", "scores"},
+            {"bytes", fs::file_size(file)}, {"rows", facts.rows},
+            {"labelled", facts.labelled},   {"right", facts.right},
+            {"columns", columns},           {"record", facts.run ? Json::parse(io::to_json(*facts.run)) : Json()}};
+}
+
+// ---- operating points
+
+/// A rate with its interval in one, everything else as it stands.
+std::string value_text(const Json& value) {
+    if (value.is_string()) return value.get<std::string>();
+    if (value.is_number_float()) return in_short(value.get<double>());
+    const bool is_rate = value.is_object() && value.contains("value") && value["value"].is_number() &&
+                         value.contains("ci95") && value["ci95"].is_array() && value["ci95"].size() == 2 &&
+                         value["ci95"][0].is_number() && value["ci95"][1].is_number();
+    if (!is_rate) return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return in_short(value["value"].get<double>()) + " (95 %: " + in_short(value["ci95"][0].get<double>()) + " to " +
+           in_short(value["ci95"][1].get<double>()) + ")";
+}
+
+void print_notes(const std::string& key, const std::string& json) {
+    const Json notes = Json::parse(json);
+    if (notes.empty()) return;
+    std::cout << key << "\n";
+    for (const auto& [name, value] : notes.items()) print_line("  " + name, value_text(value));
+}
+
+std::string threshold_text(const io::OperatingPoint& point, double threshold) {
+    std::string text = in_short(threshold);
+    if (point.method == "openmax") text += ", p=" + in_short(stats::sigmoid(threshold));
+    if (point.method == "openmax-notebook" && std::isfinite(threshold)) text += ", q=" + in_short(0 - threshold);
+    return text;
+}
+
+} // namespace
+
+void print_scores(const fs::path& file, const Wanted& wanted) {
+    const ScoreFacts facts = facts_of(file);
+    wanted.json ? print_json(json_of(file, facts)) : print_text(file, facts);
+}
+
+void print_score_run(const fs::path& file, const Wanted& wanted) {
+    const io::ScoreRun run =
+        io::parse_score_run(cli::read_text_file(file.string(), "a record of openset score"), file.string());
+    if (wanted.json) {
+        return print_json(
+            {{"file", file.string()}, {"kind", "score run record"}, {"record", Json::parse(io::to_json(run))}});
+    }
+    print_line("file", file.string());
+    print_line("kind", "record of openset score");
+    print_line("rows",
+               std::to_string(run.rows) +
+                   (run.failed > 0 ? ", and " + std::to_string(run.failed) + " failed pictures without scores" : ""));
+    print_run_lines(run);
+}
+
+void print_operating_point(const fs::path& file, const Wanted& wanted) {
+    const io::OperatingPoint point = io::read_operating_point(file);
+    if (wanted.json) {
+        return print_json({{"file", file.string()},
+                           {"kind", "operating point"},
+                           {"operating_point", Json::parse(io::to_json(point))}});
+    }
+    print_line("file", file.string());
+    print_line("kind", "operating point");
+    print_line("stage", point.stage);
+    print_line("method", point.method);
+    print_line("threshold", threshold_text(point, point.threshold) +
+                                (point.threshold_by_label.empty() ? "" : " (labels without one of their own)") +
+                                "; a larger score is rejected");
+    std::vector<std::vector<std::string>> lines;
+    for (const auto& [label, threshold] : point.threshold_by_label)
+        lines.push_back({label, threshold_text(point, threshold)});
+    const std::size_t count = lines.size(), shown = shown_of(count, wanted.all_labels);
+    lines.resize(shown);
+    print_table(lines);
+    print_rest(shown, count);
+    print_line("rule", point.rule);
+    print_line("fitted", point.fitted_sha256.empty() ? "" : "sha256 " + short_hash(point.fitted_sha256));
+    print_line("network", point.network_sha256.empty() ? "" : "sha256 " + short_hash(point.network_sha256));
+    print_notes("measured", point.measured);
+    print_notes("calibrated on", point.calibrated_on);
+}
+
+} // namespace openset::inspect
