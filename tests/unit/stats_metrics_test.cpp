@@ -151,12 +151,13 @@ TEST(Openness, GivesTheFigureOfTheText) { EXPECT_NEAR(openness(6, 10, 6), 0.1339
 TEST(Bootstrap, DrawsTheSameRowsOnEveryMachine) {
     // The standard fixes mt19937_64's numbers; a row is the upper 32 bits times 10, shifted right by 32.
     std::vector<std::uint32_t> weights(10);
-    Resampler resampler(42);
+    Resampler resampler(42, 7);
     resampler.draw(weights);
     std::uint32_t sum = 0;
     for (const std::uint32_t weight : weights) sum += weight;
     EXPECT_EQ(sum, 10U);
-    std::mt19937_64 generator(42);
+    std::seed_seq sequence{42, 0, 7};
+    std::mt19937_64 generator(sequence);
     std::vector<std::uint32_t> expected(10);
     for (int i = 0; i < 10; ++i) ++expected[static_cast<std::size_t>(((generator() >> 32) * 10) >> 32)];
     EXPECT_EQ(weights, expected);
@@ -164,7 +165,7 @@ TEST(Bootstrap, DrawsTheSameRowsOnEveryMachine) {
 
 TEST(Bootstrap, DrawsEveryRowEquallyOften) {
     std::vector<std::uint32_t> weights(7), sums(7);
-    Resampler resampler(1);
+    Resampler resampler(1, 0);
     for (int i = 0; i < 20000; ++i) {
         resampler.draw(weights);
         for (std::size_t row = 0; row < 7; ++row) sums[row] += weights[row];
