@@ -1,4 +1,4 @@
-// openset merge -o ALL PART...: row files that infer --shard wrote -> the one of a single run. No LibTorch in here.
+// openset merge -o ALL PART...: row files or stores that --shard made -> the one of a single run. No LibTorch in here.
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +10,7 @@
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/io/merge.hpp"
+#include "openset/io/store_writer.hpp"
 
 using namespace openset;
 
@@ -18,7 +19,7 @@ namespace {
 struct MergeOptions {
     std::vector<std::string> parts;
     std::string output = "-";
-    bool dry_run = false;
+    bool force = false, dry_run = false;
 };
 
 /// Where rows go that are only checked.
@@ -73,7 +74,34 @@ void write_whole(const std::string& output, const std::vector<io::Part>& parts, 
         write_file_atomically(io::run_record_path(output), io::to_json(record));
 }
 
+/// Before the parts are read.
+void check_place_of_store(const MergeOptions& options) {
+    if (options.output == "-")
+        throw Error(ErrorKind::usage, "the parts are stores, whose whole is a folder; name it with -o DIR");
+    io::check_place_for_store(options.output);
+    std::error_code ignored; // who writes there says what is wrong
+    const bool stands_there =
+        std::filesystem::is_directory(options.output, ignored) && !std::filesystem::is_empty(options.output, ignored);
+    if (stands_there && !options.force) {
+        throw Error(ErrorKind::usage,
+                    "-o " + options.output + ": exists; choose another name, or add --force to replace it");
+    }
+}
+
+io::RunRecord merge_stores(const MergeOptions& options, const std::vector<io::Part>& parts) {
+    if (options.dry_run) return io::merge_stores(parts, std::nullopt);
+    try {
+        return io::merge_stores(parts, options.output);
+    } catch (const Error& error) {
+        // Nothing continues half a merge; but what another run is writing is not ours.
+        std::error_code ignored;
+        if (error.kind() != ErrorKind::output) std::filesystem::remove_all(io::partial_store(options.output), ignored);
+        throw;
+    }
+}
+
 io::RunRecord run(const MergeOptions& options, const std::vector<io::Part>& parts) {
+    if (parts.front().record.store) return merge_stores(options, parts);
     io::RunRecord record;
     if (options.dry_run) {
         Nowhere nowhere;
@@ -91,6 +119,10 @@ io::RunRecord run(const MergeOptions& options, const std::vector<io::Part>& part
 
 std::string summary(const io::RunRecord& record) {
     const io::RowCounts& counts = record.counts;
+    if (record.store) {
+        return std::to_string(record.parts.size()) + " parts, " + std::to_string(counts.total()) +
+               " pictures: " + std::to_string(counts.known) + " rows, " + std::to_string(counts.failed) + " failed";
+    }
     return std::to_string(record.parts.size()) + " parts, " + std::to_string(counts.total()) +
            " rows: " + std::to_string(counts.known) + " known, " + std::to_string(counts.unknown) + " unknown, " +
            std::to_string(counts.failed) + " failed";
@@ -101,21 +133,29 @@ std::string summary(const io::RunRecord& record) {
 int main(int argc, char** argv) {
     MergeOptions options;
     cli::Command command("openset merge",
-                         "Joins row files that infer --shard made on many machines into the one that a single run "
-                         "would have written, byte for byte. The parts' run records lie beside them.",
+                         "Joins the row files that infer --shard made on many machines, or the stores of extract "
+                         "--shard, into the one that a single run would have written, byte for byte. The parts' run "
+                         "records lie beside them, or in them.",
                          {{"openset merge -o all.jsonl part-*.jsonl", "in any order; says what is missing"},
                           {"openset merge --dry-run part-*.jsonl", "do they fit together?"}});
-    cli::add_names(command.app(), "PART", options.parts, "row files, jsonl or csv, each with its .run.json beside it");
+    cli::add_names(command.app(), "PART", options.parts,
+                   "row files, jsonl or csv, each with its .run.json beside it; or stores");
     command.app()
-        .add_option("-o,--output", options.output, "file for the rows, whole or not at all; - is standard output")
-        ->type_name("FILE");
+        .add_option("-o,--output", options.output,
+                    "file for the rows, or folder for the store, whole or not at all; - is standard output")
+        ->type_name("PATH");
+    command.app().add_flag("--force", options.force, "replace a store that stands there");
     command.app().add_flag("--dry-run", options.dry_run, "read and check the parts, and stop");
     return command.main(argc, argv, [&] {
         allow_many_open_files();
-        if (options.output != "-") check_place_for_file(options.output);
         const auto parts = io::read_parts({options.parts.begin(), options.parts.end()});
         if (options.output != "-") refuse_to_replace_a_part(options.output, parts);
-        warn_of_an_ending_that_promises_another_format(options.output, parts.front().record.format);
+        if (parts.front().record.store) {
+            if (!options.dry_run) check_place_of_store(options);
+        } else {
+            if (options.output != "-") check_place_for_file(options.output);
+            warn_of_an_ending_that_promises_another_format(options.output, parts.front().record.format);
+        }
         for (const std::string& doubt : io::doubts(parts)) log_warning(doubt);
         const io::RunRecord record = run(options, parts);
         if (options.dry_run) {

@@ -15,6 +15,7 @@
 #include "scores/input.hpp"
 #include "scores/rate_text.hpp"
 #include "scores/unit.hpp"
+#include "sweep/grid.hpp"
 #include "sweep/picked.hpp"
 #include "sweep/plot.hpp"
 #include "sweep/table.hpp"
@@ -31,6 +32,8 @@ struct SweepOptions {
     std::int64_t points = 0; ///< 0: all
     std::string pick, point_file, svg_file;
     bool per_class = false, plot = false;
+    std::vector<std::string> grid;
+    std::string store; ///< training rows of --grid
 };
 
 /// `LO:HI:STEP` or a single threshold, as they are written for people.
@@ -160,7 +163,59 @@ void check(const SweepOptions& options) {
     if (!options.svg_file.empty()) check_place_for_file(options.svg_file);
 }
 
+void check_grid(const SweepOptions& options) {
+    if (options.store.empty())
+        throw Error(ErrorKind::usage, "--grid " + options.grid.front() + ": expected --store with the training rows");
+    const bool of_thresholds = !options.thresholds.empty() || !options.pick.empty() || options.plot ||
+                               !options.svg_file.empty() || options.points > 0 || !options.stage.empty() ||
+                               options.sort != "threshold" || !options.method.empty();
+    if (of_thresholds) {
+        throw Error(ErrorKind::usage, "--grid " + options.grid.front() +
+                                          ": tries settings of the fit, expected no flag about thresholds beside it; "
+                                          "score with the chosen one, then sweep");
+    }
+}
+
+std::string setting(const sweep::Grid& grid, std::size_t which) {
+    std::string text;
+    for (std::size_t i = 0; i < grid.keys.size(); ++i)
+        text += (text.empty() ? "" : " ") + grid.keys[i] + "=" + grid.points[which].values[i];
+    return text;
+}
+
+void say(const sweep::Grid& grid) {
+    log_notice(std::to_string(grid.points.size()) + " settings; " + scores::rows_text(grid.known_rows, "known") +
+               ", of which the network names " + std::to_string(grid.failures) + " wrongly; " +
+               scores::rows_text(grid.unknown_rows, "unknown"));
+    if (grid.best_by_known) {
+        log_notice("best by known rows alone (wrongly named ones score above rightly named ones): " +
+                   setting(grid, *grid.best_by_known));
+    } else {
+        log_warning(
+            "no known row is named wrongly, or all are: there is nothing to choose a setting by without unknown "
+            "rows");
+    }
+    if (grid.best_in_hindsight)
+        log_notice("best in hindsight, which nobody can choose without these unknown rows: " +
+                   setting(grid, *grid.best_in_hindsight));
+}
+
+int run_grid(const SweepOptions& options) {
+    check_grid(options);
+    const bool to_file = !options.output.empty() && options.output != "-";
+    if (to_file) check_place_for_file(options.output);
+    const sweep::Grid grid = sweep::run_grid({options.grid, options.store, options.known, options.unknown});
+    const auto sink = to_file ? open_atomic_file(options.output) : open_standard_output();
+    sweep::write_grid(grid, *sink);
+    sink->commit();
+    say(grid);
+    return cli::exit_done;
+}
+
 int run(const SweepOptions& options) {
+    if (!options.grid.empty()) return run_grid(options);
+    if (!options.store.empty())
+        throw Error(ErrorKind::usage, "--store " + options.store + ": expected --grid KEY=VALUE,VALUE with it");
     check(options);
     scores::Request request{scores::named_file(options.known), {}, {}, options.stage, false};
     for (const std::string& file : options.unknown) request.unknown.push_back(scores::named_file(file));
@@ -187,14 +242,15 @@ int run(const SweepOptions& options) {
 
 void add_options(cli::Command& command, SweepOptions& options) {
     CLI::App& app = command.app();
+    const auto each = [](CLI::Option* option) {
+        option->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    };
     app.add_option("--known", options.known,
                    "scores of known pictures that the detector was not fitted on, or rows of infer")
         ->type_name("FILE")
         ->required();
-    app.add_option("--unknown", options.unknown, "scores of unknown pictures; several are pooled")
-        ->type_name("FILE")
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->expected(1);
+    each(app.add_option("--unknown", options.unknown, "the same of unknown pictures; several are pooled")
+             ->type_name("FILE"));
     app.add_option("--method", options.method,
                    "score column (default: the only one); of rows: mass or rank for --stage gate")
         ->type_name("NAME");
@@ -220,6 +276,10 @@ void add_options(cli::Command& command, SweepOptions& options) {
         ->type_name("FILE");
     app.add_flag("--plot", options.plot, "a small plot on standard output; without -o instead of the table");
     app.add_option("--svg", options.svg_file, "the plot as a picture")->type_name("FILE");
+    each(app.add_option("--grid", options.grid,
+                        "fit OpenMax with every combination of settings and tabulate, instead of thresholds")
+             ->type_name("KEY=VALUE,..."));
+    app.add_option("--store", options.store, "--grid: activation store of training pictures")->type_name("DIR");
 }
 
 } // namespace

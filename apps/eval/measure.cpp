@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <future>
+#include <string_view>
+#include <thread>
 
 namespace openset::eval {
 namespace {
@@ -121,12 +124,14 @@ std::optional<stats::Interval> exact_interval(const MetricInfo& info, const std:
     return stats::clopper_pearson(std::llround(*value * static_cast<double>(whole)), whole);
 }
 
-std::vector<std::optional<stats::Interval>> bootstrap_intervals(Sample& sample, const Bootstrap& bootstrap) {
+/// Every metric of some resamples: those with the numbers first, first + step, ...
+std::vector<std::vector<double>> resampled(Sample sample, const Bootstrap& bootstrap, std::int64_t first,
+                                           std::int64_t step) {
     std::vector<std::vector<double>> drawn(all_metrics.size());
     std::vector<std::uint32_t> known(sample.rows.known.rows()), unknown(sample.rows.unknown.rows());
     sample.weights = {known, unknown};
-    stats::Resampler resampler(bootstrap.seed);
-    for (std::int64_t i = 0; i < bootstrap.resamples; ++i) {
+    for (std::int64_t i = first; i < bootstrap.resamples; i += step) {
+        stats::Resampler resampler(bootstrap.seed, static_cast<std::uint32_t>(i));
         resampler.draw(known);
         resampler.draw(unknown);
         sample.count();
@@ -134,6 +139,27 @@ std::vector<std::optional<stats::Interval>> bootstrap_intervals(Sample& sample, 
         for (std::size_t m = 0; m < values.size(); ++m)
             if (values[m]) drawn[m].push_back(*values[m]);
     }
+    return drawn;
+}
+
+/// On all processors, but no more than eight: each holds counts of its own. The threads' shares do not show, for a
+/// resample follows from its number and intervals from the values in their order.
+std::vector<std::vector<double>> all_resampled(const Sample& sample, const Bootstrap& bootstrap) {
+    const std::int64_t threads = std::clamp<std::int64_t>(std::thread::hardware_concurrency(), 1, 8);
+    std::vector<std::future<std::vector<std::vector<double>>>> parts;
+    for (std::int64_t i = 0; i < std::min(threads, bootstrap.resamples); ++i)
+        parts.push_back(std::async(std::launch::async, resampled, sample, bootstrap, i, threads));
+    std::vector<std::vector<double>> drawn(all_metrics.size());
+    for (auto& part : parts) {
+        const auto values = part.get();
+        for (std::size_t m = 0; m < drawn.size(); ++m)
+            drawn[m].insert(drawn[m].end(), values[m].begin(), values[m].end());
+    }
+    return drawn;
+}
+
+std::vector<std::optional<stats::Interval>> bootstrap_intervals(const Sample& sample, const Bootstrap& bootstrap) {
+    auto drawn = all_resampled(sample, bootstrap);
     std::vector<std::optional<stats::Interval>> intervals;
     for (std::size_t m = 0; m < drawn.size(); ++m) {
         // How classes were counted does not vary with the rows that are drawn.

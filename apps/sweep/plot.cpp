@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
+#include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
 
 namespace openset::sweep {
@@ -65,7 +67,7 @@ double tick_step(const Range& range, double parts) {
     const double rough = (range.high - range.low) / parts;
     const double power = std::pow(10, std::floor(std::log10(rough)));
     for (const double factor : {1.0, 2.0, 5.0})
-        if (factor * power >= rough) return factor * power;
+        if (factor * power >= 0.8 * rough) return factor * power;
     return 10 * power;
 }
 
@@ -91,9 +93,12 @@ std::string axis_line(const Range& range) {
     return line + right + "\n";
 }
 
+/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD.
 std::string escaped(const std::string& text) {
+    using Json = nlohmann::json;
     std::string xml;
-    for (const char c : text) {
+    for (const char c :
+         Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>()) {
         switch (c) {
         case '&': xml += "&amp;"; break;
         case '<': xml += "&lt;"; break;
@@ -186,9 +191,11 @@ std::string svg_picked(const Drawing& drawing, const std::vector<Curve>& curves,
                curve.colour + "\"/>\n";
     }
     const bool on_the_right = frame.range.share_of(shown) > 0.6;
+    // A white rim, for a curve may pass below the words.
     return svg + svg_text(formatted("%.1f", std::stod(x) + (on_the_right ? -6 : 6)),
                           formatted("%.1f", frame.top + frame.height - 8), on_the_right ? "end" : "start",
-                          "unknown where " + drawing.unit.rule(*drawing.picked));
+                          "unknown where " + drawing.unit.rule(*drawing.picked),
+                          " stroke=\"#fff\" stroke-width=\"4\" paint-order=\"stroke\"");
 }
 
 } // namespace
@@ -211,7 +218,7 @@ std::string terminal_plot(const Drawing& drawing) {
             cell = cell == ' ' || cell == '|' ? curve.mark : '*';
         }
     }
-    std::string text = drawing.title + "\n";
+    std::string text = printable(drawing.title) + "\n";
     for (int line = 0; line < lines; ++line) {
         const int percent = 100 - 100 * line / (lines - 1);
         text += line % 4 == 0 ? formatted("%3.0f %%", percent) : "     ";
@@ -230,7 +237,14 @@ std::string svg_plot(const Drawing& drawing) {
     std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 440\" width=\"700\" height=\"440\" "
                       "font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n"
                       "<rect width=\"700\" height=\"440\" fill=\"#fff\"/>\n";
-    svg += svg_text(formatted("%.1f", frame.left), "22", "start", drawing.title, " font-size=\"14\"");
+    constexpr std::size_t longest = 95;
+    std::string title = drawing.title;
+    if (title.size() > longest) {
+        std::size_t end = longest;
+        while (end > 0 && (static_cast<unsigned char>(title[end]) & 0xC0U) == 0x80U) --end; // no half character
+        title = title.substr(0, end) + "...";
+    }
+    svg += svg_text(formatted("%.1f", frame.left), "22", "start", title, " font-size=\"13\"");
     svg += svg_axes(frame) + svg_legend(curves, frame);
     for (const Curve& curve : curves) svg += svg_curve(drawing, frame, curve);
     svg += svg_picked(drawing, curves, frame);

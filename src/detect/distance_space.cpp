@@ -27,7 +27,8 @@ std::string block_name(const std::string& text) {
     std::string list;
     for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
     throw Error(ErrorKind::usage, rows.name + ": no tensor " + io::in_quotes(name) + " beside the logits, expected " +
-                                      (list.empty() ? "--space logits, for there is no other" : "one of " + list) +
+                                      (list.empty() ? "--space logits, for there is no other"
+                                                    : (known.size() == 1 ? "" : "one of ") + list) +
                                       did_you_mean(name, known));
 }
 

@@ -148,7 +148,7 @@ void warn_of_tight_tails(const OpenMaxState& state, std::vector<std::string>& wa
     const auto& one = *std::ranges::find_if(state.classes, is_tight);
     const auto& fit = std::get<stats::TailFit>(one.tail);
     warnings.push_back(
-        (tight == 1 ? "1 class" : std::to_string(tight) + " classes") + " with a shape above 1000 (" + one.label +
+        (tight == 1 ? "1 class" : std::to_string(tight) + " classes") + " with a shape above 1000 (class " + one.label +
         ": " + in_short(fit.shape) + "): its distances spread over " + in_short(fit.largest_tail - fit.smallest_tail) +
         ", little beside --translate " + in_short(fit.translate) +
         "; no fault, the W-score rises within that spread, and --translate auto gives shapes that can be "
@@ -191,19 +191,14 @@ void warn_of_block(const OpenMaxState& state, const OpenMaxObservations& seen, s
                        "logits");
 }
 
-void warn_of_w(const OpenMaxState& state, const OpenMaxObservations& seen, std::vector<std::string>& warnings) {
-    constexpr double median = 0.5;
-    const std::string way_out = ": the arg-max rule will hardly reject; use a threshold, or a larger --tail-size";
-    if (seen.unknown.rows > 0 && seen.unknown.share() > median) {
-        warnings.push_back("of the rows without a class " + percent(seen.unknown.share()) + " have a W-score below " +
-                           in_short(near_zero_w) + " in the class they are predicted as" + way_out);
-        return;
-    }
-    const PredictedW fitted = sum(seen.fitted);
-    if (seen.unknown.rows == 0 && state.params.decision == Decision::argmax && fitted.share() > median) {
-        warnings.push_back("of the rows fitted on " + percent(fitted.share()) + " have a W-score below " +
-                           in_short(near_zero_w) + " in their class, and unknown ones may too" + way_out);
-    }
+/// Of rows without a class alone: rows that a class was fitted on have a W-score near 0 where all is well.
+void warn_of_w(const OpenMaxObservations& seen, std::vector<std::string>& warnings) {
+    constexpr double half = 0.5;
+    if (seen.unknown.share() <= half) return;
+    warnings.push_back(
+        percent(seen.unknown.share()) + " of the rows without a class have a W-score below " + in_short(near_zero_w) +
+        " in the class they are predicted as: the arg-max rule will hardly reject; use a threshold, or a "
+        "larger --tail-size");
 }
 
 void warn_of_units(const OpenMaxState& state, const OpenMaxObservations& seen, std::vector<std::string>& warnings) {
@@ -272,7 +267,7 @@ std::vector<std::string> warnings_of(const OpenMaxState& state, const OpenMaxObs
     warn_of_alpha(state, warnings);
     warn_of_logits(state, seen, warnings);
     warn_of_block(state, seen, warnings);
-    warn_of_w(state, seen, warnings);
+    warn_of_w(seen, warnings);
     warn_of_tight_tails(state, warnings);
     warn_of_units(state, seen, warnings);
     return warnings;

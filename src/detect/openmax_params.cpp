@@ -279,7 +279,7 @@ const std::vector<OpenMaxOption>& openmax_options() {
 void set_option(OpenMaxParams& params, const std::string& name, const std::string& value) {
     const Parameter& wanted = parameter(name);
     if (wanted.read(params, value)) return;
-    throw Error(ErrorKind::usage, name + ": found " + io::in_quotes(value) + ", expected " + wanted.expected +
+    throw Error(ErrorKind::usage, "--" + name + ": found " + io::in_quotes(value) + ", expected " + wanted.expected +
                                       did_you_mean(value, wanted.option.choices));
 }
 

@@ -33,7 +33,7 @@ public:
     std::vector<double> take() {
         if (rows_ == TailRows::largest) std::ranges::sort(values_, std::greater<>());
         if (rows_ == TailRows::last)
-            std::ranges::rotate(values_, values_.begin() + static_cast<std::ptrdiff_t>(oldest_));
+            std::rotate(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(oldest_), values_.end());
         return std::move(values_);
     }
 

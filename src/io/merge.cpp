@@ -6,9 +6,13 @@
 #include <memory>
 #include <optional>
 
+#include "io/samples.hpp"
+#include "io/store_files.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/sha256.hpp"
+#include "openset/io/activation_store.hpp"
 #include "openset/io/row_reader.hpp"
+#include "openset/io/store_writer.hpp"
 
 namespace openset::io {
 namespace {
@@ -25,7 +29,14 @@ void throw_if_any(const Problems& problems) {
 /// What stands against a file as a part, whatever the others are; empty where nothing does.
 std::string objection(const std::filesystem::path& file, const std::optional<RunRecord>& record) {
     const std::string name = file.string() + ": ";
-    if (!std::filesystem::is_regular_file(file)) return name + "no such file";
+    if (std::filesystem::is_directory(file)) {
+        if (!record) {
+            return name + "holds no run.json, so nothing says which shard it is; parts are stores that extract --shard "
+                          "wrote, or row files that infer --shard wrote";
+        }
+    } else if (!std::filesystem::is_regular_file(file)) {
+        return name + "no such file";
+    }
     if (file.string().ends_with(".run.json")) return name + "is a run record, not rows; leave it out";
     if (!record) {
         return name + "no run record beside it (" + run_record_path(file).filename().string() +
@@ -34,6 +45,7 @@ std::string objection(const std::filesystem::path& file, const std::optional<Run
     if (!record->complete || file.extension() == ".partial")
         return name + "its run has not ended; finish it with --resume first";
     if (!record->shard) return name + "was made without --shard; there is nothing to join it with";
+    if (record->store) return "";
     if (record->format == RowFormat::table) return name + "is a table, for people; make the parts with -f jsonl or csv";
     return "";
 }
@@ -41,7 +53,8 @@ std::string objection(const std::filesystem::path& file, const std::optional<Run
 std::vector<Part> read_records(const std::vector<std::filesystem::path>& files) {
     std::vector<Part> parts;
     Problems problems;
-    for (const auto& file : files) {
+    for (const auto& given : files) {
+        const auto file = given.has_filename() ? given : given.parent_path(); // a folder with a slash at its end
         auto record = read_run_record(file);
         const std::string problem = objection(file, record);
         problem.empty() ? void(parts.push_back({file, std::move(*record)})) : problems.push_back(problem);
@@ -56,7 +69,8 @@ RunRecord without_shard(RunRecord record) {
 }
 
 bool is_list(const RunRecord& record) {
-    return record.inputs.size() == 1 && record.inputs.front().starts_with("--files-from");
+    return record.inputs.size() == 1 &&
+           (record.inputs.front().starts_with("--files-from") || record.inputs.front().starts_with("--csv "));
 }
 
 void check_one_run(const std::vector<Part>& parts) {
@@ -205,15 +219,120 @@ RunRecord record_of_whole(const std::vector<Part>& parts) {
         whole.load_seconds += record.load_seconds;
         whole.run_seconds += record.run_seconds;
         whole.started = std::min(whole.started, record.started);
-        whole.parts.push_back({part.file.filename().string(), sha256_hex_of_file(part.file), record.counts.total()});
+        const auto rows = record.store ? part.file / logits_file : part.file;
+        whole.parts.push_back({part.file.filename().string(), sha256_hex_of_file(rows), record.counts.total()});
     }
     return whole;
+}
+
+FloatRows row_of(const FloatRows& all, std::int64_t row) {
+    return all.empty() ? FloatRows{} : FloatRows{1, all.columns, all.values + row * all.columns};
+}
+
+Activations row_of(const Activations& all, std::int64_t row) {
+    Activations one{1, row_of(all.logits, row), row_of(all.features, row), {}};
+    for (const auto& [name, values] : all.extras) one.extras.emplace(name, row_of(values, row));
+    return one;
+}
+
+/// A part's pictures with their rows, held against its record.
+class PartPictures {
+public:
+    explicit PartPictures(const Part& part)
+        : part_(part), store_(part.file), all_(store_.all()), samples_(part.file / samples_file) {}
+
+    const ActivationStore& store() const { return store_; }
+
+    /// The next picture; there has to be one.
+    Sample next() {
+        auto sample = samples_.next();
+        if (!sample) refuse("ends after " + std::to_string(total()) + " pictures, " + counted());
+        if (sample->row && *sample->row >= store_.rows()) refuse("samples.csv tells of more rows than the arrays have");
+        return std::move(*sample);
+    }
+
+    std::int64_t label_of(std::int64_t row) const { return store_.labels()[static_cast<std::size_t>(row)]; }
+
+    Activations activations_of(std::int64_t row) const {
+        constexpr std::int64_t rows_a_block = 4096;
+        if (row % rows_a_block == 0) store_.let_go(row);
+        return row_of(all_, row);
+    }
+
+    /// After the last picture.
+    void check_end() {
+        if (samples_.next()) refuse("has more pictures, " + counted());
+        samples_.check_whole();
+        const RowCounts& counts = part_.record.counts;
+        if (samples_.counts().rows != counts.known || samples_.counts().failed != counts.failed ||
+            samples_.counts().rows != store_.rows())
+            refuse("it has other numbers of rows and failed pictures than its record counts");
+    }
+
+private:
+    std::int64_t total() const { return samples_.counts().rows + samples_.counts().failed; }
+
+    std::string counted() const { return "its record counts " + std::to_string(part_.record.counts.total()); }
+
+    [[noreturn]] void refuse(const std::string& what) const {
+        throw Error(ErrorKind::corrupt, part_.file.string() + ": " + what + "; it was changed since it was made");
+    }
+
+    const Part& part_;
+    ActivationStore store_;
+    Activations all_;
+    SampleReader samples_;
+};
+
+std::optional<StoreHead> head_of(const ActivationStore& store) {
+    const FloatRows weight = store.head_weight();
+    if (weight.empty()) return std::nullopt;
+    const auto bias = store.head_bias();
+    return StoreHead{
+        weight.columns, {weight.values, weight.values + weight.rows * weight.columns}, {bias.begin(), bias.end()}};
+}
+
+/// What a store says of its network, without the counts.
+StoreMeta network_of(const ActivationStore& store) {
+    StoreMeta meta = store.meta();
+    meta.rows = meta.failed = 0;
+    return meta;
+}
+
+void check_one_network(const std::vector<std::unique_ptr<PartPictures>>& parts) {
+    const ActivationStore& first = parts.front()->store();
+    const auto same = [](const std::optional<StoreHead>& a, const std::optional<StoreHead>& b) {
+        return a.has_value() == b.has_value() && (!a || (a->weight == b->weight && a->bias == b->bias));
+    };
+    for (const auto& part : parts) {
+        const ActivationStore& store = part->store();
+        if (to_json(network_of(store)) == to_json(network_of(first)) && same(head_of(store), head_of(first))) continue;
+        throw Error(ErrorKind::corrupt, store.folder().string() + ": its meta.json or its head is not that of " +
+                                            first.folder().string() + "; were both made by one version?");
+    }
+}
+
+/// writer  null: the pictures are only read
+void join(const std::vector<std::unique_ptr<PartPictures>>& parts, std::int64_t pictures, StoreWriter* writer) {
+    for (std::int64_t i = 0; i < pictures; ++i) {
+        PartPictures& part = *parts[static_cast<std::size_t>(i) % parts.size()];
+        const Sample sample = part.next();
+        if (writer == nullptr) continue;
+        if (sample.row) {
+            writer->write({sample.path, sample.label, ""}, part.label_of(*sample.row),
+                          part.activations_of(*sample.row));
+        } else {
+            writer->write_failed({sample.path, sample.label, sample.error});
+        }
+    }
+    for (const auto& part : parts) part->check_end();
 }
 
 } // namespace
 
 std::vector<Part> read_parts(const std::vector<std::filesystem::path>& files) {
-    if (files.empty()) throw Error(ErrorKind::usage, "found no parts, expected the row files that infer --shard wrote");
+    if (files.empty())
+        throw Error(ErrorKind::usage, "found no parts, expected the row files or stores that --shard wrote");
     std::vector<Part> parts = read_records(files);
     check_one_run(parts);
     check_every_shard_once(parts);
@@ -250,6 +369,22 @@ RunRecord merge(const std::vector<Part>& parts, ByteSink& sink) {
         sink.write(readers[static_cast<std::size_t>(row) % readers.size()]->next().bytes);
     for (const auto& reader : readers) reader->check_end();
     return record_of_whole(parts);
+}
+
+RunRecord merge_stores(const std::vector<Part>& parts, const std::optional<std::filesystem::path>& folder) {
+    std::vector<std::unique_ptr<PartPictures>> pictures;
+    for (const Part& part : parts) pictures.push_back(std::make_unique<PartPictures>(part));
+    check_one_network(pictures);
+    const RunRecord whole = record_of_whole(parts);
+    if (!folder) {
+        join(pictures, rows_of(parts), nullptr);
+        return whole;
+    }
+    StoreWriter writer(*folder);
+    join(pictures, rows_of(parts), &writer);
+    writer.write_run(to_json(whole));
+    writer.finish(network_of(pictures.front()->store()), head_of(pictures.front()->store()));
+    return whole;
 }
 
 } // namespace openset::io

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 /// At most so much work is lost with a killed process.
-constexpr auto flush_interval = std::chrono::seconds(1);
+constexpr auto flush_interval = std::chrono::milliseconds(100);
 
 bool is_there(const fs::path& path) {
     std::error_code ignored; // what cannot be looked at is told by who opens it

@@ -16,6 +16,11 @@ double quantile(const std::vector<double>& sorted, double q) {
 
 } // namespace
 
+Resampler::Resampler(std::uint64_t seed, std::uint32_t number) {
+    std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32), number};
+    generator_.seed(sequence);
+}
+
 std::uint32_t Resampler::below(std::uint32_t bound) {
     const std::uint32_t unfair = -bound % bound; // 2^32 mod bound
     while (true) {

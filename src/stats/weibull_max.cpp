@@ -227,9 +227,14 @@ WeibullMaxFit fit_weibull_max(std::span<const double> distances, std::int64_t ta
     static_cast<TailSummary&>(fit) = tail.summary;
     if (!fit.ok()) return fit;
 
-    std::vector<double> below;
+    const double span = fit.largest_tail - fit.smallest_tail;
+    if (!std::isfinite(span)) {
+        fit.status = TailStatus::non_finite;
+        return fit;
+    }
+    std::vector<double> below; // in units of the span, where nothing overflows
     below.reserve(tail.values.size());
-    for (const double value : tail.values) below.push_back(fit.largest_tail - value);
+    for (const double value : tail.values) below.push_back((fit.largest_tail - value) / span);
     const ProfilePoint interior = best_interior(below, deviation(below));
     const double exponential_loglik = loglik_of_exponential(below);
     // Mirrored, the Gumbel law of maxima is that of minima, which is what a Weibull law is in logarithms.
@@ -239,20 +244,21 @@ WeibullMaxFit fit_weibull_max(std::span<const double> distances, std::int64_t ta
     constexpr double negligible = 1e-6;
     if (gumbel_loglik >= std::max(interior.loglik, exponential_loglik) - negligible) {
         fit.gumbel_limit = true;
-        fit.mode = fit.largest_tail - gumbel.log_scale;
-        fit.beta = 1 / gumbel.shape;
+        fit.mode = fit.largest_tail - gumbel.log_scale * span;
+        fit.beta = span / gumbel.shape;
         fit.loglik = gumbel_loglik;
     } else if (exponential_loglik > interior.loglik) {
         fit.shape = 1;
         fit.loc = fit.largest_tail;
-        fit.scale = mean(below);
+        fit.scale = mean(below) * span;
         fit.loglik = exponential_loglik;
     } else {
         fit.shape = interior.law.shape;
-        fit.loc = fit.largest_tail + interior.offset;
-        fit.scale = interior.offset * std::exp(interior.law.log_scale);
+        fit.loc = fit.largest_tail + interior.offset * span;
+        fit.scale = interior.offset * std::exp(interior.law.log_scale) * span;
         fit.loglik = interior.loglik;
     }
+    fit.loglik -= static_cast<double>(below.size()) * std::log(span);
     set_ks(fit, tail.values);
     return fit;
 }
@@ -272,6 +278,10 @@ WeibullMaxFit fit_weibull_max_like_scipy(std::span<const double> distances, std:
     fit.loc = end.at.loc;
     fit.scale = end.at.scale;
     fit.loglik = -end.loss;
+    if (!std::isfinite(fit.loc) || !std::isfinite(fit.scale) || !std::isfinite(fit.loglik)) {
+        fit.status = TailStatus::non_finite;
+        return fit;
+    }
     set_ks(fit, tail.values);
     return fit;
 }

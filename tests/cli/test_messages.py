@@ -144,7 +144,7 @@ class Files(MessageTest):
             (self.write_bytes("weights.safetensors", b"\x20\0\0\0\0\0\0\0" + b'{"fc.weight":{"dtype":"F32"}}'), ["a safetensors file of weights", export]),
             (self.write_bytes("page.pt", b"<html><head>"), ["no ZIP archive but an HTML page", export]),
             (TOMATO, ["no ZIP archive but a PNG picture", export]),
-            (str(self.folder), ["is a folder", export]),
+            (str(self.folder), ["holds no logits.npy", "expected an activation store"]),
             (CLASSIFIER + "x", ["no such file", "expected a network (TorchScript archive), an activation store", f'did you mean "{CLASSIFIER}"?']),
         ]
         for file, says in table:

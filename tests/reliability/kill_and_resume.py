@@ -1,6 +1,8 @@
 """SIGKILL at random moments of a run over the shared photos, then --resume: the same bytes as an undisturbed run.
 
-kill_and_resume.py [--kills N] [--seed S] [--config FILE] [--format jsonl|csv] [PATH...]
+kill_and_resume.py [--kills N] [--seed S] [--config FILE] [--format jsonl|csv|store] [PATH...]
+
+With `store` openset extract is killed, else openset infer.
 
 Without --config the networks of the colour world decide, which take no time: most kills then fall into reading,
 decoding and writing. Ends with 77 (skipped) where there are no shared photos and no PATH.
@@ -11,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +30,53 @@ def colour_world():
             "gate": {"model": str(networks / "gate.pt"), "accept": ["red", "orange", "yellow", "brown", "grey"], "k": 3},
             "species": {"model": str(networks / "species.pt"), "accept": ["FRUIT"], "min_probability": 0.1},
             "classifier": {"model": str(networks / "classifier.pt"), "min_probability": 0.6}}
+
+
+class Rows:
+    """What openset infer leaves under a name."""
+
+    def __init__(self, config, row_format):
+        self.command = [BIN / "openset-infer", "-c", config, "-q", "-f", row_format]
+
+    @staticmethod
+    def content(path):
+        return path.read_bytes()
+
+    @staticmethod
+    def record(path):
+        return json.loads(path.with_name(path.name + ".run.json").read_text())
+
+    @staticmethod
+    def kept(partial):
+        return partial.read_bytes().count(b"\n") if partial.exists() else 0
+
+    names = ["killed", "killed.run.json"]
+
+
+class Store:
+    """What openset extract leaves under a name."""
+
+    def __init__(self, config, _):
+        self.command = [BIN / "openset-extract", "-c", config, "-q"]
+
+    @staticmethod
+    def content(path):
+        return {file.name: file.read_bytes() for file in path.iterdir() if file.name != "run.json"}
+
+    @staticmethod
+    def record(path):
+        return json.loads((path / "run.json").read_text())
+
+    @staticmethod
+    def kept(partial):
+        samples = partial / "samples.csv"
+        return samples.read_bytes().count(b"\n") if samples.exists() else 0
+
+    names = ["killed"]
+
+
+def remove(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def main():
@@ -47,14 +97,15 @@ def main():
         config = arguments.config or str(folder / "fruit.json")
         if not arguments.config:
             pathlib.Path(config).write_text(json.dumps(colour_world()))
-        command = [BIN / "openset-infer", "-c", config, "-q", "-f", arguments.format, *paths, "-o"]
+        output_of = (Store if arguments.format == "store" else Rows)(config, arguments.format)
+        command = [*output_of.command, *paths, "-o"]
 
         start = time.monotonic()
         code = subprocess.run([*command, folder / "whole"]).returncode
         took = time.monotonic() - start
         assert code in (0, 3), code
-        expected = (folder / "whole").read_bytes()
-        record = json.loads((folder / "whole.run.json").read_text())
+        expected = output_of.content(folder / "whole")
+        record = output_of.record(folder / "whole")
         print(f"undisturbed: {record['counts']['pictures']} pictures in {took:.1f} s, seed {arguments.seed}", flush=True)
 
         draw = random.Random(arguments.seed)
@@ -63,7 +114,7 @@ def main():
         output = folder / "killed"
         while kills < arguments.kills:
             for file in folder.glob("killed*"):
-                file.unlink()
+                remove(file)
             while True:
                 process = subprocess.Popen([*command, output, "--resume"])
                 try:
@@ -73,15 +124,14 @@ def main():
                 if process.wait() != -signal.SIGKILL:
                     break
                 kills += 1
-                partial = folder / "killed.partial"
-                kept.append(partial.read_bytes().count(b"\n") if partial.exists() else 0)
-                assert not output.exists() or output.read_bytes() == expected, "half-written under the final name"
+                kept.append(output_of.kept(folder / "killed.partial"))
+                assert not output.exists() or output_of.content(output) == expected, "half-written under the final name"
             assert process.returncode == code, process.returncode
-            assert output.read_bytes() == expected, "other bytes than the undisturbed run"
-            counts = json.loads((folder / "killed.run.json").read_text())["counts"]
+            assert output_of.content(output) == expected, "other bytes than the undisturbed run"
+            counts = output_of.record(output)["counts"]
             assert counts == record["counts"], counts
             left = sorted(file.name for file in folder.glob("killed*"))
-            assert left == ["killed", "killed.run.json"], left
+            assert left == output_of.names, left
             runs += 1
         print(f"{kills} kills in {runs} runs, all ended with the bytes and counts of the undisturbed one; lines kept at the "
               f"kills: median {sorted(kept)[len(kept) // 2]}, most {max(kept)}")

@@ -51,7 +51,7 @@ TEST(OpenMaxParams, WhatIsNoValueIsRefusedWithWhatIs) {
     const auto error = [&params](const std::string& name, const std::string& value) {
         return error_of([&] { set_option(params, name, value); });
     };
-    EXPECT_EQ(error("tail-size", "0"), "usage: tail-size: found \"0\", expected a whole number of at least 1");
+    EXPECT_EQ(error("tail-size", "0"), "usage: --tail-size: found \"0\", expected a whole number of at least 1");
     EXPECT_THAT(error("tail-size", "2.5"), HasSubstr("expected a whole number"));
     EXPECT_THAT(error("translate", "-1"), HasSubstr("expected auto or a finite number > 0"));
     EXPECT_THAT(error("translate", "inf"), HasSubstr("expected auto"));

@@ -44,11 +44,21 @@ TEST(WeibullMax, OfValuesWithALongTailIsTheGumbelLaw) {
 }
 
 TEST(WeibullMax, NoUnitChangesTheBestRegularFit) {
-    const std::vector<double> distances = gamma_values(100, 1), converted = gamma_values(100, 1000);
-    const WeibullMaxFit fit = fit_weibull_max(distances, 100), other = fit_weibull_max(converted, 100);
-    for (std::size_t i = 0; i < distances.size(); ++i) {
-        EXPECT_NEAR(other.w(converted[i]), fit.w(distances[i]), 1e-9);
+    const std::vector<double> distances = gamma_values(100, 1);
+    const WeibullMaxFit fit = fit_weibull_max(distances, 100);
+    for (const double unit : {1e-250, 1e3, 1e250}) {
+        const std::vector<double> converted = gamma_values(100, unit);
+        const WeibullMaxFit other = fit_weibull_max(converted, 100);
+        for (std::size_t i = 0; i < distances.size(); ++i) {
+            EXPECT_NEAR(other.w(converted[i]), fit.w(distances[i]), 1e-9);
+        }
     }
+}
+
+TEST(WeibullMax, WhereScipysOptimiserOverflowsThereIsNoFit) {
+    const std::vector<double> distances = {-2e279, -1e279, 0, 1e279, 2e279, 5e278, 7e278, -3e278};
+    EXPECT_EQ(fit_weibull_max_like_scipy(distances, 8).status, TailStatus::non_finite);
+    EXPECT_EQ(fit_weibull_max(distances, 8).status, TailStatus::ok);
 }
 
 TEST(WeibullMax, ValuesThatPileUpAtTheEndGetTheEdgeOfTheRegularFits) {

@@ -189,6 +189,7 @@ public:
     std::string_view method() const override;
     Needs needs() const override;
     void score(const io::Activations& activations, std::span<double> scores) const override;
+    bool score_is_log_odds() const override { return params().decision != Decision::notebook; }
     std::optional<io::FittedFile> fitted() const override;
 
     /// activations  as needs() says; finite

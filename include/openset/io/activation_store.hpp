@@ -64,13 +64,13 @@ public:
     Activations block(std::int64_t first, std::int64_t count) const;
     Activations all() const { return block(0, rows()); }
 
-    /// Gives the memory of the rows before `end` back to the system; they are read again when they are looked at again.
-    void let_go(std::int64_t end) const;
-
     /// Calls `receive` with block after block, in order, and lets go of the pages of those before: memory does not grow
     /// with the rows. first  the number of the block's first row
     void for_each_block(const std::function<void(std::int64_t first, const Activations& block)>& receive,
                         std::int64_t rows_a_block = 4096) const;
+
+    /// Gives the memory of the rows before `end` back to the system; they are read again when they are looked at again.
+    void let_go(std::int64_t end) const;
 
     /// For row after row of the arrays its path and label as samples.csv has them (any bytes); where there is no
     /// samples.csv, the row's number and the name of its label.

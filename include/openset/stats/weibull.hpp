@@ -13,9 +13,10 @@ namespace openset::stats {
 enum class TailStatus {
     bad_parameter, ///< tail_size < 1, or translate not finite and > 0
     empty,         ///< no distance
-    non_finite,    ///< a NaN or an infinity among the distances, in the tail or not
+    non_finite,    ///< a NaN or an infinity among the distances, in the tail or not; or a span that no double holds
     too_few,       ///< fewer than 3 values in the tail
-    constant,      ///< largest - smallest of the tail <= 8 * 2^-52 * the larger of their magnitudes
+    constant,      ///< largest - smallest of the tail <= 8 * 2^-52 * the larger of their magnitudes; or lost beside
+                   ///< translate (below 2e-308 of it)
     ok,
 };
 
@@ -55,9 +56,9 @@ struct TailFit : TailSummary {
     static constexpr double tight_shape = 1000;
 
     // Defined for ok alone:
-    bool tight = false;       ///< shape > tight_shape: the tail's span is small against translate; nothing is wrong with it
-    double translate = 0;     ///< as it was used, in the unit of the distances
-    double shape = 0;         ///< k
+    bool tight = false;   ///< shape > tight_shape: the tail's span is small against translate; nothing is wrong with it
+    double translate = 0; ///< as it was used, in the unit of the distances
+    double shape = 0;     ///< k
     double log_scale_rel = 0; ///< ln(scale / translate); a rebuilt scale would lose shape * 1e-16 of w
     double se_log_shape = 0;  ///< standard error of ln shape, from the observed information
     double se_log_scale = 0;  ///< of ln scale

@@ -1,0 +1,190 @@
+"""openset infer with a detector behind the classifier: the config's `unknown`, and where its thresholds come from."""
+
+import csv
+import hashlib
+import json
+
+import numpy
+
+from openset_cli import NETWORKS, PICTURES, SOUND, CliTest, fruit_config, main
+
+CLASSIFIER = NETWORKS / "classifier.pt"
+
+
+class Unknown(CliTest):
+    def setUp(self):
+        super().setUp()
+        info = json.loads(self.openset("inspect", CLASSIFIER, "-f", "json").text)
+        self.labels = info["info"]["labels"]
+        # What the network says of the sound pictures, as a training set: each class a cloud around them.
+        self.openset("extract", "-q", "--model", CLASSIFIER, "--unlabelled", PICTURES, "-o", self.folder / "all.store", code=3)
+        store = self.folder / "train.store"
+        store.mkdir()
+        meta = json.loads((self.folder / "all.store" / "meta.json").read_text())
+        numbers = numpy.random.default_rng(10)
+        classes = len(self.labels)
+        labels = numpy.arange(40 * classes) % classes
+        logits = 3 * numpy.eye(classes)[labels] + numbers.normal(size=(len(labels), classes))
+        meta["counts"] = {"rows": len(labels), "failed": 0}
+        (store / "meta.json").write_text(json.dumps(meta))
+        numpy.save(store / "logits.npy", logits.astype(numpy.float32))
+        numpy.save(store / "labels.npy", labels)
+        self.fitted = self.folder / "fruit.openmax.json"
+        self.openset("fit", "-q", store, "-o", self.fitted)
+
+    def with_unknown(self, name="unknown.json", **unknown):
+        """The colour world's config with an unknown stage; its path."""
+        return self.write_config(name, {**fruit_config(), "unknown": unknown})
+
+    def sha256(self):
+        return hashlib.sha256(self.fitted.read_bytes()).hexdigest()
+
+    def point(self, name="point.json", **changes):
+        point = {"format": "openset-operating-point/1", "method": "openmax", "stage": "unknown", "threshold": 0.5, "rule": "youden",
+                 "fitted_sha256": self.sha256(), "calibrated_on": {}, "measured": {}, **changes}
+        (self.folder / name).write_text(json.dumps(point))
+        return name
+
+    def test_scores_are_those_of_extract_and_score_to_the_last_bit(self):
+        self.openset("score", "-q", self.folder / "all.store", "--fitted", self.fitted, "-o", self.folder / "all.csv")
+        with open(self.folder / "all.csv", newline="") as file:
+            scores = {row["path"]: float(row["openmax"]) for row in csv.DictReader(file)}
+        config = self.with_unknown(fitted=str(self.fitted), threshold="inf")
+        for flags in ((), ("-b", 1, "-j", 1, "--threads", 1), ("-b", 64)):
+            rows = [row for row in self.rows(PICTURES, "--all-stages", *flags, config=config, code=3) if row["outcome"] != "failed"]
+            self.assertEqual({row["path"]: float(row["unknown"]["score"]) for row in rows}, scores)
+
+    def test_a_score_above_the_threshold_is_unknown_and_one_at_it_is_not(self):
+        tomato = PICTURES / "tomato.png"
+        (row,) = self.rows(tomato, config=self.with_unknown(fitted=str(self.fitted), threshold="inf"))
+        score = row["unknown"]["score"]
+        self.assertEqual((row["verdict"], row["decided_by"]), ("tomato", "classifier"))
+        self.assertEqual(row["unknown"], {"method": "openmax", "score": score, "p_unknown": row["unknown"]["p_unknown"],
+                                          "threshold": "inf", "pass": True})
+        self.assertAlmostEqual(row["unknown"]["p_unknown"], 1 / (1 + numpy.exp(-score)), delta=1e-15)
+        (row,) = self.rows(tomato, config=self.with_unknown(fitted=str(self.fitted), threshold=score))
+        self.assertEqual(row["outcome"], "known")
+        below = float(numpy.nextafter(score, -numpy.inf))
+        (row,) = self.rows(tomato, config=self.with_unknown(fitted=str(self.fitted), threshold=below))
+        self.assertEqual((row["verdict"], row["outcome"], row["decided_by"]), ("unknown", "unknown", "unknown"))
+        self.assertNotIn("probability", row)
+        self.assertEqual(row["unknown"]["pass"], False)
+
+    def test_only_what_the_classifier_names_is_judged_unless_all_stages_run(self):
+        config = self.with_unknown(fitted=str(self.fitted), threshold="-inf")
+        for row in self.rows(*SOUND, config=config):
+            reached = row["decided_by"] == "unknown"
+            self.assertEqual("unknown" in row, reached, row)
+            if row["decided_by"] == "classifier":
+                self.assertEqual(row["outcome"], "unknown", "the classifier rejected it before")
+        for row in self.rows(*SOUND, "--all-stages", config=config):
+            self.assertIn("unknown", row)
+
+    def test_csv_has_its_columns(self):
+        config = self.with_unknown(fitted=str(self.fitted), threshold="argmax", epsilon=0.999)
+        text = self.infer(PICTURES / "tomato.png", PICTURES / "sea.jpg", "-f", "csv", config=config).text
+        tomato, sea = csv.DictReader(text.splitlines())
+        self.assertEqual(tomato["unknown_method"], "openmax")
+        self.assertEqual(tomato["unknown_threshold"], "argmax")
+        self.assertEqual(tomato["unknown_pass"], "false", "no class reaches epsilon")
+        self.assertEqual({sea[name] for name in sea if name.startswith("unknown_")}, {""})
+
+    def test_thresholds_by_label_as_a_probability_and_from_flags(self):
+        tomato = PICTURES / "tomato.png"
+        threshold = {"tomato": "p=0.999999", "*": "-inf"}
+        config = self.with_unknown(fitted=str(self.fitted), threshold=threshold)
+        rows = self.rows(tomato, PICTURES / "orange.jpg", config=config)
+        self.assertEqual([row["verdict"] for row in rows], ["tomato", "unknown"])
+        self.assertAlmostEqual(rows[0]["unknown"]["threshold"], numpy.log(0.999999 / 0.000001), delta=1e-9)
+        (row,) = self.rows(tomato, "--unknown-threshold", "-1e9", config=config)
+        self.assertEqual(row["verdict"], "unknown")
+        (row,) = self.rows(tomato, "--unknown-threshold", "argmax", config=config)
+        self.assertEqual(row["unknown"]["threshold"], "argmax")
+
+    def test_a_method_without_a_fit(self):
+        config = self.with_unknown(method="msp", threshold=-0.9)
+        for row in self.rows(*SOUND, config=config):
+            if "unknown" not in row:
+                continue
+            self.assertEqual(row["unknown"]["score"], -row["classifier"]["probability"])
+            self.assertEqual(row["outcome"] == "unknown", row["classifier"]["probability"] < 0.9)
+            self.assertNotIn("p_unknown", row["unknown"])
+
+    def test_closed_set_rejects_nothing_and_asks_no_detector(self):
+        rows = self.rows(*SOUND, "--closed-set", config=self.with_unknown(fitted=str(self.fitted), threshold="-inf"))
+        self.assertEqual({row["outcome"] for row in rows}, {"known"})
+        self.assertTrue(all("unknown" not in row for row in rows))
+
+    def test_an_operating_point_is_its_threshold(self):
+        config = self.with_unknown(fitted=str(self.fitted), operating_point=self.point(threshold={"tomato": -1e9, "*": "inf"}))
+        rows = self.rows(PICTURES / "tomato.png", PICTURES / "orange.jpg", config=config)
+        self.assertEqual([row["verdict"] for row in rows], ["unknown", "orange"])
+
+    def test_an_operating_point_of_another_fit_is_refused_unless_allowed(self):
+        config = self.with_unknown(fitted=str(self.fitted), operating_point=self.point(fitted_sha256="0" * 64))
+        messages = self.infer(PICTURES / "tomato.png", config=config, code=2).messages
+        self.assertIn("/unknown/operating_point: point.json was measured on another fitted file (sha256 000000000000, the config's is", messages)
+        self.rows(PICTURES / "tomato.png", "--allow-mismatch", config=config)
+
+    def test_gate_and_species_take_operating_points_too(self):
+        config = fruit_config()
+        del config["gate"]["k"], config["species"]["min_probability"]
+        config["gate"]["operating_point"] = self.point("gate.json", stage="gate", method="rank", threshold=3, fitted_sha256="")
+        config["species"]["operating_point"] = self.point("species.json", stage="species", method="mass", threshold=0.5, fitted_sha256="")
+        self.assertEqual(self.verdicts(*SOUND, config=self.write_config("points.json", config)), self.verdicts(*SOUND))
+
+    def test_a_detector_of_another_network_is_refused_unless_allowed(self):
+        fitted = json.loads(self.fitted.read_text())
+        fitted["model"]["sha256"] = "1" * 64
+        fitted["preprocess"]["mean"] = [0.25, 0.25, 0.25]
+        self.fitted.write_text(json.dumps(fitted))
+        config = self.with_unknown(fitted=str(self.fitted), threshold=0)
+        messages = self.infer(PICTURES / "tomato.png", config=config, code=2).messages
+        self.assertIn("/unknown/fitted: " + str(self.fitted) + ": was fitted on activations of another network", messages)
+        self.assertIn("was fitted on activations of another preprocessing", messages)
+        self.assertIn("was fitted on activations of another network", self.infer(PICTURES / "tomato.png", "--allow-mismatch", config=config).messages)
+
+    def test_what_is_wrong_with_its_files_is_told_before_networks_are_loaded(self):
+        config = fruit_config()
+        config["classifier"]["model"] = str(NETWORKS / "damaged.pt")
+        config["unknown"] = {"fitted": "nowhere.json", "operating_point": "none.json"}
+        messages = self.infer(PICTURES / "tomato.png", config=self.write_config("both.json", {**fruit_config(), "unknown": config["unknown"]}), code=2).messages
+        self.assertIn("/unknown/fitted: ", messages)
+        self.assertIn("/unknown/operating_point: ", messages)
+        self.assertNotIn("loaded", messages)
+
+    def test_resume_goes_on_only_with_the_same_fitted_file(self):
+        rows = self.folder / "rows.jsonl"
+        config = self.with_unknown(fitted=str(self.fitted), threshold=0)
+        self.infer(*SOUND, "-o", rows, config=config)
+        whole = rows.read_bytes()
+        rows.with_name("rows.jsonl.partial").write_bytes(whole[: len(whole) // 2])
+        rows.rename(self.folder / "whole.jsonl")
+        (self.folder / "rows.jsonl.run.json").rename(self.folder / "rows.jsonl.partial.run.json")
+        moved = self.fitted.rename(self.folder / "moved.json")
+        again = self.with_unknown("again.json", fitted=str(moved), threshold=0)
+        fitted = json.loads(moved.read_text())
+        fitted["diagnostics"] = {}
+        other = self.folder / "other.json"
+        other.write_text(json.dumps(fitted))
+        refused = self.infer(*SOUND, "-o", rows, "--resume", config=self.with_unknown("other-config.json", fitted=str(other), threshold=0), code=2)
+        self.assertIn("config /unknown/fitted was \"sha256 ", refused.messages)
+        self.infer(*SOUND, "-o", rows, "--resume", config=again)
+        self.assertEqual(rows.read_bytes(), whole)
+
+    def test_explain_tells_distances_w_scores_and_the_sentence_that_decides(self):
+        config = self.with_unknown(fitted=str(self.fitted), threshold="-inf")
+        text = self.infer("--explain", PICTURES / "tomato.png", config=config).text
+        self.assertIn("Unknown: does it look like what the classifier has learned?", text)
+        self.assertIn("openmax, preset recommended: euclidean distances of logits to the class means", text)
+        self.assertRegex(text, r"class +distance +W-score +weight +probability\n +tomato +\d")
+        self.assertIn("and above -inf it is rejected: openmax rejects the picture.", text)
+        self.assertIn("Verdict: unknown, because the detector of the unknown rejects it.", text)
+        text = self.infer("--explain", PICTURES / "sea.jpg", config=config).text
+        self.assertIn("Not asked any more: the species filter, the classifier and the detector of the unknown", text)
+        text = self.infer("--explain", PICTURES / "tomato.png", config=self.with_unknown(method="max-logit", threshold=0)).text
+        self.assertRegex(text, r"The score of max-logit \(larger = more unknown\) is -[\d.]+, and above 0 it would be rejected: it passes\.")
+
+
+if __name__ == "__main__":
+    main()
