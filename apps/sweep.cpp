@@ -74,7 +74,7 @@ stats::ThresholdSweep offered(const SweepOptions& options, const scores::Unit& u
 /// Conformal thresholds of the classes with enough rows of their own.
 std::map<std::string, double> thresholds_by_label(const scores::Inputs& inputs, const stats::OpenSetRows& rows,
                                                   const stats::PickRule& rule) {
-    if (!inputs.has_predictions) {
+    if (!inputs.known.has_predictions()) {
         throw Error(ErrorKind::usage, "--per-class: " + inputs.known.file.path.string() +
                                           " does not say what each picture was predicted as, expected scores that do");
     }
