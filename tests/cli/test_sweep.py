@@ -159,6 +159,18 @@ class Picking(ScoresTest):
         self.sweep("--known", known, "--pick", "tpr=0.95", "--operating-point", self.folder / "p.json")
         self.assertEqual(self.point("p.json")["rule"], "tpr=0.95")
 
+    def test_scores_are_not_replaced_by_a_table_or_a_plot(self):
+        known, unknown = self.worked()
+        before = known.read_bytes()
+        self.assertIn("holds no table of openset sweep", self.sweep("--known", known, "-o", known, code=2).messages)
+        self.assertIn("--svg", self.sweep("--known", known, "--svg", known, code=2).messages)
+        self.assertIn("holds no metrics", self.openset("eval", "--known", known, "-o", known, code=2).messages)
+        self.assertEqual(known.read_bytes(), before)
+        for _ in range(2):
+            self.sweep("--known", known, "--unknown", unknown, "-o", self.folder / "s.csv", "--svg", self.folder / "s.svg")
+            for form in ("table", "json", "csv"):
+                self.openset("eval", "--known", known, "--unknown", unknown, "-f", form, "-o", self.folder / f"m.{form}")
+
     def test_wrong_rules_name_the_right_ones(self):
         known, _ = self.worked()
         self.assertIn('did you mean "conformal="?', self.sweep("--known", known, "--pick", "confromal=0.1", code=2).messages)
