@@ -1,12 +1,13 @@
 """openset sweep: score files -> every threshold, and one of them chosen."""
 
 import csv
+import hashlib
 import io
 import json
 import math
 import xml.etree.ElementTree
 
-from openset_cli import CliTest, main
+from openset_cli import NETWORKS, PICTURES, CliTest, main
 
 # The worked example of methods.md, section 4: scores, labels, predictions.
 KNOWN = [(1, "a", "a"), (2, "a", "b"), (3, "b", "b"), (4, "b", "b"), (5, "b", "a")]
@@ -215,6 +216,18 @@ class Rows(ScoresTest):
         self.sweep("--known", known, "--unknown", unknown, "--stage", "gate", "--pick", "youden")
         point = json.loads((self.folder / "operating_point.json").read_text())
         self.assertEqual((point["method"], point["stage"], point["threshold"]), ("mass", "gate", 0.5))
+
+    def test_every_stage_of_a_run_of_infer_can_be_swept(self):
+        self.infer(PICTURES / "basket", "-o", self.folder / "rows.jsonl", "--all-stages", "-q")
+        rows = [json.loads(line) for line in (self.folder / "rows.jsonl").read_text().splitlines()]
+        for stage, score in (("gate", lambda row: 1 - row["gate"]["mass"]),
+                             ("species", lambda row: 1 - row["species"]["probability"] if row["species"]["label"] == "FRUIT"
+                              else row["species"]["probability"])):
+            table = self.table("--known", "rows.jsonl", "--stage", stage)
+            self.assertEqual([float(line["threshold"]) for line in table], [-math.inf, *sorted({score(row) for row in rows})])
+        self.sweep("--known", "rows.jsonl", "--stage", "species", "--pick", "tpr=0.5")
+        point = json.loads((self.folder / "operating_point.json").read_text())
+        self.assertEqual(point["network_sha256"], hashlib.sha256((NETWORKS / "species.pt").read_bytes()).hexdigest())
 
     def test_rows_need_a_stage_and_scores_have_but_one(self):
         known = self.rows("k.jsonl", [("cat", 0.75)])
