@@ -80,7 +80,10 @@ void print_run_lines(const io::ScoreRun& run) {
                run.model_name + (run.model_sha256.empty() ? "" : ", sha256 " + short_hash(run.model_sha256)));
     print_line("labels", std::to_string(run.labels.size()));
     print_line("made", "openset " + run.openset_version);
-    for (const auto& [name, method] : run.columns) print_line("  " + name, method_text(method));
+    std::vector<std::pair<std::string, std::string>> lines;
+    for (const auto& [name, method] : run.columns) lines.emplace_back(name, method_text(method));
+    print_line("scored by", std::to_string(lines.size()));
+    print_block(lines);
 }
 
 void print_columns(const std::vector<ColumnFacts>& columns) {
@@ -138,8 +141,10 @@ std::string value_text(const Json& value) {
 void print_notes(const std::string& key, const std::string& json) {
     const Json notes = Json::parse(json);
     if (notes.empty()) return;
+    std::vector<std::pair<std::string, std::string>> lines;
+    for (const auto& [name, value] : notes.items()) lines.emplace_back(name, value_text(value));
     std::cout << key << "\n";
-    for (const auto& [name, value] : notes.items()) print_line("  " + name, value_text(value));
+    print_block(lines);
 }
 
 std::string threshold_text(const io::OperatingPoint& point, double threshold) {
