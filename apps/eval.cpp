@@ -81,7 +81,7 @@ void write(const EvalOptions& options, const std::string& text) {
 
 int run(const EvalOptions& options) {
     const eval::Wanted wanted = wanted_of(options);
-    if (options.output != "-") check_place_for_file(options.output);
+    cli::check_output(options.output, "metrics of openset eval", eval::begins_like_metrics);
     const scores::Inputs inputs = scores::read_inputs(request_of(options));
     need_one_method(options, inputs);
     if (options.per_class && inputs.known.table.w.empty()) {

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "cli/command.hpp"
+#include "cli/output_file.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
@@ -74,7 +75,7 @@ stats::ThresholdSweep offered(const SweepOptions& options, const scores::Unit& u
 /// Conformal thresholds of the classes with enough rows of their own.
 std::map<std::string, double> thresholds_by_label(const scores::Inputs& inputs, const stats::OpenSetRows& rows,
                                                   const stats::PickRule& rule) {
-    if (!inputs.has_predictions) {
+    if (!inputs.known.has_predictions()) {
         throw Error(ErrorKind::usage, "--per-class: " + inputs.known.file.path.string() +
                                           " does not say what each picture was predicted as, expected scores that do");
     }
@@ -144,6 +145,14 @@ std::string title(const scores::Inputs& inputs, const std::string& method) {
     return inputs.unknown.empty() ? text : text + ", " + scores::rows_text(unknown, "unknown") + " (" + files + ")";
 }
 
+/// A table of thresholds begins with its first columns, one of settings with a key of a fit.
+void check_table(const std::string& output) {
+    if (output.empty()) return;
+    cli::check_output(output, "table of openset sweep", [](std::string_view head) {
+        return head.starts_with("threshold,known_accuracy,") || sweep::begins_like_grid(head);
+    });
+}
+
 void check(const SweepOptions& options) {
     if (options.per_class && !options.pick.starts_with("conformal="))
         throw Error(ErrorKind::usage, "--per-class: expected --pick conformal=X with it");
@@ -159,8 +168,11 @@ void check(const SweepOptions& options) {
             sweep::place_for_point(options.point_file, options.output.empty() ? "-" : options.output));
     }
     if (!options.thresholds.empty()) read_thresholds(options.thresholds);
-    if (!options.output.empty() && options.output != "-") check_place_for_file(options.output);
-    if (!options.svg_file.empty()) check_place_for_file(options.svg_file);
+    check_table(options.output);
+    if (!options.svg_file.empty()) {
+        cli::check_output(
+            options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");
+    }
 }
 
 void check_grid(const SweepOptions& options) {
@@ -203,7 +215,7 @@ void say(const sweep::Grid& grid) {
 int run_grid(const SweepOptions& options) {
     check_grid(options);
     const bool to_file = !options.output.empty() && options.output != "-";
-    if (to_file) check_place_for_file(options.output);
+    check_table(options.output);
     const sweep::Grid grid = sweep::run_grid({options.grid, options.store, options.known, options.unknown});
     const auto sink = to_file ? open_atomic_file(options.output) : open_standard_output();
     sweep::write_grid(grid, *sink);

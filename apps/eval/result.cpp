@@ -254,11 +254,12 @@ Result evaluate(const scores::Inputs& inputs, std::size_t method, std::optional<
         measure(rows, rejected, openness(inputs, unknown_table, result.openness_counting), wanted.bootstrap);
     if (result.method.starts_with("openmax"))
         result.unknown_f1_by_argmax = f1_by_argmax(inputs.known.table, unknown_table);
-    if (inputs.has_predictions) {
+    const bool named = inputs.known.has_predictions() && (!unknown || inputs.unknown[*unknown].has_predictions());
+    if (named) {
         if (wanted.per_class) result.per_class = per_class(inputs, method, unknown_table);
         if (unknown && result.method.starts_with("openmax")) result.diagnoses = diagnoses(inputs, unknown_table);
     }
-    if (!rejected || !inputs.has_labels || !inputs.has_predictions) return result;
+    if (!rejected || !inputs.has_labels || !named) return result;
     stats::ClassCounts counts;
     stats::count_classes(rows, *rejected, {}, counts);
     const std::vector<std::size_t> classes = present(counts);

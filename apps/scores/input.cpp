@@ -152,9 +152,6 @@ bool all_told(const std::vector<std::int32_t>& labels) {
 void settle_names(Inputs& inputs) {
     const io::ScoreTable& known = inputs.known.table;
     inputs.has_labels = known.rows > 0 && all_told(known.label);
-    inputs.has_predictions = all_told(known.predicted) && std::ranges::all_of(inputs.unknown, [](const Side& side) {
-                                 return all_told(side.table.predicted);
-                             });
     const std::string file = inputs.known.file.path.string();
     const auto unnamed = std::ranges::count_if(known.label, [](std::int32_t label) { return label < 0; });
     if (!inputs.has_labels && !inputs.from_rows && unnamed < known.rows) {
@@ -168,13 +165,15 @@ void settle_names(Inputs& inputs) {
                              ": not every picture lies in a folder with the name of a label: known_accuracy and what "
                              "else needs the truth are left out"
                        : file + ": has no labels: known_accuracy and what else needs the truth are left out");
-    } else if (!inputs.has_predictions) {
+    } else if (!inputs.known.has_predictions()) {
         log_notice(file + ": not every row names what the classifier saw: known_accuracy is left out; openset infer "
                           "--all-stages tells it for all");
     }
 }
 
 } // namespace
+
+bool Side::has_predictions() const { return all_told(table.predicted); }
 
 NamedFile named_file(const std::string& text) {
     const auto sign = text.find('=');
@@ -243,20 +242,20 @@ Contest::Contest(const Inputs& inputs, std::size_t method, const std::vector<std
     rows_.classes = static_cast<std::int32_t>(inputs.labels.names().size());
     rows_.known_scores = known.scores[method];
     if (inputs.has_labels) rows_.known_labels = known.label;
-    if (inputs.has_predictions) rows_.known_predicted = known.predicted;
+    if (inputs.known.has_predictions()) rows_.known_predicted = known.predicted;
     rows_.known_confidence = known.confidence;
     for (const std::size_t index : unknown) {
         const io::ScoreTable& table = inputs.unknown[index].table;
         if (unknown.size() == 1) { // nothing to pool: no copy
             rows_.unknown_scores = table.scores[method];
-            if (inputs.has_predictions) rows_.unknown_predicted = table.predicted;
+            if (inputs.unknown[index].has_predictions()) rows_.unknown_predicted = table.predicted;
             return;
         }
         scores_.insert(scores_.end(), table.scores[method].begin(), table.scores[method].end());
         predicted_.insert(predicted_.end(), table.predicted.begin(), table.predicted.end());
     }
     rows_.unknown_scores = scores_;
-    if (inputs.has_predictions) rows_.unknown_predicted = predicted_;
+    if (all_told(predicted_)) rows_.unknown_predicted = predicted_;
 }
 
 } // namespace openset::scores

@@ -106,7 +106,8 @@ std::vector<std::string> told(const stats::ThresholdSweep& sweep, const Picked& 
     if (rule.kind == stats::PickRule::Kind::conformal) {
         lines.push_back("conformal over n = " + std::to_string(sweep.known_rows) +
                         " held-out known rows: a new known picture like them is rejected with probability " +
-                        rule.text.substr(rule.text.find('=') + 1) + " at most");
+                        rule.text.substr(rule.text.find('=') + 1) + " at most" +
+                        (by_label.empty() ? "" : ", also among those predicted as a label with its own threshold"));
     }
     return lines;
 }
