@@ -131,7 +131,7 @@ def spaniels():
     base = {"openset": 1, "gate": {"model": str(models / "imagenet_effnetlite0.pt"), "accept": ["151-268"]},
             "species": {"model": str(models / "spaniel_or_not_effnetlite0.pt"), "accept": ["SPANIEL"]}, "classifier": {"model": str(classifier)}}
     configs = {"no detector": None}
-    for column in ("recommended", "osdn", "recommended, features", "max-logit", "msp"):
+    for column in ("recommended", "osdn, features", "msp", "max-logit"):
         unknown = {"operating_point": f"spaniels-{column.replace(', ', '-')}-point.json"}
         unknown.update({"method": column} if column in ("msp", "max-logit") else {"fitted": fitted[column]})
         configs[column] = unknown
