@@ -210,11 +210,11 @@ def npy():
         largest = {}
         for split in SPLITS:
             with open(WORK / from_pictures[split], newline="") as a, open(WORK / from_arrays[split], newline="") as b:
-                one = {Path(row["path"]).name if split == "test" else row["path"].split(split)[-1]: row for row in csv.DictReader(a)}
+                one = {row["path"].split("/cifar10/")[-1]: row for row in csv.DictReader(a)}
                 two = list(csv.DictReader(b))
                 paths = [row["path"] for row in cifar_rows("images.csv") if row["split"] == split]
                 for path, row in zip(paths, two):
-                    same = one[Path(path).name if split == "test" else path.split(split)[-1]]
+                    same = one[path]
                     for column in row:
                         if column in ("path", "label", "predicted"):
                             continue
