@@ -79,10 +79,18 @@ void write(const EvalOptions& options, const std::string& text) {
     sink->commit();
 }
 
+void check_output(const EvalOptions& options, const scores::Request& request) {
+    cli::check_output(options.output, "metrics of openset eval", eval::begins_like_metrics);
+    std::vector<cli::FlagFile> inputs = {{"--known", request.known.path}, {"--operating-point", options.point_file}};
+    for (const scores::NamedFile& file : request.unknown) inputs.push_back({"--unknown", file.path});
+    cli::keep_apart({{"-o", options.output}}, inputs);
+}
+
 int run(const EvalOptions& options) {
     const eval::Wanted wanted = wanted_of(options);
-    cli::check_output(options.output, "metrics of openset eval", eval::begins_like_metrics);
-    const scores::Inputs inputs = scores::read_inputs(request_of(options));
+    const scores::Request request = request_of(options);
+    check_output(options, request);
+    const scores::Inputs inputs = scores::read_inputs(request);
     need_one_method(options, inputs);
     if (options.per_class && inputs.known.table.w.empty()) {
         log_notice(inputs.known.file.path.string() +

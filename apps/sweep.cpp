@@ -106,6 +106,12 @@ void warn_of_a_nameless_fit(const scores::Inputs& inputs) {
                 "it from being used with another fit");
 }
 
+/// Where --pick writes its choice; empty without it.
+std::filesystem::path place_for_point(const SweepOptions& options) {
+    if (options.pick.empty()) return {};
+    return sweep::place_for_point(options.point_file, options.output.empty() ? "-" : options.output);
+}
+
 std::optional<sweep::Picked> pick(const SweepOptions& options, const scores::Inputs& inputs,
                                   const scores::Contest& contest, const stats::RankedRows& rows,
                                   const stats::ThresholdSweep& sweep, const scores::Unit& unit) {
@@ -118,8 +124,7 @@ std::optional<sweep::Picked> pick(const SweepOptions& options, const scores::Inp
     }
     warn_of_a_nameless_fit(inputs);
     for (const std::string& line : sweep::told(sweep, picked, unit)) log_notice(line);
-    write_file(sweep::place_for_point(options.point_file, options.output.empty() ? "-" : options.output),
-               io::to_json(sweep::operating_point(inputs, sweep, picked)));
+    write_file(place_for_point(options), io::to_json(sweep::operating_point(inputs, sweep, picked)));
     return picked;
 }
 
@@ -145,12 +150,21 @@ std::string title(const scores::Inputs& inputs, const std::string& method) {
     return inputs.unknown.empty() ? text : text + ", " + scores::rows_text(unknown, "unknown") + " (" + files + ")";
 }
 
-/// A table of thresholds begins with its first columns, one of settings with a key of a fit.
-void check_table(const std::string& output) {
-    if (output.empty()) return;
-    cli::check_output(output, "table of openset sweep", [](std::string_view head) {
-        return head.starts_with("threshold,known_accuracy,") || sweep::begins_like_grid(head);
-    });
+void check_outputs(const SweepOptions& options) {
+    if (!options.output.empty()) {
+        // A table of thresholds begins with its first columns, one of settings with a key of a fit.
+        cli::check_output(options.output, "table of openset sweep", [](std::string_view head) {
+            return head.starts_with("threshold,known_accuracy,") || sweep::begins_like_grid(head);
+        });
+    }
+    if (!options.svg_file.empty()) {
+        cli::check_output(
+            options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");
+    }
+    std::vector<cli::FlagFile> inputs = {{"--known", scores::named_file(options.known).path}};
+    for (const std::string& file : options.unknown) inputs.push_back({"--unknown", scores::named_file(file).path});
+    cli::keep_apart(
+        {{"-o", options.output}, {"--svg", options.svg_file}, {"--operating-point", place_for_point(options)}}, inputs);
 }
 
 void check(const SweepOptions& options) {
@@ -164,15 +178,10 @@ void check(const SweepOptions& options) {
         throw Error(ErrorKind::usage, "--plot: expected -o FILE with it, or no -o; the plot is standard output's");
     if (!options.pick.empty()) {
         stats::parse_pick_rule(options.pick);
-        sweep::check_place_for_point(
-            sweep::place_for_point(options.point_file, options.output.empty() ? "-" : options.output));
+        sweep::check_place_for_point(place_for_point(options));
     }
     if (!options.thresholds.empty()) read_thresholds(options.thresholds);
-    check_table(options.output);
-    if (!options.svg_file.empty()) {
-        cli::check_output(
-            options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");
-    }
+    check_outputs(options);
 }
 
 void check_grid(const SweepOptions& options) {

@@ -10,6 +10,17 @@ namespace openset::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Whether both names are of one file, which need not be there yet.
+bool same_file(const fs::path& one, const fs::path& other) {
+    std::error_code ignored; // what cannot be looked at is told by whoever opens it
+    if (fs::equivalent(one, other, ignored)) return true;
+    return fs::weakly_canonical(fs::absolute(one), ignored) == fs::weakly_canonical(fs::absolute(other), ignored);
+}
+
+} // namespace
+
 bool is_kept_file(const std::string& output) {
     std::error_code ignored; // what is not there will be a file
     return output != "-" && (fs::is_regular_file(output, ignored) || !fs::exists(output, ignored));
@@ -27,6 +38,19 @@ void check_output(const std::string& output, const std::string& what,
     if (!head.empty() && !is_ours(head)) {
         throw Error(ErrorKind::usage, flag + " " + output + ": exists and holds no " + what +
                                           "; choose another name, or remove it first");
+    }
+}
+
+void keep_apart(const std::vector<FlagFile>& outputs, const std::vector<FlagFile>& inputs) {
+    std::vector<FlagFile> taken = inputs;
+    for (const FlagFile& output : outputs) {
+        if (output.file.empty() || !is_kept_file(output.file)) continue;
+        for (const FlagFile& other : taken) {
+            if (other.file.empty() || other.file == "-" || !same_file(output.file, other.file)) continue;
+            throw Error(ErrorKind::usage, output.flag + " " + output.file + ": is the file of " + other.flag +
+                                              ", which it would replace; choose another name");
+        }
+        taken.push_back(output);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace openset::cli {
 
@@ -16,5 +17,13 @@ bool is_kept_file(const std::string& output);
 /// flag     that named the output, for the message
 void check_output(const std::string& output, const std::string& what,
                   const std::function<bool(std::string_view head)>& is_ours, const std::string& flag = "-o");
+
+/// A file that a flag names.
+struct FlagFile {
+    std::string flag, file; ///< file: empty where the flag is not given; `-` is no file
+};
+
+/// To be called before the work is done. Throws Error(usage) where an output would replace an input, or another output.
+void keep_apart(const std::vector<FlagFile>& outputs, const std::vector<FlagFile>& inputs);
 
 } // namespace openset::cli

@@ -43,6 +43,15 @@ double accepted_mass(const StageScores& scores, const std::vector<int>& accept) 
     return std::min(mass, 1.0); // the sum of all may exceed 1 by rounding
 }
 
+/// The accepted mass of a species filter. Rows tell the likeliest label's probability alone, and a threshold that was chosen
+/// from rows has to decide as it was counted there, to the last bit: of two labels, the other has what the likeliest has
+/// not, where the sum of both rounded probabilities may miss 1.
+double species_mass(const StageScores& scores, const std::vector<int>& accept, std::size_t likeliest) {
+    const bool accepts_the_other = accept.size() == 1 && static_cast<std::size_t>(accept.front()) != likeliest;
+    if (scores.probabilities.size() == 2 && accepts_the_other) return 1 - scores.probabilities[likeliest];
+    return accepted_mass(scores, accept);
+}
+
 io::LabelProbability named(const StageLabels& labels, const StageScores& scores, std::size_t id) {
     return {static_cast<int>(id), labels.names[id], scores.probabilities[id]};
 }
@@ -88,7 +97,7 @@ StageDecision decide_species(const Species& species, const StageScores& scores) 
     io::SpeciesFigures figures;
     figures.likeliest = named(species.labels, scores, likeliest);
     figures.pass = species.min_probability
-                       ? accepted_mass(scores, species.accept) >= (*species.min_probability)[accepted]
+                       ? species_mass(scores, species.accept, likeliest) >= (*species.min_probability)[accepted]
                        : accepted == likeliest;
     StageDecision decision{figures, {}};
     if (!figures.pass) decision.verdict = rejected_by(Stage::species);

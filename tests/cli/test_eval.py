@@ -36,6 +36,12 @@ class EvalTest(ScoresTest):
 
 
 class Metrics(EvalTest):
+    def test_the_output_replaces_no_input(self):
+        before = self.known.read_bytes()
+        result = self.eval("--known", self.known, "--unknown", self.unknown, "-o", self.known, code=2)
+        self.assertIn("is the file of --known, which it would replace", result.messages)
+        self.assertEqual(self.known.read_bytes(), before)
+
     def test_the_worked_example_gives_the_figures_of_the_text(self):
         result = self.result()
         for name, value in WORKED.items():

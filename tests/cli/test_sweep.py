@@ -62,6 +62,19 @@ class Table(ScoresTest):
         self.assertFalse((self.folder / "sweep.csv.partial").exists())
         self.assertIn("5 known rows, 5 unknown rows", result.messages)
 
+    def test_no_output_replaces_an_input_or_another_output(self):
+        known, unknown = self.worked()
+        before = known.read_bytes(), unknown.read_bytes()
+        (self.folder / "link.csv").symlink_to(known.name)
+        for flags, words in ((["-o", "known.csv"], "-o known.csv: is the file of --known"),
+                             (["-o", "./link.csv"], "-o ./link.csv: is the file of --known"),
+                             (["--svg", "unknown.csv"], "--svg unknown.csv: is the file of --unknown"),
+                             (["-o", "new", "--svg", "./new"], "--svg ./new: is the file of -o"),
+                             (["-o", "new", "--pick", "youden", "--operating-point", "new"], "--operating-point new: is the file of -o")):
+            self.assertIn(words, self.sweep("--known", known, "--unknown", unknown, *flags, code=2).messages)
+            self.assertEqual((known.read_bytes(), unknown.read_bytes()), before)
+            self.assertFalse((self.folder / "new").exists())
+
     def test_a_grid_of_thresholds_holds_its_end(self):
         known, unknown = self.worked()
         rows = self.table("--known", known, "--unknown", unknown, "--thresholds", "0.30:0.40:0.01")

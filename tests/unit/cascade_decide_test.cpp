@@ -166,6 +166,23 @@ TEST(Species, TheMassMustReachTheThresholdOfTheLikeliestAcceptedLabel) {
     }
 }
 
+// The other way round: sweep --stage species, as io::read_stage_scores() has it.
+TEST(Species, APointChosenFromARowPassesThatRow) {
+    const StageLabels labels{{"other", "cat"}, model::Activation::softmax};
+    for (int step = -4000; step <= 4000; ++step) {
+        const StageScores scores = score(labels, std::vector<float>{0, static_cast<float>(step) * 0.0037F});
+        const std::size_t likeliest = step > 0 ? 1 : 0;
+        const double probability = scores.probabilities[likeliest]; // what the row tells
+        const double of_row = likeliest == 1 ? 1 - probability : probability;
+        for (const bool passes : {true, false}) {
+            const double threshold = passes ? of_row : std::nextafter(of_row, -1);
+            const std::vector<double> mass(2, mass_at_threshold(threshold));
+            const auto decision = decide(with_species({labels, {1}, mass}), Stage::species, scores);
+            EXPECT_EQ(std::get<io::SpeciesFigures>(decision.figures).pass, passes) << step;
+        }
+    }
+}
+
 TEST(Species, AThresholdMayPassALabelThatIsNotTheLikeliest) {
     const Pipeline pipeline = with_species({abc, {1}, std::vector<double>{0, 0.25, 0}});
     EXPECT_FALSE(decide(pipeline, Stage::species, probabilities({.75, .25, 0})).verdict);
