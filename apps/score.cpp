@@ -248,9 +248,11 @@ int run(const ScoreOptions& options) {
         sink->commit();
     std::string names;
     for (const Column& column : columns) names += (names.empty() ? "" : ", ") + column.name;
-    log_notice(std::to_string(store.rows()) + " rows scored: " + names +
-               (store.meta().failed > 0 ? "; " + std::to_string(store.meta().failed) + " failed pictures have no scores"
-                                        : ""));
+    const std::int64_t failed = store.meta().failed;
+    const std::string left_out = failed == 0   ? ""
+                                 : failed == 1 ? "; 1 failed picture has no scores"
+                                               : "; " + std::to_string(failed) + " failed pictures have no scores";
+    log_notice(std::to_string(store.rows()) + " rows scored: " + names + left_out);
     return cli::exit_done;
 }
 

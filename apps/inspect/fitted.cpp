@@ -51,8 +51,8 @@ std::string status_in_words(const OpenMaxClass& one) {
     switch (one.summary().status) {
     case stats::TailStatus::ok: {
         const auto* fit = std::get_if<stats::TailFit>(&one.tail);
-        if (one.summary().tail_clipped) return "ok, fewer rows than the tail size";
-        return fit != nullptr && fit->tight ? "ok, tight" : "ok";
+        return std::string("ok") + (one.summary().tail_clipped ? ", fewer rows than the tail size" : "") +
+               (fit != nullptr && fit->tight ? ", tight" : "");
     }
     case stats::TailStatus::empty: return "no fit: no rows";
     case stats::TailStatus::too_few: return "no fit: fewer than 3 rows";
@@ -107,10 +107,11 @@ void print_classes(const OpenMax& openmax, const Diagnostics& diagnostics, bool 
     for (std::size_t i = 0; i < shown; ++i)
         lines.push_back(class_line(classes[i], diagnostics.of_class(i), law.size()));
     print_line("classes", std::to_string(classes.size()));
-    print_table(lines);
+    print_table(lines, {0, head.size() - 1});
     print_rest(shown, classes.size());
-    std::cout << "  KS: distance of tail and fit, 0 to 1; unit: how much W-scores move in a unit ten times larger or "
-                 "smaller; w<0.05: share of\n  the rows fitted on that lie near the class mean\n";
+    std::cout << "  KS: largest gap between tail and fit, 0 to 1; unit: how far W-scores move where distances are ten "
+                 "times as "
+                 "large or small;\n  w<0.05: share of the rows fitted on that have such a W-score in their class\n";
 }
 
 // ---- what it is
@@ -136,16 +137,16 @@ void print_parameters(const OpenMaxParams& params, const detect::OpenMaxPreset* 
     print_line("decision", decision_text(params) + (params.decision == detect::Decision::threshold
                                                         ? ""
                                                         : " (the preset's; infer takes any threshold)"));
-    std::cout << "parameters\n";
+    std::vector<std::pair<std::string, std::string>> lines;
     for (const auto& option : detect::openmax_options()) {
         // Nothing is moved for the reversed laws.
         if (option.name == "translate" && params.tail_family != detect::TailFamily::weibull_min) continue;
         const std::string value = option_text(params, option.name);
         const std::string usual = preset != nullptr ? option_text(preset->params, option.name) : value;
-        std::string line = "  --" + option.name;
-        line.resize(22, ' ');
-        std::cout << line << printable(value) << (value == usual ? "" : "   (the preset has " + usual + ")") << "\n";
+        lines.emplace_back("--" + option.name, value + (value == usual ? "" : "   (the preset has " + usual + ")"));
     }
+    std::cout << "parameters\n";
+    print_block(lines);
 }
 
 std::string network_text(const io::FittedFile& fitted) {

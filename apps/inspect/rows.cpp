@@ -173,8 +173,13 @@ void print_run_record(const std::filesystem::path& file, const Wanted& wanted) {
     }
     print_line("file", file.string());
     print_line("kind", std::string("run record, ") + (record.complete ? "complete" : "the run has not ended"));
-    print_line("rows", std::to_string(record.counts.total()) + ", " + std::string(to_string(record.format)));
-    print_outcomes(record.counts);
+    if (record.store) {
+        print_line("store", std::to_string(record.counts.known) + " rows, and " + std::to_string(record.counts.failed) +
+                                " failed pictures; labels from " + record.store->labels);
+    } else {
+        print_line("rows", std::to_string(record.counts.total()) + ", " + std::string(to_string(record.format)));
+        print_outcomes(record.counts);
+    }
     print_record_lines(record);
 }
 

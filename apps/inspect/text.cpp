@@ -25,7 +25,16 @@ void print_line(const std::string& key, const std::string& value) {
     std::cout << left << printable(value) << "\n";
 }
 
-void print_table(const std::vector<std::vector<std::string>>& lines) {
+void print_block(const std::vector<std::pair<std::string, std::string>>& lines) {
+    std::size_t width = 0;
+    for (const auto& [key, value] : lines) width = std::max(width, width_of(printable(key)));
+    for (const auto& [key, value] : lines) {
+        const std::string left = printable(key);
+        std::cout << "  " << left << std::string(width - width_of(left) + 2, ' ') << printable(value) << "\n";
+    }
+}
+
+void print_table(const std::vector<std::vector<std::string>>& lines, const std::set<std::size_t>& words) {
     std::vector<std::size_t> widths;
     for (const auto& line : lines) {
         widths.resize(std::max(widths.size(), line.size()));
@@ -35,7 +44,7 @@ void print_table(const std::vector<std::vector<std::string>>& lines) {
         std::string text;
         for (std::size_t i = 0; i < line.size(); ++i) {
             const std::string cell = printable(line[i]), space(widths[i] - width_of(cell), ' ');
-            text += "  " + (i == 0 ? cell + space : space + cell);
+            text += "  " + (words.contains(i) ? cell + space : space + cell);
         }
         text.erase(text.find_last_not_of(' ') + 1);
         std::cout << text << "\n";

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// How inspect shows facts: to people as lines and tables, to programs as JSON.
@@ -11,9 +13,14 @@ namespace openset::inspect {
 /// `key` and `value` as a line, the values below each other; nothing where the value is empty.
 void print_line(const std::string& key, const std::string& value);
 
-/// Indented lines of cells, the columns below each other: the first one's texts begin together, those of the others end
-/// together. lines  of equally many cells, the head among them
-void print_table(const std::vector<std::vector<std::string>>& lines);
+/// The same, indented, for keys of any length: the values stand below each other.
+void print_block(const std::vector<std::pair<std::string, std::string>>& lines);
+
+/// Indented lines of equally many cells, the columns below each other: those of words begin together, those of numbers end
+/// together.
+/// lines  the head among them
+/// words  which columns are words
+void print_table(const std::vector<std::vector<std::string>>& lines, const std::set<std::size_t>& words = {0});
 
 /// So many lines of a list are shown to people who did not ask for all of it.
 std::size_t shown_of(std::size_t count, bool all);

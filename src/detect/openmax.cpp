@@ -77,7 +77,7 @@ std::vector<double> revised_probabilities(const Weighed& weighed) {
         unknown += probabilities[i] * weighed.given(i);
         probabilities[i] *= weighed.kept(i);
     }
-    probabilities.push_back(unknown);
+    probabilities.push_back(std::min(unknown, 1.0)); // rounding may add up to a little more
     return probabilities;
 }
 

@@ -219,7 +219,7 @@ std::optional<io::FittedFile> OpenMax::fitted() const {
 }
 
 OpenMax OpenMax::from(const io::FittedFile& file) {
-    io::JsonProblems problems("fitted file");
+    io::JsonProblems problems(file.name);
     const auto params_json = io::parse_json(file.params_json, problems);
     const auto state_json = io::parse_json(file.state_json, problems);
     problems.throw_if_any(ErrorKind::corrupt);
@@ -240,7 +240,7 @@ OpenMax OpenMax::from(const io::FittedFile& file) {
                      .warnings = warnings_in(file.diagnostics_json),
                      .diagnostics_json = file.diagnostics_json}));
     if (openmax.method() != file.method) {
-        throw Error(ErrorKind::corrupt, "fitted file: found the method " + io::in_quotes(file.method) +
+        throw Error(ErrorKind::corrupt, file.name + ": found the method " + io::in_quotes(file.method) +
                                             " and parameters of " + std::string(openmax.method()) +
                                             ", expected them to agree; fit again");
     }

@@ -230,6 +230,7 @@ FittedFile read_fitted(const fs::path& path) {
     }
     problems.throw_if_any(ErrorKind::corrupt);
     fitted.sha256 = sha256_hex(bytes);
+    fitted.name = path.string();
     return fitted;
 }
 

@@ -129,8 +129,8 @@ class Unknown(CliTest):
     def test_gate_and_species_take_operating_points_too(self):
         config = fruit_config()
         del config["gate"]["k"], config["species"]["min_probability"]
-        config["gate"]["operating_point"] = self.point("gate.json", stage="gate", method="rank", threshold=3, fitted_sha256="")
-        config["species"]["operating_point"] = self.point("species.json", stage="species", method="mass", threshold=0.5, fitted_sha256="")
+        config["gate"]["operating_point"] = self.point("gate.json", stage="gate", method="rank", threshold=3, fitted_sha256=None)
+        config["species"]["operating_point"] = self.point("species.json", stage="species", method="mass", threshold=0.5, fitted_sha256=None)
         self.assertEqual(self.verdicts(*SOUND, config=self.write_config("points.json", config)), self.verdicts(*SOUND))
 
     def test_a_detector_of_another_network_is_refused_unless_allowed(self):

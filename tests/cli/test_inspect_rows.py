@@ -102,7 +102,9 @@ class InspectRecords(CliTest):
     def test_json_of_another_kind_is_refused_by_its_format(self):
         (self.folder / "model.json").write_text(json.dumps({"format": "openset-model/1"}))
         self.assertIn("is JSON of format openset-model/1, expected", self.openset("inspect", self.folder / "model.json", code=2).messages)
-        self.assertIn("is a pipeline config, expected a network, rows or a run record", self.openset("inspect", self.config, code=2).messages)
+        config = self.openset("inspect", self.config, code=2).messages
+        self.assertIn("is a pipeline config, expected a network (TorchScript archive), an activation store", config)
+        self.assertIn("--dry-run checks it", config)
         (self.folder / "torn.json").write_text('{"format": "openset-run/1", ')
         self.assertIn("line 1, column", self.openset("inspect", self.folder / "torn.json", code=1).messages)
 

@@ -144,8 +144,8 @@ class Files(MessageTest):
             (self.write_bytes("weights.safetensors", b"\x20\0\0\0\0\0\0\0" + b'{"fc.weight":{"dtype":"F32"}}'), ["a safetensors file of weights", export]),
             (self.write_bytes("page.pt", b"<html><head>"), ["no ZIP archive but an HTML page", export]),
             (TOMATO, ["no ZIP archive but a PNG picture", export]),
-            (str(self.folder), ["is a folder", export]),
-            (CLASSIFIER + "x", ["no such file", "expected a network (TorchScript archive), rows or a run record", f'did you mean "{CLASSIFIER}"?']),
+            (str(self.folder), ["holds no logits.npy", "expected an activation store"]),
+            (CLASSIFIER + "x", ["no such file", "expected a network (TorchScript archive), an activation store", f'did you mean "{CLASSIFIER}"?']),
         ]
         for file, says in table:
             with self.subTest(file):
@@ -196,7 +196,7 @@ class Files(MessageTest):
     def test_what_is_a_config_and_what_is_not(self):
         (self.folder / "commented.json").write_text("// fruit\n" + json.dumps(fruit_config(), indent=2))
         for name in ("fruit.json", "commented.json"):
-            self.refused("inspect", name, cwd=self.folder, says=[f"{name}: is a pipeline config, expected a network, rows or a run record",
+            self.refused("inspect", name, cwd=self.folder, says=[f"{name}: is a pipeline config, expected a network (TorchScript archive), an activation store",
                                                                  f"openset infer -c {name} --dry-run checks it"])
         for rows in ("rows.jsonl", "rows.csv"):
             self.infer(TOMATO, "-o", self.folder / rows)

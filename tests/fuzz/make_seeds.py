@@ -1,4 +1,5 @@
-"""First inputs for the fuzzer, one a kind of file: make_seeds.py FOLDER makes FOLDER/TARGET/*. Needs Pillow."""
+"""First inputs for the fuzzer, one a kind of file: make_seeds.py FOLDER makes FOLDER/TARGET/*. Needs NumPy and Pillow.
+fitted/*: openset fit on a small store."""
 
 import io
 import json
@@ -7,6 +8,7 @@ import sys
 import tarfile
 import zipfile
 
+import numpy
 from PIL import Image
 
 
@@ -101,6 +103,28 @@ ROWS = (
 CSV = 'path,path_base64,verdict,outcome,decided_by\n"a,\n""b",,x,known,classifier\n,/w==,unknown,unknown,gate\n'
 
 
+STORE = (
+    '{"format": "openset-store/1", "model": {"name": "n", "sha256": ""}, "labels": ["a", "b"], "activation": "softmax", '
+    '"preprocess": {}, "head": "fc", "precision": "fp32", "engine": "torchscript", "counts": {"rows": 3, "failed": 1}}\0'
+    'path,label,status,error,row\r\n"a,\n1",a,ok,,0\r\nx,a,failed,empty: 0 bytes,\r\nb,b,ok,,1\r\nc,wolf,ok,,2\r\n'
+)
+SCORES = (
+    "path,label,predicted,confidence,msp,openmax,p:a,p:b,p:unknown,w:a,w:b\r\n"
+    '"a,1",a,a,0.9,-0.9,-3.5e-2,0.9,0.05,0.05,0.1,1\r\nb,,b,0.5,-0.5,inf,0.25,0.25,0.5,0,0.5\r\n'
+)
+
+
+def npys():
+    for version in ((1, 0), (2, 0), (3, 0)):
+        for kind in ("<f4", "<f8", "<i8"):
+            stream = io.BytesIO()
+            numpy.lib.format.write_array(stream, numpy.zeros((3, 2), kind), version)
+            yield f"{kind[1:]}_{version[0]}", stream.getvalue()
+    stream = io.BytesIO()
+    numpy.save(stream, numpy.asfortranarray(numpy.zeros((3, 2))))
+    yield "fortran", stream.getvalue()
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
 
@@ -112,6 +136,10 @@ def main():
         write(target, name, content)
     for name, content in tars():
         write("tar", name, content)
+    for name, content in npys():
+        write("npy", name, content)
+    write("store", "all", STORE)
+    write("scores", "all", SCORES)
     write("archive", "torchscript", archive())
     write("model_info", "resnet", json.dumps(model_info()))
     write("rows", "jsonl", ROWS)

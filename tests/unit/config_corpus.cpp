@@ -13,6 +13,7 @@
 #include "io/checked_json.hpp"
 #include "openset/base/error.hpp"
 #include "openset/cascade/pipeline_config.hpp"
+#include "openset/detect/detector.hpp"
 
 namespace {
 
@@ -145,8 +146,10 @@ void combine_rules(const Json& base, const Sink& sink) {
 
 /// Every way in which the keys of the unknown stage can meet.
 void combine_unknown(const Json& base, const Sink& sink) {
+    std::vector<Json> methods = {Json(), Json("openmx"), Json(1)};
+    for (const auto& method : openset::detect::methods()) methods.emplace_back(method.name);
     for (const Json& fitted : {Json(), Json("a.json")}) {
-        for (const Json& method : {Json(), Json("msp"), Json("openmax"), Json("openmx"), Json(1)}) {
+        for (const Json& method : methods) {
             for (const Json& threshold : {Json(), Json(0.5), Json("argmax"), Json("p=0.5"), Json{{"a", "argmax"}}}) {
                 for (const Json& point : {Json(), Json("point.json"), Json("")}) {
                     for (const Json& epsilon : {Json(), Json(0.5), Json(2)}) {

@@ -34,7 +34,9 @@ struct FittedFile {
     std::map<std::string, FittedArray> arrays;
     std::string diagnostics_json = "{}"; ///< for people; nothing is computed from it
 
-    std::string sha256; ///< of the JSON file, set by read_fitted(); it names the arrays by their hashes
+    // Set by read_fitted():
+    std::string sha256{};             ///< of the JSON file, which names the arrays by their hashes
+    std::string name = "fitted file"; ///< in messages: its path
 };
 
 /// Throws Error(not_found, unreadable, corrupt) with everything that is wrong with the file: unknown keys, arrays that
@@ -46,7 +48,8 @@ FittedFile read_fitted(const std::filesystem::path& path);
 void write_fitted(const std::filesystem::path& path, const FittedFile& fitted);
 
 /// What of the network and its use is not as it was when the detector was fitted: a clause each, such as `was fitted on
-/// activations of another network (...)`; empty where nothing differs, or where one of the two does not tell.
+/// activations of another network (...)`; empty where nothing differs. What one of the two does not tell is passed over:
+/// hashes and preprocessing that are empty, labels that are the numbers of a store without a meta.json.
 std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now);
 
 } // namespace openset::io
