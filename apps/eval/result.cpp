@@ -169,16 +169,11 @@ std::vector<PerClass> per_class(const scores::Inputs& inputs, std::size_t method
     for (std::size_t label = 0; label < inputs.trained_classes; ++label) {
         const PredictedRows of_known = predicted_as(known, method, static_cast<std::int32_t>(label));
         const PredictedRows of_unknown = predicted_as(unknown, method, static_cast<std::int32_t>(label));
-        PerClass figures{inputs.labels.names()[label],
-                         std::ssize(of_known.scores),
-                         std::ssize(of_unknown.scores),
-                         0,
-                         auroc_of(of_known.scores, of_unknown.scores),
-                         {},
-                         {},
-                         {},
-                         {},
-                         {}};
+        PerClass figures;
+        figures.label = inputs.labels.names()[label];
+        figures.known = std::ssize(of_known.scores);
+        figures.unknown = std::ssize(of_unknown.scores);
+        figures.score_auroc = auroc_of(of_known.scores, of_unknown.scores);
         if (unknown.rows > 0)
             figures.attracted = static_cast<double>(figures.unknown) / static_cast<double>(unknown.rows);
         add_w_figures(of_known, of_unknown, figures);

@@ -34,44 +34,51 @@ const io::NetworkRecord* network_of(const io::RunRecord& record, const std::stri
     return found != record.networks.end() ? &*found : nullptr;
 }
 
+/// Which labels of its species filter a run accepted, by its record.
+std::function<bool(int, const std::string&)> accepted_species(const fs::path& rows,
+                                                              const std::optional<io::RunRecord>& record) {
+    const fs::path beside = io::run_record_path(rows);
+    if (!record) {
+        throw Error(ErrorKind::usage, rows.string() + ": has no run record beside it, expected " +
+                                          beside.filename().string() + ", which says what the species filter accepts");
+    }
+    const auto config = cascade::parse_pipeline_config(record->config_json, beside.string() + " /config", {});
+    if (!config.species) {
+        throw Error(ErrorKind::usage,
+                    rows.string() + ": no row has figures of the stage species, expected a pipeline that has it");
+    }
+    return [accept = config.species->accept](int id, const std::string& label) {
+        return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
+    };
+}
+
+void say_what_is_left_out(const io::ScoreTable& table, io::Stage stage) {
+    if (table.failed > 0) log_notice(table.file + ": " + std::to_string(table.failed) + " failed rows left out");
+    if (table.unreached > 0) {
+        log_notice(table.file + ": " + std::to_string(table.unreached) + " rows were rejected before the stage " +
+                   std::string(to_string(stage)) + " and are left out: rates are of the " + std::to_string(table.rows) +
+                   " that reached it; openset infer --all-stages scores all");
+    }
+}
+
 Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage, io::LabelNames& labels) {
-    const std::string name(to_string(stage));
     const auto record = io::read_run_record(file.path);
     io::WantedStage wanted{stage, method, {}};
-    if (stage == io::Stage::species) {
-        if (!record) {
-            throw Error(ErrorKind::usage, file.path.string() + ": has no run record beside it, expected " +
-                                              io::run_record_path(file.path).filename().string() +
-                                              ", which says what the species filter accepts");
-        }
-        const auto config = cascade::parse_pipeline_config(record->config_json,
-                                                           io::run_record_path(file.path).string() + " /config", {});
-        if (!config.species)
-            throw Error(ErrorKind::usage,
-                        file.path.string() +
-                            ": no row has figures of the stage species, expected a pipeline that has it");
-        wanted.accepts = [accept = config.species->accept](int id, const std::string& label) {
-            return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
-        };
-    }
-    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}, {}};
+    if (stage == io::Stage::species) wanted.accepts = accepted_species(file.path, record);
+    Side side;
+    side.file = file;
+    side.table = io::read_stage_scores(file.path, wanted, labels);
+    side.trained_classes = labels.names().size();
     Origin origin{side.table.methods.front(), {}, {}, {}};
     if (record) {
-        if (const auto* network = network_of(*record, name)) origin.network_sha256 = network->sha256;
+        if (const auto* network = network_of(*record, std::string(to_string(stage))))
+            origin.network_sha256 = network->sha256;
         const auto fitted = record->file_hashes.find("/unknown/fitted");
         if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
         if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
     }
     side.origins.push_back(std::move(origin));
-    side.trained_classes = labels.names().size();
-    const io::ScoreTable& table = side.table;
-    if (table.failed > 0)
-        log_notice(file.path.string() + ": " + std::to_string(table.failed) + " failed rows left out");
-    if (table.unreached > 0) {
-        log_notice(file.path.string() + ": " + std::to_string(table.unreached) +
-                   " rows were rejected before the stage " + name + " and are left out: rates are of the " +
-                   std::to_string(table.rows) + " that reached it; openset infer --all-stages scores all");
-    }
+    say_what_is_left_out(side.table, stage);
     return side;
 }
 
@@ -80,10 +87,9 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
     const auto run = io::read_score_run(file.path);
     if (run && labels.names().empty())
         for (const std::string& label : run->labels) labels.number(label); // in the network's order
-    Side side{file, io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels),
-              {},   {},
-              {},   {},
-              {}};
+    Side side;
+    side.file = file;
+    side.table = io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels);
     // The folder of a class that the network does not know is no label to be right about.
     const auto trained = static_cast<std::int32_t>(run ? run->labels.size() : labels.names().size());
     for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
