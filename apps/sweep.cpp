@@ -150,13 +150,16 @@ std::string title(const scores::Inputs& inputs, const std::string& method) {
     return inputs.unknown.empty() ? text : text + ", " + scores::rows_text(unknown, "unknown") + " (" + files + ")";
 }
 
+/// A table of thresholds begins with its first columns, one of settings with a key of a fit.
+void check_table(const std::string& output) {
+    if (output.empty()) return;
+    cli::check_output(output, "table of openset sweep", [](std::string_view head) {
+        return head.starts_with("threshold,known_accuracy,") || sweep::begins_like_grid(head);
+    });
+}
+
 void check_outputs(const SweepOptions& options) {
-    if (!options.output.empty()) {
-        // A table of thresholds begins with its first columns, one of settings with a key of a fit.
-        cli::check_output(options.output, "table of openset sweep", [](std::string_view head) {
-            return head.starts_with("threshold,known_accuracy,") || sweep::begins_like_grid(head);
-        });
-    }
+    check_table(options.output);
     if (!options.svg_file.empty()) {
         cli::check_output(
             options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");
