@@ -159,15 +159,15 @@ void check_table(const std::string& output) {
 }
 
 void check_outputs(const SweepOptions& options) {
+    std::vector<cli::FlagFile> inputs = {{"--known", scores::named_file(options.known).path}};
+    for (const std::string& file : options.unknown) inputs.push_back({"--unknown", scores::named_file(file).path});
+    cli::keep_apart(
+        {{"-o", options.output}, {"--svg", options.svg_file}, {"--operating-point", place_for_point(options)}}, inputs);
     check_table(options.output);
     if (!options.svg_file.empty()) {
         cli::check_output(
             options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");
     }
-    std::vector<cli::FlagFile> inputs = {{"--known", scores::named_file(options.known).path}};
-    for (const std::string& file : options.unknown) inputs.push_back({"--unknown", scores::named_file(file).path});
-    cli::keep_apart(
-        {{"-o", options.output}, {"--svg", options.svg_file}, {"--operating-point", place_for_point(options)}}, inputs);
 }
 
 void check(const SweepOptions& options) {
