@@ -175,11 +175,11 @@ class Picking(ScoresTest):
 
     def test_scores_are_not_replaced_by_a_table_or_a_plot(self):
         known, unknown = self.worked()
-        before = known.read_bytes()
-        self.assertIn("holds no table of openset sweep", self.sweep("--known", known, "-o", known, code=2).messages)
-        self.assertIn("--svg", self.sweep("--known", known, "--svg", known, code=2).messages)
-        self.assertIn("holds no metrics", self.openset("eval", "--known", known, "-o", known, code=2).messages)
-        self.assertEqual(known.read_bytes(), before)
+        before = unknown.read_bytes()
+        self.assertIn("holds no table of openset sweep", self.sweep("--known", known, "-o", unknown, code=2).messages)
+        self.assertIn("holds no plot", self.sweep("--known", known, "--svg", unknown, code=2).messages)
+        self.assertIn("holds no metrics", self.openset("eval", "--known", known, "-o", unknown, code=2).messages)
+        self.assertEqual(unknown.read_bytes(), before)
         for _ in range(2):
             self.sweep("--known", known, "--unknown", unknown, "-o", self.folder / "s.csv", "--svg", self.folder / "s.svg")
             for form in ("table", "json", "csv"):
