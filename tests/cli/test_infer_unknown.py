@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import zipfile
 
 import numpy
 
@@ -143,6 +144,31 @@ class Unknown(CliTest):
         self.assertIn("/unknown/fitted: " + str(self.fitted) + ": was fitted on activations of another network", messages)
         self.assertIn("was fitted on activations of another preprocessing", messages)
         self.assertIn("was fitted on activations of another network", self.infer(PICTURES / "tomato.png", "--allow-mismatch", config=config).messages)
+
+    def test_it_is_refused_also_where_another_stage_tells_no_labels(self):
+        fitted = json.loads(self.fitted.read_text())
+        fitted["model"]["sha256"] = "1" * 64
+        self.fitted.write_text(json.dumps(fitted))
+        config = self.write_config("no-labels.json", {
+            **fruit_config(), "gate": {"model": str(NETWORKS / "without_info.pt"), "accept": [0, 1, 2]},
+            "unknown": {"fitted": str(self.fitted), "threshold": 0}})
+        self.assertIn("was fitted on activations of another network",
+                      self.infer(PICTURES / "tomato.png", config=config, code=2).messages)
+
+    def test_a_single_logit_that_calls_itself_a_sigmoid_takes_what_was_fitted_on_its_store(self):
+        network, store = self.folder / "single.pt", self.folder / "single.store"
+        with zipfile.ZipFile(NETWORKS / "single_logit.pt") as old, zipfile.ZipFile(network, "w") as new:
+            for entry in old.infolist():
+                content = old.read(entry)
+                if entry.filename.endswith("openset.json"):
+                    content = json.dumps({**json.loads(content), "activation": "sigmoid"}).encode()
+                new.writestr(entry, content)
+        self.openset("extract", "-q", "--model", network, *SOUND, "--unlabelled", "-o", store)
+        numpy.save(store / "labels.npy", numpy.load(store / "logits.npy").argmax(axis=1))
+        self.openset("fit", "-q", store, "-o", self.fitted, "--tail-size", 3)
+        config = self.write_config("single.json", {"openset": 1, "name": "single", "classifier": {"model": str(network)},
+                                                   "unknown": {"fitted": str(self.fitted), "threshold": "inf"}})
+        self.assertEqual(len(self.rows(*SOUND, config=config)), len(SOUND))
 
     def test_what_is_wrong_with_its_files_is_told_before_networks_are_loaded(self):
         config = fruit_config()
