@@ -57,9 +57,12 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
     Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}, {}};
     Origin origin{side.table.methods.front(), {}, {}, {}};
     if (record) {
-        if (const auto* network = network_of(*record, name)) origin.network_sha256 = network->sha256;
         const auto fitted = record->file_hashes.find("/unknown/fitted");
         if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
+        // What was fitted names its network itself.
+        const bool of_classifier = stage == io::Stage::unknown && origin.fitted_sha256.empty();
+        if (const auto* network = network_of(*record, of_classifier ? "classifier" : name))
+            origin.network_sha256 = network->sha256;
         if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
     }
     side.origins.push_back(std::move(origin));
@@ -97,7 +100,8 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
         Origin origin{column, {}, {}, {}};
         const auto found = run ? run->columns.find(column) : std::map<std::string, io::ScoredMethod>::const_iterator();
         if (run && found != run->columns.end())
-            origin = {found->second.method, found->second.fitted_sha256, found->second.fitted_on, {}};
+            origin = {found->second.method, found->second.fitted_sha256, found->second.fitted_on,
+                      found->second.fitted_sha256.empty() ? run->model_sha256 : ""};
         side.origins.push_back(std::move(origin));
     }
     return side;

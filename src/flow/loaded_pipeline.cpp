@@ -147,6 +147,28 @@ void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config,
         notes.push_back(name + "does not say which network its activations came from; it is taken for this one");
 }
 
+/// Throws where an operating point was measured on another network than its stage has, unless that is allowed.
+void check_points(const NamedFiles& named, const std::vector<ConfiguredNetwork>& networks,
+                  const std::vector<model::NetworkFile>& files, const std::string& file,
+                  std::vector<std::string>& notes) {
+    std::string problems;
+    for (const auto& [stage, point] : named.files.operating_points) {
+        const cascade::Stage owner = stage == cascade::Stage::unknown ? cascade::Stage::classifier : stage;
+        const auto place = std::ranges::find(networks, owner, &ConfiguredNetwork::stage) - networks.begin();
+        const std::string& sha256 = files[static_cast<std::size_t>(place)].sha256;
+        if (point.network_sha256.empty() || point.network_sha256 == sha256) continue;
+        const std::string sentence = file + ": /" + std::string(to_string(stage)) +
+                                     "/operating_point: was measured on another network (sha256 " +
+                                     point.network_sha256.substr(0, 12) + ", here " + sha256.substr(0, 12) + ")";
+        if (named.files.allow_mismatch)
+            notes.push_back(sentence);
+        else
+            problems += (problems.empty() ? "" : "\n") + sentence +
+                        "; pick one from this network's scores, or run with --allow-mismatch";
+    }
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
+}
+
 } // namespace
 
 std::vector<StageNetwork> LoadedPipeline::networks() const {
@@ -171,6 +193,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     loaded.file_hashes = named.hashes;
     for (const model::NetworkFile& each : files)
         loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
+    check_points(named, networks, files, file, loaded.notes);
     // Where every file carries its labels, the config is wrong or right before minutes go into loading.
     if (std::ranges::none_of(files, [](const model::NetworkFile& each) { return each.info.labels.empty(); })) {
         cascade::resolve(
