@@ -158,7 +158,10 @@ TEST(PickRule, IsReadStrictly) {
         "did you mean \"youden\"?");
     EXPECT_EQ(error_of([] { parse_pick_rule("tpr=95"); }),
               "usage: --pick tpr=95: expected a share above 0 and at most 1 behind tpr=, such as 0.95");
-    for (const char* wrong : {"tpr=", "tpr=0", "tpr=0.9x", "tpr=nan", "conformal=1", "conformal=-0.1"})
+    EXPECT_EQ(error_of([] { parse_pick_rule("conformal=1"); }),
+              "usage: --pick conformal=1: expected a share above 0 and below 1 behind conformal=, such as 0.05");
+    for (const char* wrong : {"tpr=", "tpr=0", "tpr=0.9x", "tpr=nan", "conformal=0", "conformal=-0.1",
+                              "conformal=1e-300", "conformal=0.99999999999999"})
         EXPECT_NE(error_of([&] { parse_pick_rule(wrong); }), "none") << wrong;
 }
 
@@ -172,6 +175,12 @@ TEST(Conformal, IsInfiniteWhereThereAreTooFewRows) {
         EXPECT_LE(conformal_rank(rows, alpha), rows) << alpha;
         EXPECT_GT(conformal_rank(rows - 1, alpha), rows - 1) << alpha;
     }
+}
+
+TEST(Conformal, HoldsAtBothEndsOfTheShares) {
+    EXPECT_EQ(conformal_threshold({2, 1}, 1 - 1e-9), 1) << "the smallest score, not the one before it";
+    EXPECT_EQ(conformal_threshold({}, 0.5), infinity);
+    EXPECT_GT(rows_for_conformal(1e-9), 999'999'000);
 }
 
 TEST(Conformal, GivesClassesWithEnoughRowsAThresholdOfTheirOwn) {

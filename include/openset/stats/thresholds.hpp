@@ -75,8 +75,9 @@ ThresholdPoint pick(const ThresholdSweep& sweep, const PickRule& rule);
 /// before rounding up). +inf where that is above n. Guarantee: a new known picture, exchangeable with those n, is
 /// rejected with probability <= alpha.
 /// known_scores  [n], any order
+/// alpha         from 1e-9 to 1 - 1e-9, also below
 double conformal_threshold(std::vector<double> known_scores, double alpha);
-/// The rank in that formula.
+/// The rank in that formula, 1 or more.
 std::int64_t conformal_rank(std::int64_t rows, double alpha);
 /// The smallest n whose threshold is finite.
 std::int64_t rows_for_conformal(double alpha);
