@@ -313,16 +313,23 @@ double conformal_threshold(std::vector<double> known_scores, double alpha) {
     return *nth;
 }
 
-std::map<std::int32_t, double> conformal_thresholds_by_class(std::span<const double> known_scores,
-                                                             std::span<const std::int32_t> predicted, double alpha) {
+ConformalByClass conformal_by_class(std::span<const double> known_scores, std::span<const std::int32_t> predicted,
+                                    double alpha) {
+    const auto enough = [alpha](const std::vector<double>& scores) {
+        return conformal_rank(std::ssize(scores), alpha) <= std::ssize(scores);
+    };
     std::map<std::int32_t, std::vector<double>> scores;
     for (std::size_t row = 0; row < known_scores.size(); ++row) scores[predicted[row]].push_back(known_scores[row]);
-    std::map<std::int32_t, double> thresholds;
+    ConformalByClass thresholds;
+    std::vector<double> others;
     for (auto& [label, own] : scores) {
-        const bool enough =
-            conformal_rank(static_cast<std::int64_t>(own.size()), alpha) <= static_cast<std::int64_t>(own.size());
-        if (label >= 0 && enough) thresholds[label] = conformal_threshold(std::move(own), alpha);
+        if (label >= 0 && enough(own))
+            thresholds.own[label] = conformal_threshold(std::move(own), alpha);
+        else
+            others.insert(others.end(), own.begin(), own.end());
     }
+    thresholds.other_rows = std::ssize(others);
+    if (enough(others)) thresholds.others = conformal_threshold(std::move(others), alpha);
     return thresholds;
 }
 

@@ -186,8 +186,18 @@ TEST(Conformal, HoldsAtBothEndsOfTheShares) {
 TEST(Conformal, GivesClassesWithEnoughRowsAThresholdOfTheirOwn) {
     const std::vector<double> scores = {1, 2, 3, 10, 20, 30, 7};
     const std::vector<std::int32_t> classes = {0, 0, 0, 1, 1, 1, 2};
-    EXPECT_THAT(conformal_thresholds_by_class(scores, classes, 0.25),
-                testing::ElementsAre(testing::Pair(0, 3.0), testing::Pair(1, 30.0)));
+    const ConformalByClass found = conformal_by_class(scores, classes, 0.25);
+    EXPECT_THAT(found.own, testing::ElementsAre(testing::Pair(0, 3.0), testing::Pair(1, 30.0)));
+    EXPECT_EQ(found.other_rows, 1);
+    EXPECT_EQ(found.others, std::nullopt);
+}
+
+TEST(Conformal, ClassesWithTooFewRowsShareAThresholdOfTheirRowsAlone) {
+    const std::vector<double> scores = {1, 2, 3, 4, 50, 60, 70};
+    const std::vector<std::int32_t> classes = {0, 0, 0, 0, 1, 2, 3};
+    const ConformalByClass found = conformal_by_class(scores, classes, 0.25);
+    EXPECT_THAT(found.own, testing::ElementsAre(testing::Pair(0, 4.0)));
+    EXPECT_EQ(found.others, 70) << "all rows together would give 60, and reject a third of them";
 }
 
 } // namespace
