@@ -81,6 +81,8 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
 Side read_scores(const NamedFile& file, const Request& request, const std::vector<std::string>& methods, bool is_known,
                  io::LabelNames& labels) {
     const auto run = io::read_score_run(file.path);
+    std::set<std::string> of_network; // two labels may be called the same: ImageNet has two cranes
+    if (run) of_network.insert(run->labels.begin(), run->labels.end());
     if (run && labels.names().empty())
         for (const std::string& label : run->labels) labels.number(label); // in the network's order
     Side side{file, io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels),
@@ -88,7 +90,7 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
               {},   {},
               {}};
     // The folder of a class that the network does not know is no label to be right about.
-    const auto trained = static_cast<std::int32_t>(run ? run->labels.size() : labels.names().size());
+    const auto trained = static_cast<std::int32_t>(run ? of_network.size() : labels.names().size());
     for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
     side.trained_classes = static_cast<std::size_t>(trained);
     if (run) {
