@@ -72,21 +72,21 @@ stats::ThresholdSweep offered(const SweepOptions& options, const scores::Unit& u
     return sweep;
 }
 
-/// Conformal thresholds of the classes with enough rows of their own.
-std::map<std::string, double> thresholds_by_label(const scores::Inputs& inputs, const stats::OpenSetRows& rows,
-                                                  const stats::PickRule& rule) {
+/// Conformal thresholds of the classes with enough rows of their own, and one for the others.
+void choose_by_label(const scores::Inputs& inputs, const stats::OpenSetRows& rows, sweep::Picked& picked) {
     if (!inputs.known.has_predictions()) {
         throw Error(ErrorKind::usage, "--per-class: " + inputs.known.file.path.string() +
                                           " does not say what each picture was predicted as, expected scores that do");
     }
-    std::map<std::string, double> by_label;
-    for (const auto& [label, threshold] :
-         stats::conformal_thresholds_by_class(rows.known_scores, rows.known_predicted, rule.value))
-        by_label[inputs.labels.names()[static_cast<std::size_t>(label)]] = threshold;
-    log_notice("per class: " + std::to_string(by_label.size()) + " predicted labels have the " +
-               std::to_string(stats::rows_for_conformal(rule.value)) +
+    const double alpha = picked.rule.value;
+    const auto found = stats::conformal_by_class(rows.known_scores, rows.known_predicted, alpha);
+    for (const auto& [label, threshold] : found.own)
+        picked.by_label[inputs.labels.names()[static_cast<std::size_t>(label)]] = threshold;
+    if (found.others) picked.point.threshold = *found.others;
+    if (!found.others) picked.without_promise = found.other_rows;
+    log_notice("per class: " + std::to_string(found.own.size()) + " predicted labels have the " +
+               std::to_string(stats::rows_for_conformal(alpha)) +
                " rows that a threshold of their own needs; the others share one");
-    return by_label;
 }
 
 void write_file(const std::filesystem::path& path, const std::string& text) {
@@ -116,10 +116,10 @@ std::optional<sweep::Picked> pick(const SweepOptions& options, const scores::Inp
                                   const scores::Contest& contest, const stats::RankedRows& rows,
                                   const stats::ThresholdSweep& sweep, const scores::Unit& unit) {
     if (options.pick.empty()) return std::nullopt;
-    sweep::Picked picked{stats::parse_pick_rule(options.pick), {}, {}};
+    sweep::Picked picked{stats::parse_pick_rule(options.pick), {}, {}, 0};
     picked.point = stats::pick(sweep, picked.rule);
     if (options.per_class) {
-        picked.by_label = thresholds_by_label(inputs, contest.rows(), picked.rule);
+        choose_by_label(inputs, contest.rows(), picked);
         picked.point = sweep::with_thresholds_by_label(rows, picked.point, picked.by_label, inputs.labels);
     }
     warn_of_a_nameless_fit(inputs);
@@ -173,6 +173,10 @@ void check_outputs(const SweepOptions& options) {
 void check(const SweepOptions& options) {
     if (options.per_class && !options.pick.starts_with("conformal="))
         throw Error(ErrorKind::usage, "--per-class: expected --pick conformal=X with it");
+    if (options.per_class && !options.thresholds.empty()) {
+        throw Error(ErrorKind::usage, "--per-class: a label's threshold is one of its own scores, expected no "
+                                      "--thresholds beside it");
+    }
     if (!options.point_file.empty() && options.pick.empty())
         throw Error(ErrorKind::usage, "--operating-point " + options.point_file + ": expected --pick RULE with it");
     if (!options.thresholds.empty() && options.points > 0)

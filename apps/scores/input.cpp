@@ -71,10 +71,12 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
     side.trained_classes = labels.names().size();
     Origin origin{side.table.methods.front(), {}, {}, {}};
     if (record) {
-        if (const auto* network = network_of(*record, std::string(to_string(stage))))
-            origin.network_sha256 = network->sha256;
         const auto fitted = record->file_hashes.find("/unknown/fitted");
         if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
+        // What was fitted names its network itself.
+        const bool of_classifier = stage == io::Stage::unknown && origin.fitted_sha256.empty();
+        if (const auto* network = network_of(*record, of_classifier ? "classifier" : std::string(to_string(stage))))
+            origin.network_sha256 = network->sha256;
         if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
     }
     side.origins.push_back(std::move(origin));
@@ -85,13 +87,15 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
 Side read_scores(const NamedFile& file, const Request& request, const std::vector<std::string>& methods, bool is_known,
                  io::LabelNames& labels) {
     const auto run = io::read_score_run(file.path);
+    std::set<std::string> of_network; // two labels may be called the same: ImageNet has two cranes
+    if (run) of_network.insert(run->labels.begin(), run->labels.end());
     if (run && labels.names().empty())
         for (const std::string& label : run->labels) labels.number(label); // in the network's order
     Side side;
     side.file = file;
     side.table = io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels);
     // The folder of a class that the network does not know is no label to be right about.
-    const auto trained = static_cast<std::int32_t>(run ? run->labels.size() : labels.names().size());
+    const auto trained = static_cast<std::int32_t>(run ? of_network.size() : labels.names().size());
     for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
     side.trained_classes = static_cast<std::size_t>(trained);
     if (run) {
@@ -103,7 +107,8 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
         Origin origin{column, {}, {}, {}};
         const auto found = run ? run->columns.find(column) : std::map<std::string, io::ScoredMethod>::const_iterator();
         if (run && found != run->columns.end())
-            origin = {found->second.method, found->second.fitted_sha256, found->second.fitted_on, {}};
+            origin = {found->second.method, found->second.fitted_sha256, found->second.fitted_on,
+                      found->second.fitted_sha256.empty() ? run->model_sha256 : ""};
         side.origins.push_back(std::move(origin));
     }
     return side;

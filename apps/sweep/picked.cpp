@@ -94,7 +94,7 @@ io::OperatingPoint operating_point(const scores::Inputs& inputs, const stats::Th
 }
 
 std::vector<std::string> told(const stats::ThresholdSweep& sweep, const Picked& picked, const scores::Unit& unit) {
-    const auto& [rule, point, by_label] = picked;
+    const auto& [rule, point, by_label, without_promise] = picked;
     std::string line = "picked by " + rule.text + ": unknown where " + unit.rule(point.threshold);
     if (!by_label.empty())
         line += " (" + std::to_string(by_label.size()) + " predicted labels have thresholds of their own)";
@@ -103,12 +103,16 @@ std::vector<std::string> told(const stats::ThresholdSweep& sweep, const Picked& 
     if (sweep.named) lines.push_back("known_accuracy " + scores::rate_text(point.known_right, sweep.known_rows));
     if (sweep.unknown_rows > 0)
         lines.push_back("unknown_rejection " + scores::rate_text(point.unknown_rejected, sweep.unknown_rows));
-    if (rule.kind == stats::PickRule::Kind::conformal) {
-        lines.push_back("conformal over n = " + std::to_string(sweep.known_rows) +
-                        " held-out known rows: a new known picture like them is rejected with probability " +
-                        rule.text.substr(rule.text.find('=') + 1) + " at most" +
-                        (by_label.empty() ? "" : ", also among those predicted as a label with its own threshold"));
-    }
+    if (rule.kind != stats::PickRule::Kind::conformal) return lines;
+    const std::string promise = "conformal over n = " + std::to_string(sweep.known_rows) +
+                                " held-out known rows: a new known picture like them is rejected with probability " +
+                                rule.text.substr(rule.text.find('=') + 1) + " at most";
+    lines.push_back(by_label.empty() ? promise
+                    : without_promise == 0
+                        ? promise + ", also among those predicted as a label with its own threshold"
+                        : promise + " where it is predicted as a label with its own threshold; the " +
+                              rows_text(without_promise, "known") +
+                              " of the others are too few, and nothing is promised for them");
     return lines;
 }
 

@@ -18,6 +18,8 @@ struct Picked {
     stats::ThresholdPoint point; ///< with what it does to the rows, thresholds by label counted in
     /// Conformal thresholds of the labels that have enough rows; empty: one threshold for all.
     std::map<std::string, double> by_label;
+    /// Rows of the other labels where those are too few together for a threshold that keeps the promise.
+    std::int64_t without_promise = 0;
 };
 
 /// What a point does where some labels have thresholds of their own.

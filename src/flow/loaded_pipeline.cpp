@@ -10,6 +10,7 @@
 #include "openset/base/missing_file.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/detect/detector.hpp"
+#include "openset/flow/extraction.hpp"
 #include "openset/io/fitted_file.hpp"
 #include "openset/io/operating_point.hpp"
 
@@ -122,23 +123,13 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
     return result;
 }
 
-io::StoreMeta as_store(const model::NetworkFile& network) {
-    io::StoreMeta meta;
-    meta.model_name = network.info.name;
-    meta.model_sha256 = network.sha256;
-    meta.labels = network.info.labels;
-    meta.activation = network.info.activation == model::Activation::sigmoid ? "sigmoid" : "softmax";
-    meta.preprocess_json = model::preprocess_to_json(network.info.preprocess).dump();
-    return meta;
-}
-
 /// Throws where the detector behind the classifier is of another network, unless that is allowed.
-void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config, const model::NetworkFile& network,
+void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config, const LoadedStage& classifier,
                   const std::string& file, std::vector<std::string>& notes) {
     if (!named.fitted) return;
     const std::string name = file + ": /unknown/fitted: " + config.fitted->string() + ": ";
     std::string problems;
-    for (const std::string& mismatch : io::mismatches(*named.fitted, as_store(network))) {
+    for (const std::string& mismatch : io::mismatches(*named.fitted, store_meta(classifier))) {
         if (named.files.allow_mismatch)
             notes.push_back(name + mismatch);
         else
@@ -147,12 +138,35 @@ void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config,
     }
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
     const auto classes = named.files.detector->needs().classes;
-    if (classes != std::ssize(network.info.labels)) {
+    const auto labels = std::ssize(classifier.network->info().labels);
+    if (classes != labels) {
         throw Error(ErrorKind::usage, name + "is of " + std::to_string(classes) + " classes, the classifier has " +
-                                          std::to_string(network.info.labels.size()) + "; extract and fit anew");
+                                          std::to_string(labels) + "; extract and fit anew");
     }
     if (named.fitted->model_sha256.empty())
         notes.push_back(name + "does not say which network its activations came from; it is taken for this one");
+}
+
+/// Throws where an operating point was measured on another network than its stage has, unless that is allowed.
+void check_points(const NamedFiles& named, const std::vector<ConfiguredNetwork>& networks,
+                  const std::vector<model::NetworkFile>& files, const std::string& file,
+                  std::vector<std::string>& notes) {
+    std::string problems;
+    for (const auto& [stage, point] : named.files.operating_points) {
+        const cascade::Stage owner = stage == cascade::Stage::unknown ? cascade::Stage::classifier : stage;
+        const auto place = std::ranges::find(networks, owner, &ConfiguredNetwork::stage) - networks.begin();
+        const std::string& sha256 = files[static_cast<std::size_t>(place)].sha256;
+        if (point.network_sha256.empty() || point.network_sha256 == sha256) continue;
+        const std::string sentence = file + ": /" + std::string(to_string(stage)) +
+                                     "/operating_point: was measured on another network (sha256 " +
+                                     point.network_sha256.substr(0, 12) + ", here " + sha256.substr(0, 12) + ")";
+        if (named.files.allow_mismatch)
+            notes.push_back(sentence);
+        else
+            problems += (problems.empty() ? "" : "\n") + sentence +
+                        "; pick one from this network's scores, or run with --allow-mismatch";
+    }
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }
 
 } // namespace
@@ -179,18 +193,20 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     loaded.file_hashes = named.hashes;
     for (const model::NetworkFile& each : files)
         loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
+    check_points(named, networks, files, file, loaded.notes);
     // Where every file carries its labels, the config is wrong or right before minutes go into loading.
     if (std::ranges::none_of(files, [](const model::NetworkFile& each) { return each.info.labels.empty(); })) {
         cascade::resolve(
             used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }),
             file, named.files);
-        if (used.unknown) check_fitted(named, *used.unknown, files.back(), file, loaded.notes);
     }
     for (std::size_t i = 0; i < networks.size(); ++i) {
         auto instance = load(files[i]);
         const image::PreprocessSpec preprocess = instance->info().preprocess;
         loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instance), preprocess});
     }
+    // What a network is, a single logit and labels that no file told among it, is known once it is loaded.
+    if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), file, loaded.notes);
     const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& {
         return loaded.stages[i].network->info();
     };

@@ -17,6 +17,7 @@ namespace openset::stats {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double least_alpha = 1e-9; ///< what conformal_rank() tells from 0, and from 1
 using io::shortest;
 
 std::optional<double> share(std::int64_t part, std::int64_t whole) {
@@ -122,9 +123,13 @@ PickRule with_value(const RuleName& rule, const std::string& text) {
     const std::string_view number = std::string_view(text).substr(std::string_view(rule.name).size());
     double value = 0;
     const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), value);
-    if (code != std::errc() || end != number.data() + number.size() || !(value > 0 && value <= 1) ||
-        (rule.kind == PickRule::Kind::conformal && value == 1))
-        refuse_rule(text, "a share above 0 and at most 1 behind " + std::string(rule.name) + ", such as 0.95");
+    const bool conformal = rule.kind == PickRule::Kind::conformal;
+    const bool is_share = conformal ? value >= least_alpha && value <= 1 - least_alpha : value > 0 && value <= 1;
+    if (code != std::errc() || end != number.data() + number.size() || !is_share) {
+        refuse_rule(text,
+                    (conformal ? "a share above 0 and below 1 behind " : "a share above 0 and at most 1 behind ") +
+                        std::string(rule.name) + ", such as " + (conformal ? "0.05" : "0.95"));
+    }
     return {rule.kind, value, text};
 }
 
@@ -294,7 +299,8 @@ ThresholdPoint pick(const ThresholdSweep& sweep, const PickRule& rule) {
 }
 
 std::int64_t conformal_rank(std::int64_t rows, double alpha) {
-    return static_cast<std::int64_t>(std::ceil((1 - alpha) * static_cast<double>(rows + 1) - 1e-9));
+    const auto rank = static_cast<std::int64_t>(std::ceil((1 - alpha) * static_cast<double>(rows + 1) - 1e-9));
+    return std::max<std::int64_t>(rank, 1);
 }
 
 std::int64_t rows_for_conformal(double alpha) { return static_cast<std::int64_t>(std::ceil(1 / alpha - 1 - 1e-9)); }
@@ -307,16 +313,23 @@ double conformal_threshold(std::vector<double> known_scores, double alpha) {
     return *nth;
 }
 
-std::map<std::int32_t, double> conformal_thresholds_by_class(std::span<const double> known_scores,
-                                                             std::span<const std::int32_t> predicted, double alpha) {
+ConformalByClass conformal_by_class(std::span<const double> known_scores, std::span<const std::int32_t> predicted,
+                                    double alpha) {
+    const auto enough = [alpha](const std::vector<double>& scores) {
+        return conformal_rank(std::ssize(scores), alpha) <= std::ssize(scores);
+    };
     std::map<std::int32_t, std::vector<double>> scores;
     for (std::size_t row = 0; row < known_scores.size(); ++row) scores[predicted[row]].push_back(known_scores[row]);
-    std::map<std::int32_t, double> thresholds;
+    ConformalByClass thresholds;
+    std::vector<double> others;
     for (auto& [label, own] : scores) {
-        const bool enough =
-            conformal_rank(static_cast<std::int64_t>(own.size()), alpha) <= static_cast<std::int64_t>(own.size());
-        if (label >= 0 && enough) thresholds[label] = conformal_threshold(std::move(own), alpha);
+        if (label >= 0 && enough(own))
+            thresholds.own[label] = conformal_threshold(std::move(own), alpha);
+        else
+            others.insert(others.end(), own.begin(), own.end());
     }
+    thresholds.other_rows = std::ssize(others);
+    if (enough(others)) thresholds.others = conformal_threshold(std::move(others), alpha);
     return thresholds;
 }
 

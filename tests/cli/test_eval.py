@@ -182,6 +182,12 @@ class Doubts(EvalTest):
         swapped = self.scores("x.csv", KNOWN)
         self.assertIn("are they really unknown?", self.eval("--known", self.known, "--unknown", swapped).messages)
 
+    def test_a_network_may_have_two_labels_of_one_name(self):
+        self.record(self.known, "msp", labels=("a", "b", "a"))
+        result = self.result("--per-class")
+        self.assertEqual([one["label"] for one in result["per_class"]], ["a", "b"])
+        self.assertEqual(result["openness_counting"].split(" ")[0], "2")
+
     def test_two_sets_of_one_name_are_refused(self):
         self.assertIn("two sets are called", self.eval("--known", self.known, "--unknown", self.unknown, "--unknown", self.unknown,
                                                        code=2).messages)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import zipfile
 
 import numpy
 
@@ -126,6 +127,29 @@ class Unknown(CliTest):
         self.assertIn("/unknown/operating_point: point.json was measured on another fitted file (sha256 000000000000, the config's is", messages)
         self.rows(PICTURES / "tomato.png", "--allow-mismatch", config=config)
 
+    def test_an_operating_point_of_another_network_is_refused_unless_allowed(self):
+        config = fruit_config()
+        del config["gate"]["k"]
+        config["gate"]["operating_point"] = self.point("gate.json", stage="gate", method="rank", threshold=3, fitted_sha256=None,
+                                                       network_sha256="0" * 64)
+        config["unknown"] = {"method": "max-logit", "operating_point": self.point(method="max-logit", fitted_sha256=None, network_sha256="0" * 64)}
+        path = self.write_config("points.json", config)
+        messages = self.infer(PICTURES / "tomato.png", config=path, code=2).messages
+        for stage in "gate", "unknown":
+            self.assertIn(f"/{stage}/operating_point: was measured on another network (sha256 000000000000, here ", messages)
+        self.assertIn("was measured on another network", self.infer(PICTURES / "tomato.png", "--allow-mismatch", config=path).messages)
+
+    def test_a_point_of_a_method_without_a_fit_names_the_network(self):
+        rows = self.folder / "rows.jsonl"
+        self.infer(*SOUND, "--all-stages", "-o", rows, config=self.with_unknown(method="max-logit", threshold=0))
+        self.openset("score", "-q", self.folder / "all.store", "--method", "max-logit", "-o", self.folder / "all.csv")
+        for scores, flags in ((rows, ("--stage", "unknown")), (self.folder / "all.csv", ())):
+            point = self.folder / "point.json"
+            self.openset("sweep", "-q", "--known", scores, *flags, "--pick", "tpr=1", "--operating-point", point)
+            self.assertEqual(json.loads(point.read_text())["network_sha256"], hashlib.sha256(CLASSIFIER.read_bytes()).hexdigest())
+            config = self.with_unknown(method="max-logit", operating_point=str(point))
+            self.assertNotIn("unknown", [row["decided_by"] for row in self.rows(*SOUND, config=config)])
+
     def test_gate_and_species_take_operating_points_too(self):
         config = fruit_config()
         del config["gate"]["k"], config["species"]["min_probability"]
@@ -143,6 +167,31 @@ class Unknown(CliTest):
         self.assertIn("/unknown/fitted: " + str(self.fitted) + ": was fitted on activations of another network", messages)
         self.assertIn("was fitted on activations of another preprocessing", messages)
         self.assertIn("was fitted on activations of another network", self.infer(PICTURES / "tomato.png", "--allow-mismatch", config=config).messages)
+
+    def test_it_is_refused_also_where_another_stage_tells_no_labels(self):
+        fitted = json.loads(self.fitted.read_text())
+        fitted["model"]["sha256"] = "1" * 64
+        self.fitted.write_text(json.dumps(fitted))
+        config = self.write_config("no-labels.json", {
+            **fruit_config(), "gate": {"model": str(NETWORKS / "without_info.pt"), "accept": [0, 1, 2]},
+            "unknown": {"fitted": str(self.fitted), "threshold": 0}})
+        self.assertIn("was fitted on activations of another network",
+                      self.infer(PICTURES / "tomato.png", config=config, code=2).messages)
+
+    def test_a_single_logit_that_calls_itself_a_sigmoid_takes_what_was_fitted_on_its_store(self):
+        network, store = self.folder / "single.pt", self.folder / "single.store"
+        with zipfile.ZipFile(NETWORKS / "single_logit.pt") as old, zipfile.ZipFile(network, "w") as new:
+            for entry in old.infolist():
+                content = old.read(entry)
+                if entry.filename.endswith("openset.json"):
+                    content = json.dumps({**json.loads(content), "activation": "sigmoid"}).encode()
+                new.writestr(entry, content)
+        self.openset("extract", "-q", "--model", network, *SOUND, "--unlabelled", "-o", store)
+        numpy.save(store / "labels.npy", numpy.load(store / "logits.npy").argmax(axis=1))
+        self.openset("fit", "-q", store, "-o", self.fitted, "--tail-size", 3)
+        config = self.write_config("single.json", {"openset": 1, "name": "single", "classifier": {"model": str(network)},
+                                                   "unknown": {"fitted": str(self.fitted), "threshold": "inf"}})
+        self.assertEqual(len(self.rows(*SOUND, config=config)), len(SOUND))
 
     def test_what_is_wrong_with_its_files_is_told_before_networks_are_loaded(self):
         config = fruit_config()

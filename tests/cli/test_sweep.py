@@ -145,8 +145,16 @@ class Picking(ScoresTest):
 
     def test_a_label_with_enough_rows_gets_a_threshold_of_its_own(self):
         known = self.scores("k.csv", [(i, "a", "a") for i in range(1, 5)] + [(10, "b", "b")])
-        self.sweep("--known", known, "--pick", "conformal=0.25", "--per-class")
+        result = self.sweep("--known", known, "--pick", "conformal=0.25", "--per-class")
         self.assertEqual(self.point()["threshold"], {"a": 4, "*": 10})
+        self.assertIn("the 1 known row of the others are too few, and nothing is promised for them", result.messages)
+
+    def test_labels_with_too_few_rows_share_a_threshold_of_their_rows_alone(self):
+        known = self.scores("k.csv", [(i / 100, "a", "a") for i in range(97)] + [(50, "b", "b"), (60, "c", "c"), (70, "d", "d")])
+        result = self.sweep("--known", known, "--pick", "conformal=0.25", "--per-class")
+        self.assertEqual(self.point()["threshold"], {"a": 0.73, "*": 70})
+        self.assertGreaterEqual(self.point()["measured"]["known_acceptance"]["value"], 0.75)
+        self.assertIn("at most, also among those predicted as a label with its own threshold", result.messages)
 
     def test_rows_that_the_detector_was_fitted_on_are_warned_of(self):
         known, unknown = self.worked("openmax", fitted="f" * 64, fitted_on="known")
@@ -264,6 +272,7 @@ class Mistakes(ScoresTest):
     def test_flags_that_exclude_each_other_say_so(self):
         known, _ = self.worked()
         for flags, words in ((["--per-class"], "expected --pick conformal=X with it"),
+                             (["--per-class", "--pick", "conformal=0.5", "--thresholds", "0:1:0.1"], "expected no --thresholds beside it"),
                              (["--operating-point", "p.json"], "expected --pick RULE with it"),
                              (["--points", 3, "--thresholds", "0:1:0.1"], "expected no --thresholds beside it"),
                              (["--plot", "-o", "-"], "expected -o FILE with it"),

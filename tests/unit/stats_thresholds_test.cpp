@@ -158,7 +158,10 @@ TEST(PickRule, IsReadStrictly) {
         "did you mean \"youden\"?");
     EXPECT_EQ(error_of([] { parse_pick_rule("tpr=95"); }),
               "usage: --pick tpr=95: expected a share above 0 and at most 1 behind tpr=, such as 0.95");
-    for (const char* wrong : {"tpr=", "tpr=0", "tpr=0.9x", "tpr=nan", "conformal=1", "conformal=-0.1"})
+    EXPECT_EQ(error_of([] { parse_pick_rule("conformal=1"); }),
+              "usage: --pick conformal=1: expected a share above 0 and below 1 behind conformal=, such as 0.05");
+    for (const char* wrong : {"tpr=", "tpr=0", "tpr=0.9x", "tpr=nan", "conformal=0", "conformal=-0.1",
+                              "conformal=1e-300", "conformal=0.99999999999999"})
         EXPECT_NE(error_of([&] { parse_pick_rule(wrong); }), "none") << wrong;
 }
 
@@ -174,11 +177,27 @@ TEST(Conformal, IsInfiniteWhereThereAreTooFewRows) {
     }
 }
 
+TEST(Conformal, HoldsAtBothEndsOfTheShares) {
+    EXPECT_EQ(conformal_threshold({2, 1}, 1 - 1e-9), 1) << "the smallest score, not the one before it";
+    EXPECT_EQ(conformal_threshold({}, 0.5), infinity);
+    EXPECT_GT(rows_for_conformal(1e-9), 999'999'000);
+}
+
 TEST(Conformal, GivesClassesWithEnoughRowsAThresholdOfTheirOwn) {
     const std::vector<double> scores = {1, 2, 3, 10, 20, 30, 7};
     const std::vector<std::int32_t> classes = {0, 0, 0, 1, 1, 1, 2};
-    EXPECT_THAT(conformal_thresholds_by_class(scores, classes, 0.25),
-                testing::ElementsAre(testing::Pair(0, 3.0), testing::Pair(1, 30.0)));
+    const ConformalByClass found = conformal_by_class(scores, classes, 0.25);
+    EXPECT_THAT(found.own, testing::ElementsAre(testing::Pair(0, 3.0), testing::Pair(1, 30.0)));
+    EXPECT_EQ(found.other_rows, 1);
+    EXPECT_EQ(found.others, std::nullopt);
+}
+
+TEST(Conformal, ClassesWithTooFewRowsShareAThresholdOfTheirRowsAlone) {
+    const std::vector<double> scores = {1, 2, 3, 4, 50, 60, 70};
+    const std::vector<std::int32_t> classes = {0, 0, 0, 0, 1, 2, 3};
+    const ConformalByClass found = conformal_by_class(scores, classes, 0.25);
+    EXPECT_THAT(found.own, testing::ElementsAre(testing::Pair(0, 4.0)));
+    EXPECT_EQ(found.others, 70) << "all rows together would give 60, and reject a third of them";
 }
 
 } // namespace

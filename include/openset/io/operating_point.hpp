@@ -22,9 +22,9 @@ struct OperatingPoint {
     /// Thresholds for the pictures that are predicted to have these labels; `threshold` is for all others.
     std::map<std::string, double> threshold_by_label;
 
-    std::string rule;                 ///< as `--pick` was given: tpr=0.95, youden...
-    std::string fitted_sha256;        ///< of the fitted file whose scores these are; empty: a method without a fit
-    std::string network_sha256;       ///< gate and species: of the stage's network; empty: not told
+    std::string rule;           ///< as `--pick` was given: tpr=0.95, youden...
+    std::string fitted_sha256;  ///< of the fitted file whose scores these are; empty: a method without a fit
+    std::string network_sha256; ///< of the network whose scores these are, where nothing was fitted; empty: not told
     std::string calibrated_on = "{}"; ///< JSON object for people: files, hashes, numbers of rows
     std::string measured = "{}";      ///< JSON object for people: rates with their intervals
 

@@ -75,16 +75,25 @@ ThresholdPoint pick(const ThresholdSweep& sweep, const PickRule& rule);
 /// before rounding up). +inf where that is above n. Guarantee: a new known picture, exchangeable with those n, is
 /// rejected with probability <= alpha.
 /// known_scores  [n], any order
+/// alpha         from 1e-9 to 1 - 1e-9, also below
 double conformal_threshold(std::vector<double> known_scores, double alpha);
-/// The rank in that formula.
+/// The rank in that formula, 1 or more.
 std::int64_t conformal_rank(std::int64_t rows, double alpha);
 /// The smallest n whose threshold is finite.
 std::int64_t rows_for_conformal(double alpha);
 
-/// The same for each predicted class with enough rows of its own (Mondrian, by prediction, as truth is not known when a
-/// picture comes): the guarantee then holds among the pictures that are predicted so.
-/// predicted  [n];  Returns  class -> threshold, without the classes that have too few
-std::map<std::int32_t, double> conformal_thresholds_by_class(std::span<const double> known_scores,
-                                                             std::span<const std::int32_t> predicted, double alpha);
+/// Conformal thresholds by predicted class.
+struct ConformalByClass {
+    std::map<std::int32_t, double> own; ///< of the classes with enough rows of their own
+    std::int64_t other_rows = 0;        ///< of all other classes together
+    std::optional<double> others;       ///< what those share; none where they have too few rows
+};
+
+/// The same for each predicted class (Mondrian, by prediction, as truth is not known when a picture comes): the guarantee
+/// then holds among the pictures that are predicted so. Classes with too few rows make one group; a threshold from all
+/// rows would promise nothing, neither for them nor for all pictures.
+/// predicted  [n]
+ConformalByClass conformal_by_class(std::span<const double> known_scores, std::span<const std::int32_t> predicted,
+                                    double alpha);
 
 } // namespace openset::stats
