@@ -291,7 +291,9 @@ void add_options(cli::Command& command, SweepOptions& options) {
     app.add_option("--points", options.points, "thin the operating points to so many, evenly")
         ->type_name("N")
         ->check(cli::whole_number(1, 1'000'000'000));
-    app.add_option("--sort", options.sort, "order of the table: rising threshold (default), or the largest rate first")
+    app.add_option("--sort", options.sort,
+                   "order of the table: threshold (default; rising), or largest first by known_accuracy, "
+                   "known_acceptance, unknown_rejection or balanced_accuracy")
         ->type_name("COLUMN")
         ->check(cli::one_of(sweep::table_columns));
     app.add_option("--pick", options.pick,
