@@ -54,8 +54,9 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
             return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
         };
     }
-    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}, {}};
+    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}, {}, false};
     Origin origin{side.table.methods.front(), {}, {}, {}};
+    side.has_record = record.has_value();
     if (record) {
         const auto fitted = record->file_hashes.find("/unknown/fitted");
         if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
@@ -88,7 +89,7 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
     Side side{file, io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels),
               {},   {},
               {},   {},
-              {}};
+              {},   run.has_value()};
     // The folder of a class that the network does not know is no label to be right about.
     const auto trained = static_cast<std::int32_t>(run ? of_network.size() : labels.names().size());
     for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
@@ -123,6 +124,13 @@ void refuse_others_than(const Side& known, const Side& unknown) {
         if (!differ(one.fitted_sha256, other.fitted_sha256) && !differ(one.network_sha256, other.network_sha256) &&
             one.method == other.method)
             continue;
+        if (known.has_record != unknown.has_record) {
+            const fs::path& alone = known.has_record ? unknown.file.path : known.file.path;
+            throw Error(ErrorKind::usage, alone.string() + ": what made its column " + known.table.methods[i] +
+                                              " stands in a run record, expected " +
+                                              io::run_record_path(alone).filename().string() +
+                                              " beside it as beside the other file; copy it along, or score again");
+        }
         throw Error(ErrorKind::usage, files + ": " + known.table.methods[i] +
                                           " comes from different fits, expected the same fitted file or network for "
                                           "both; score one of them again");

@@ -39,6 +39,7 @@ struct Side {
     std::string store, store_identity, model_sha256; ///< as the record says; empty: not told
     std::vector<Origin> origins;                     ///< [methods]
     std::size_t trained_classes = 0; ///< labels of the network; without a record, those that the file names
+    bool has_record = false;
 };
 
 struct Inputs {

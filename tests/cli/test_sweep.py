@@ -166,6 +166,13 @@ class Picking(ScoresTest):
         unknown = self.scores("u.csv", UNKNOWN, "openmax", {"fitted": "e" * 64})
         self.assertIn("comes from different fits", self.sweep("--known", known, "--unknown", unknown, code=2).messages)
 
+    def test_scores_that_lost_their_record_say_so(self):
+        known = self.scores("k.csv", KNOWN, "mine", {"method": "openmax", "fitted": "f" * 64})
+        unknown = self.scores("u.csv", UNKNOWN, "mine")
+        for one, other in ((known, unknown), (unknown, known)):
+            self.assertIn("u.csv: what made its column mine stands in a run record, expected u.csv.run.json beside it",
+                          self.sweep("--known", one, "--unknown", other, code=2).messages)
+
     def test_a_fit_that_nobody_names_is_warned_of(self):
         known, unknown = self.worked("openmax")
         self.assertIn("the operating point cannot either",
