@@ -299,6 +299,20 @@ class Grid(ScoresTest):
         self.assertEqual({row["auroc"] for row in rows}, {""})
         self.assertEqual(sum(row["best"] == "known" for row in rows), 1)
 
+    def test_stores_that_were_extracted_otherwise_are_refused(self):
+        self.stores()
+        for name, rows, size in (("train", 200, 224), ("known", 200, 448)):
+            (self.folder / name / "meta.json").write_text(json.dumps({
+                "format": "openset-store/1", "model": {"name": "m", "sha256": "a" * 64}, "labels": ["a", "b"],
+                "preprocess": {"crop": [size, size]}, "counts": {"rows": rows}}))
+        self.assertIn("known: --store train was fitted on activations of another preprocessing",
+                      self.sweep("--grid", "tail-size=5", "--store", "train", "--known", "known", code=2).messages)
+
+    def test_flags_about_thresholds_are_refused(self):
+        for flags in (["--per-class"], ["--operating-point", "p.json"], ["--pick", "youden"], ["--points", 3]):
+            self.assertIn("expected no flag about thresholds beside it",
+                          self.sweep("--grid", "tail-size=5", "--store", "train", "--known", "known", *flags, code=2).messages)
+
     def test_wrong_keys_and_values_are_told_before_the_first_fit(self):
         self.assertIn('did you mean "tail-size"?', self.sweep("--grid", "tail-sise=5", "--store", "s", "--known", "k", code=2).messages)
         self.assertIn("tail-size: found", self.sweep("--grid", "tail-size=5,x", "--store", "s", "--known", "k", code=2).messages)
