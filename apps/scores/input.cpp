@@ -192,8 +192,9 @@ void settle_names(Inputs& inputs) {
 
 NamedFile named_file(const std::string& text) {
     const auto sign = text.find('=');
-    // A name has no slash: ./a=b.csv is a file.
-    if (sign != std::string::npos && sign > 0 && text.find('/') > sign)
+    std::error_code ignored; // reading says why
+    // A name has no slash: ./a=b.csv is a file; so is a=b.csv where it is there.
+    if (sign != std::string::npos && sign > 0 && text.find('/') > sign && !fs::exists(text, ignored))
         return {text.substr(0, sign), text.substr(sign + 1)};
     return {fs::path(text).stem().string(), text};
 }
@@ -247,6 +248,8 @@ Inputs read_inputs(const Request& request) {
         inputs.unknown.push_back(read(file));
         refuse_others_than(inputs.known, inputs.unknown.back());
     }
+    // Rows name no label but the network's own; a label that known rows never get may be an unknown one's.
+    if (inputs.from_rows) inputs.trained_classes = inputs.labels.names().size();
     settle_names(inputs);
     doubt(inputs);
     return inputs;

@@ -50,7 +50,7 @@ struct Inputs {
     std::vector<Side> unknown;
 
     const std::vector<std::string>& methods() const { return known.table.methods; }
-    std::size_t trained_classes = 0; ///< the first of the labels: those of the network
+    std::size_t trained_classes = 0; ///< the first of the labels: those of the network, as far as files tell them
     bool has_labels = false;         ///< every known row has one
     bool has_predictions = false;    ///< every row of both sides
 };
