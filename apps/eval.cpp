@@ -80,10 +80,10 @@ void write(const EvalOptions& options, const std::string& text) {
 }
 
 void check_output(const EvalOptions& options, const scores::Request& request) {
-    if (options.output != "-") check_place_for_file(options.output);
     std::vector<cli::FlagFile> inputs = {{"--known", request.known.path}, {"--operating-point", options.point_file}};
     for (const scores::NamedFile& file : request.unknown) inputs.push_back({"--unknown", file.path});
     cli::keep_apart({{"-o", options.output}}, inputs);
+    cli::check_output(options.output, "metrics of openset eval", eval::begins_like_metrics);
 }
 
 int run(const EvalOptions& options) {

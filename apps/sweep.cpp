@@ -74,7 +74,7 @@ stats::ThresholdSweep offered(const SweepOptions& options, const scores::Unit& u
 
 /// Conformal thresholds of the classes with enough rows of their own, and one for the others.
 void choose_by_label(const scores::Inputs& inputs, const stats::OpenSetRows& rows, sweep::Picked& picked) {
-    if (!inputs.has_predictions) {
+    if (!inputs.known.has_predictions()) {
         throw Error(ErrorKind::usage, "--per-class: " + inputs.known.file.path.string() +
                                           " does not say what each picture was predicted as, expected scores that do");
     }
@@ -150,13 +150,24 @@ std::string title(const scores::Inputs& inputs, const std::string& method) {
     return inputs.unknown.empty() ? text : text + ", " + scores::rows_text(unknown, "unknown") + " (" + files + ")";
 }
 
+/// A table of thresholds begins with its first columns, one of settings with a key of a fit.
+void check_table(const std::string& output) {
+    if (output.empty()) return;
+    cli::check_output(output, "table of openset sweep", [](std::string_view head) {
+        return head.starts_with("threshold,known_accuracy,") || sweep::begins_like_grid(head);
+    });
+}
+
 void check_outputs(const SweepOptions& options) {
-    if (!options.output.empty() && options.output != "-") check_place_for_file(options.output);
-    if (!options.svg_file.empty()) check_place_for_file(options.svg_file);
     std::vector<cli::FlagFile> inputs = {{"--known", scores::named_file(options.known).path}};
     for (const std::string& file : options.unknown) inputs.push_back({"--unknown", scores::named_file(file).path});
     cli::keep_apart(
         {{"-o", options.output}, {"--svg", options.svg_file}, {"--operating-point", place_for_point(options)}}, inputs);
+    check_table(options.output);
+    if (!options.svg_file.empty()) {
+        cli::check_output(
+            options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");
+    }
 }
 
 void check(const SweepOptions& options) {
@@ -221,7 +232,7 @@ void say(const sweep::Grid& grid) {
 int run_grid(const SweepOptions& options) {
     check_grid(options);
     const bool to_file = !options.output.empty() && options.output != "-";
-    if (to_file) check_place_for_file(options.output);
+    check_table(options.output);
     const sweep::Grid grid = sweep::run_grid({options.grid, options.store, options.known, options.unknown});
     const auto sink = to_file ? open_atomic_file(options.output) : open_standard_output();
     sweep::write_grid(grid, *sink);

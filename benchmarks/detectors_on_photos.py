@@ -123,15 +123,15 @@ def spaniels():
     for column, _ in by_auroc:
         point = picked(column, scores["test", "a"], scores["unknown", "a"], "tpr=0.95", f"spaniels-{column.replace(', ', '-')}-point")
         at = json.loads(openset("eval", "--known", scores["test", "b"], "--unknown", scores["unknown", "b"], "--method", column,
-                                "--operating-point", point, "-f", "json"))["results"][0]
-        rows.append([column, interval(at, "known_acceptance"), interval(at, "known_accuracy"), interval(at, "unknown_rejection")])
-    table(["score", "known accepted", "known accepted and rightly named", "unseen rejected"], rows)
+                                "--operating-point", point, "-f", "json", *RESAMPLES))["results"][0]
+        rows.append([column, interval(at, "known_acceptance"), interval(at, "unknown_rejection"), interval(at, "open_set_f1")])
+    table(["score", "known accepted", "unseen rejected", "macro-F1, unknown a class"], rows)
 
     print("### Spaniels: the whole chain, second half\n")
     base = {"openset": 1, "gate": {"model": str(models / "imagenet_effnetlite0.pt"), "accept": ["151-268"]},
             "species": {"model": str(models / "spaniel_or_not_effnetlite0.pt"), "accept": ["SPANIEL"]}, "classifier": {"model": str(classifier)}}
     configs = {"no detector": None}
-    for column in ("recommended", "osdn", "recommended, features", "max-logit", "msp"):
+    for column in ("recommended", "osdn, features", "msp", "max-logit"):
         unknown = {"operating_point": f"spaniels-{column.replace(', ', '-')}-point.json"}
         unknown.update({"method": column} if column in ("msp", "max-logit") else {"fitted": fitted[column]})
         configs[column] = unknown
@@ -210,11 +210,11 @@ def npy():
         largest = {}
         for split in SPLITS:
             with open(WORK / from_pictures[split], newline="") as a, open(WORK / from_arrays[split], newline="") as b:
-                one = {Path(row["path"]).name if split == "test" else row["path"].split(split)[-1]: row for row in csv.DictReader(a)}
+                one = {row["path"].split("/cifar10/")[-1]: row for row in csv.DictReader(a)}
                 two = list(csv.DictReader(b))
                 paths = [row["path"] for row in cifar_rows("images.csv") if row["split"] == split]
                 for path, row in zip(paths, two):
-                    same = one[Path(path).name if split == "test" else path.split(split)[-1]]
+                    same = one[path]
                     for column in row:
                         if column in ("path", "label", "predicted"):
                             continue

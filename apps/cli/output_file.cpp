@@ -27,7 +27,7 @@ bool is_kept_file(const std::string& output) {
 }
 
 void check_output(const std::string& output, const std::string& what,
-                  const std::function<bool(std::string_view head)>& is_ours) {
+                  const std::function<bool(std::string_view head)>& is_ours, const std::string& flag) {
     if (output == "-") return;
     check_place_for_file(output);
     std::ifstream stream(output, std::ios::binary);
@@ -36,8 +36,8 @@ void check_output(const std::string& output, const std::string& what,
     stream.read(head.data(), std::ssize(head));
     head.resize(static_cast<std::size_t>(stream.gcount()));
     if (!head.empty() && !is_ours(head)) {
-        throw Error(ErrorKind::usage,
-                    "-o " + output + ": exists and holds no " + what + "; choose another name, or remove it first");
+        throw Error(ErrorKind::usage, flag + " " + output + ": exists and holds no " + what +
+                                          "; choose another name, or remove it first");
     }
 }
 

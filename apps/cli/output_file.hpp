@@ -14,8 +14,9 @@ bool is_kept_file(const std::string& output);
 /// name, or where a file has it that is not empty and that no run has written.
 /// what     such a file holds, for the message: "scores"
 /// is_ours  tells by a file's first bytes, 64 at most
+/// flag     that named the output, for the message
 void check_output(const std::string& output, const std::string& what,
-                  const std::function<bool(std::string_view head)>& is_ours);
+                  const std::function<bool(std::string_view head)>& is_ours, const std::string& flag = "-o");
 
 /// A file that a flag names.
 struct FlagFile {

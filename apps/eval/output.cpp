@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "openset/base/printable.hpp"
+#include "openset/io/csv_field.hpp"
 #include "openset/io/number_text.hpp"
 #include "scores/rate_text.hpp"
 
@@ -175,7 +176,7 @@ Json result_json(const Result& result) {
     json["n_unknown"] = result.unknown_rows;
     json["threshold"] = number_json(result.threshold ? std::optional(unit.shown(*result.threshold)) : std::nullopt);
     json["threshold_from"] = result.threshold_from;
-    Json intervals = Json::object(), positive = Json::object();
+    Json intervals = Json::object();
     for (std::size_t m = 0; m < metrics().size(); ++m) {
         json[metrics()[m].name] = number_json(result.measured.values[m]);
         if (const auto& interval = result.measured.intervals[m])
@@ -192,13 +193,6 @@ Json result_json(const Result& result) {
 }
 
 std::string csv_number(const std::optional<double>& value) { return value ? io::shortest(*value) : ""; }
-
-std::string csv_text_field(const std::string& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-    std::string field = "\"";
-    for (const char c : text) field += c == '"' ? "\"\"" : std::string(1, c);
-    return field + "\"";
-}
 
 /// Whether any result has an interval there: then the columns are there.
 bool has_interval(const std::vector<Result>& results, std::size_t metric) {
@@ -241,11 +235,11 @@ std::string csv_text(const std::vector<Result>& results) {
     text += ",unknown_f1_by_argmax\r\n";
     for (const Result& result : results) {
         const auto& [values, intervals] = result.measured;
-        text += csv_text_field(result.method) + "," + csv_text_field(result.column) + "," +
-                csv_text_field(result.unknown) + "," + std::to_string(result.known_rows) + "," +
+        text += io::csv_field(result.method) + "," + io::csv_field(result.column) + "," +
+                io::csv_field(result.unknown) + "," + std::to_string(result.known_rows) + "," +
                 std::to_string(result.unknown_rows) + ",";
         if (result.threshold) text += io::shortest(scores::Unit(result.method).shown(*result.threshold));
-        text += "," + csv_text_field(result.threshold_from);
+        text += "," + io::csv_field(result.threshold_from);
         for (std::size_t m = 0; m < values.size(); ++m) {
             text += "," + csv_number(values[m]);
             if (!has_interval(results, m)) continue;
@@ -255,6 +249,13 @@ std::string csv_text(const std::vector<Result>& results) {
         text += "," + csv_number(result.unknown_f1_by_argmax) + "\r\n";
     }
     return text;
+}
+
+bool begins_like_metrics(std::string_view head) {
+    const bool is_table =
+        head.find(": ") != std::string_view::npos && head.find(" known row") != std::string_view::npos;
+    return head.find("\"openset-eval/") != std::string_view::npos || head.starts_with("method,column,unknown,") ||
+           is_table;
 }
 
 } // namespace openset::eval

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/result.hpp"
@@ -15,5 +16,8 @@ std::string json_text(const scores::Inputs& inputs, const std::vector<Result>& r
 
 /// A line for each method and set of unknown rows (RFC 4180); what is not known is empty.
 std::string csv_text(const std::vector<Result>& results);
+
+/// Whether a file that begins so may be one of these.
+bool begins_like_metrics(std::string_view head);
 
 } // namespace openset::eval

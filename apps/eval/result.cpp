@@ -171,16 +171,11 @@ std::vector<PerClass> per_class(const scores::Inputs& inputs, std::size_t method
     for (std::size_t label = 0; label < inputs.trained_classes; ++label) {
         const PredictedRows of_known = predicted_as(known, method, static_cast<std::int32_t>(label));
         const PredictedRows of_unknown = predicted_as(unknown, method, static_cast<std::int32_t>(label));
-        PerClass figures{inputs.labels.names()[label],
-                         std::ssize(of_known.scores),
-                         std::ssize(of_unknown.scores),
-                         0,
-                         auroc_of(of_known.scores, of_unknown.scores),
-                         {},
-                         {},
-                         {},
-                         {},
-                         {}};
+        PerClass figures;
+        figures.label = inputs.labels.names()[label];
+        figures.known = std::ssize(of_known.scores);
+        figures.unknown = std::ssize(of_unknown.scores);
+        figures.score_auroc = auroc_of(of_known.scores, of_unknown.scores);
         if (unknown.rows > 0)
             figures.attracted = static_cast<double>(figures.unknown) / static_cast<double>(unknown.rows);
         add_w_figures(of_known, of_unknown, figures);
@@ -256,11 +251,12 @@ Result evaluate(const scores::Inputs& inputs, std::size_t method, std::optional<
         measure(rows, rejected, openness(inputs, unknown_table, result.openness_counting), wanted.bootstrap);
     if (result.method.starts_with("openmax"))
         result.unknown_f1_by_argmax = f1_by_argmax(inputs.known.table, unknown_table);
-    if (inputs.has_predictions) {
+    const bool named = inputs.known.has_predictions() && (!unknown || inputs.unknown[*unknown].has_predictions());
+    if (named) {
         if (wanted.per_class) result.per_class = per_class(inputs, method, unknown_table);
         if (unknown && result.method.starts_with("openmax")) result.diagnoses = diagnoses(inputs, unknown_table);
     }
-    if (!rejected || !inputs.has_labels || !inputs.has_predictions) return result;
+    if (!rejected || !inputs.has_labels || !named) return result;
     stats::ClassCounts counts;
     stats::count_classes(rows, *rejected, {}, counts);
     const std::vector<std::size_t> classes = present(counts);

@@ -51,8 +51,8 @@ std::string status_in_words(const OpenMaxClass& one) {
     switch (one.summary().status) {
     case stats::TailStatus::ok: {
         const auto* fit = std::get_if<stats::TailFit>(&one.tail);
-        if (one.summary().tail_clipped) return "ok, fewer rows than the tail size";
-        return fit != nullptr && fit->tight ? "ok, tight" : "ok";
+        return std::string("ok") + (one.summary().tail_clipped ? ", fewer rows than the tail size" : "") +
+               (fit != nullptr && fit->tight ? ", tight" : "");
     }
     case stats::TailStatus::empty: return "no fit: no rows";
     case stats::TailStatus::too_few: return "no fit: fewer than 3 rows";
@@ -109,8 +109,9 @@ void print_classes(const OpenMax& openmax, const Diagnostics& diagnostics, bool 
     print_line("classes", std::to_string(classes.size()));
     print_table(lines, {0, head.size() - 1});
     print_rest(shown, classes.size());
-    std::cout << "  KS: distance of tail and fit, 0 to 1; unit: how much W-scores move in a unit ten times larger or "
-                 "smaller; w<0.05: share of\n  the rows fitted on that lie near the class mean\n";
+    std::cout << "  KS: largest gap between tail and fit, 0 to 1; unit: how far W-scores move where distances are ten "
+                 "times as "
+                 "large or small;\n  w<0.05: share of the rows fitted on that have such a W-score in their class\n";
 }
 
 // ---- what it is

@@ -126,16 +126,37 @@ Json json_of(const fs::path& file, const ScoreFacts& facts) {
 
 // ---- operating points
 
-/// A rate with its interval in one, everything else as it stands.
-std::string value_text(const Json& value) {
-    if (value.is_string()) return value.get<std::string>();
-    if (value.is_number_float()) return in_short(value.get<double>());
+/// A rate with its interval; empty for anything else.
+std::string rate_text(const Json& value) {
     const bool is_rate = value.is_object() && value.contains("value") && value["value"].is_number() &&
                          value.contains("ci95") && value["ci95"].is_array() && value["ci95"].size() == 2 &&
                          value["ci95"][0].is_number() && value["ci95"][1].is_number();
-    if (!is_rate) return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (!is_rate) return "";
     return in_short(value["value"].get<double>()) + " (95 %: " + in_short(value["ci95"][0].get<double>()) + " to " +
            in_short(value["ci95"][1].get<double>()) + ")";
+}
+
+/// A file of scores that a threshold was chosen on; empty for anything else.
+std::string scored_file_text(const Json& value) {
+    if (!value.is_object() || !value.contains("file") || !value["file"].is_string()) return "";
+    std::string text = value["file"].get<std::string>();
+    if (value.contains("rows") && value["rows"].is_number_integer()) text += ", " + value["rows"].dump() + " rows";
+    if (value.contains("sha256") && value["sha256"].is_string())
+        text += ", sha256 " + short_hash(value["sha256"].get<std::string>());
+    return text;
+}
+
+std::string value_text(const Json& value) {
+    if (value.is_string()) return value.get<std::string>();
+    if (value.is_number_float()) return in_short(value.get<double>());
+    if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+    if (value.is_array()) {
+        std::string text;
+        for (const Json& each : value) text += (text.empty() ? "" : "; ") + value_text(each);
+        return text;
+    }
+    const std::string told = rate_text(value) + scored_file_text(value);
+    return told.empty() ? value.dump(-1, ' ', false, Json::error_handler_t::replace) : told;
 }
 
 void print_notes(const std::string& key, const std::string& json) {

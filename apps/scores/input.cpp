@@ -34,27 +34,41 @@ const io::NetworkRecord* network_of(const io::RunRecord& record, const std::stri
     return found != record.networks.end() ? &*found : nullptr;
 }
 
+/// Which labels of its species filter a run accepted, by its record.
+std::function<bool(int, const std::string&)> accepted_species(const fs::path& rows,
+                                                              const std::optional<io::RunRecord>& record) {
+    const fs::path beside = io::run_record_path(rows);
+    if (!record) {
+        throw Error(ErrorKind::usage, rows.string() + ": has no run record beside it, expected " +
+                                          beside.filename().string() + ", which says what the species filter accepts");
+    }
+    const auto config = cascade::parse_pipeline_config(record->config_json, beside.string() + " /config", {});
+    if (!config.species) {
+        throw Error(ErrorKind::usage,
+                    rows.string() + ": no row has figures of the stage species, expected a pipeline that has it");
+    }
+    return [accept = config.species->accept](int id, const std::string& label) {
+        return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
+    };
+}
+
+void say_what_is_left_out(const io::ScoreTable& table, io::Stage stage) {
+    if (table.failed > 0) log_notice(table.file + ": " + std::to_string(table.failed) + " failed rows left out");
+    if (table.unreached > 0) {
+        log_notice(table.file + ": " + std::to_string(table.unreached) + " rows were rejected before the stage " +
+                   std::string(to_string(stage)) + " and are left out: rates are of the " + std::to_string(table.rows) +
+                   " that reached it; openset infer --all-stages scores all");
+    }
+}
+
 Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage, io::LabelNames& labels) {
-    const std::string name(to_string(stage));
     const auto record = io::read_run_record(file.path);
     io::WantedStage wanted{stage, method, {}};
-    if (stage == io::Stage::species) {
-        if (!record) {
-            throw Error(ErrorKind::usage, file.path.string() + ": has no run record beside it, expected " +
-                                              io::run_record_path(file.path).filename().string() +
-                                              ", which says what the species filter accepts");
-        }
-        const auto config = cascade::parse_pipeline_config(record->config_json,
-                                                           io::run_record_path(file.path).string() + " /config", {});
-        if (!config.species)
-            throw Error(ErrorKind::usage,
-                        file.path.string() +
-                            ": no row has figures of the stage species, expected a pipeline that has it");
-        wanted.accepts = [accept = config.species->accept](int id, const std::string& label) {
-            return std::ranges::any_of(accept, [&](const auto& entry) { return means(entry, id, label); });
-        };
-    }
-    Side side{file, io::read_stage_scores(file.path, wanted, labels), {}, {}, {}, {}, {}, false};
+    if (stage == io::Stage::species) wanted.accepts = accepted_species(file.path, record);
+    Side side;
+    side.file = file;
+    side.table = io::read_stage_scores(file.path, wanted, labels);
+    side.trained_classes = labels.names().size();
     Origin origin{side.table.methods.front(), {}, {}, {}};
     side.has_record = record.has_value();
     if (record) {
@@ -62,20 +76,12 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
         if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
         // What was fitted names its network itself.
         const bool of_classifier = stage == io::Stage::unknown && origin.fitted_sha256.empty();
-        if (const auto* network = network_of(*record, of_classifier ? "classifier" : name))
+        if (const auto* network = network_of(*record, of_classifier ? "classifier" : std::string(to_string(stage))))
             origin.network_sha256 = network->sha256;
         if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
     }
     side.origins.push_back(std::move(origin));
-    side.trained_classes = labels.names().size();
-    const io::ScoreTable& table = side.table;
-    if (table.failed > 0)
-        log_notice(file.path.string() + ": " + std::to_string(table.failed) + " failed rows left out");
-    if (table.unreached > 0) {
-        log_notice(file.path.string() + ": " + std::to_string(table.unreached) +
-                   " rows were rejected before the stage " + name + " and are left out: rates are of the " +
-                   std::to_string(table.rows) + " that reached it; openset infer --all-stages scores all");
-    }
+    say_what_is_left_out(side.table, stage);
     return side;
 }
 
@@ -86,10 +92,10 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
     if (run) of_network.insert(run->labels.begin(), run->labels.end());
     if (run && labels.names().empty())
         for (const std::string& label : run->labels) labels.number(label); // in the network's order
-    Side side{file, io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels),
-              {},   {},
-              {},   {},
-              {},   run.has_value()};
+    Side side;
+    side.file = file;
+    side.table = io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels);
+    side.has_record = run.has_value();
     // The folder of a class that the network does not know is no label to be right about.
     const auto trained = static_cast<std::int32_t>(run ? of_network.size() : labels.names().size());
     for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
@@ -166,9 +172,6 @@ bool all_told(const std::vector<std::int32_t>& labels) {
 void settle_names(Inputs& inputs) {
     const io::ScoreTable& known = inputs.known.table;
     inputs.has_labels = known.rows > 0 && all_told(known.label);
-    inputs.has_predictions = all_told(known.predicted) && std::ranges::all_of(inputs.unknown, [](const Side& side) {
-                                 return all_told(side.table.predicted);
-                             });
     const std::string file = inputs.known.file.path.string();
     const auto unnamed = std::ranges::count_if(known.label, [](std::int32_t label) { return label < 0; });
     if (!inputs.has_labels && !inputs.from_rows && unnamed < known.rows) {
@@ -182,13 +185,15 @@ void settle_names(Inputs& inputs) {
                              ": not every picture lies in a folder with the name of a label: known_accuracy and what "
                              "else needs the truth are left out"
                        : file + ": has no labels: known_accuracy and what else needs the truth are left out");
-    } else if (!inputs.has_predictions) {
+    } else if (!inputs.known.has_predictions()) {
         log_notice(file + ": not every row names what the classifier saw: known_accuracy is left out; openset infer "
                           "--all-stages tells it for all");
     }
 }
 
 } // namespace
+
+bool Side::has_predictions() const { return all_told(table.predicted); }
 
 NamedFile named_file(const std::string& text) {
     const auto sign = text.find('=');
@@ -260,20 +265,20 @@ Contest::Contest(const Inputs& inputs, std::size_t method, const std::vector<std
     rows_.classes = static_cast<std::int32_t>(inputs.labels.names().size());
     rows_.known_scores = known.scores[method];
     if (inputs.has_labels) rows_.known_labels = known.label;
-    if (inputs.has_predictions) rows_.known_predicted = known.predicted;
+    if (inputs.known.has_predictions()) rows_.known_predicted = known.predicted;
     rows_.known_confidence = known.confidence;
     for (const std::size_t index : unknown) {
         const io::ScoreTable& table = inputs.unknown[index].table;
         if (unknown.size() == 1) { // nothing to pool: no copy
             rows_.unknown_scores = table.scores[method];
-            if (inputs.has_predictions) rows_.unknown_predicted = table.predicted;
+            if (inputs.unknown[index].has_predictions()) rows_.unknown_predicted = table.predicted;
             return;
         }
         scores_.insert(scores_.end(), table.scores[method].begin(), table.scores[method].end());
         predicted_.insert(predicted_.end(), table.predicted.begin(), table.predicted.end());
     }
     rows_.unknown_scores = scores_;
-    if (inputs.has_predictions) rows_.unknown_predicted = predicted_;
+    if (all_told(predicted_)) rows_.unknown_predicted = predicted_;
 }
 
 } // namespace openset::scores

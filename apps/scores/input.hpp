@@ -40,6 +40,8 @@ struct Side {
     std::vector<Origin> origins;                     ///< [methods]
     std::size_t trained_classes = 0; ///< labels of the network; without a record, those that the file names
     bool has_record = false;
+
+    bool has_predictions() const; ///< every row has one
 };
 
 struct Inputs {
@@ -52,7 +54,6 @@ struct Inputs {
     const std::vector<std::string>& methods() const { return known.table.methods; }
     std::size_t trained_classes = 0; ///< the first of the labels: those of the network, as far as files tell them
     bool has_labels = false;         ///< every known row has one
-    bool has_predictions = false;    ///< every row of both sides
 };
 
 /// Reads the files, and says on the log what is missing or doubtful: no labels, calibration on the fitting rows...

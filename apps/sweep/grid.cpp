@@ -8,6 +8,7 @@
 #include "openset/base/spelling.hpp"
 #include "openset/detect/openmax.hpp"
 #include "openset/io/activation_store.hpp"
+#include "openset/io/csv_field.hpp"
 #include "openset/io/fitted_file.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/stats/metrics.hpp"
@@ -208,6 +209,11 @@ Grid run_grid(const GridRequest& request) {
     return grid;
 }
 
+bool begins_like_grid(std::string_view head) {
+    const std::vector<std::string> keys = keys_there_are();
+    return std::ranges::find(keys, head.substr(0, head.find(','))) != keys.end();
+}
+
 void write_grid(const Grid& grid, ByteSink& sink) {
     std::string line;
     for (const std::string& key : grid.keys) line += key + ",";
@@ -215,7 +221,7 @@ void write_grid(const Grid& grid, ByteSink& sink) {
     for (std::size_t i = 0; i < grid.points.size(); ++i) {
         const GridPoint& point = grid.points[i];
         line.clear();
-        for (const std::string& value : point.values) line += value + ",";
+        for (const std::string& value : point.values) line += io::csv_field(value) + ",";
         line += number(point.known_failure_auroc) + "," + number(point.auroc) + "," +
                 number(point.fpr_at_95_tpr_known) + ",";
         const bool by_known = grid.best_by_known == i, in_hindsight = grid.best_in_hindsight == i;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "openset/base/byte_sink.hpp"
@@ -40,5 +41,8 @@ Grid run_grid(const GridRequest& request);
 /// CSV: a column a key, then known_failure_auroc, auroc, fpr_at_95_tpr_known and `best`: `known`, `hindsight`, both with a
 /// semicolon between, or nothing.
 void write_grid(const Grid& grid, ByteSink& sink);
+
+/// Whether a file that begins so may be a table of write_grid(): its first column is a key.
+bool begins_like_grid(std::string_view head);
 
 } // namespace openset::sweep

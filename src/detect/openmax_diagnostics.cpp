@@ -158,7 +158,9 @@ void warn_of_tight_tails(const OpenMaxState& state, std::vector<std::string>& wa
 void warn_of_alpha(const OpenMaxState& state, std::vector<std::string>& warnings) {
     const OpenMaxParams& params = state.params;
     const auto classes = static_cast<std::int64_t>(state.classes.size());
-    if (params.alpha && *params.alpha > classes) {
+    // A preset's alpha is cut by design; one that was asked for is not what was meant.
+    const bool asked_for = params.alpha != openmax_preset(params.preset).params.alpha;
+    if (asked_for && params.alpha && *params.alpha > classes) {
         warnings.push_back("--alpha " + std::to_string(*params.alpha) + " cut to " + std::to_string(classes) +
                            ", the number of classes");
     }

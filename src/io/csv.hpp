@@ -5,10 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace openset::io {
+#include "openset/io/csv_field.hpp"
 
-/// The text as one field of a CSV record: in double quotes where it holds a comma, a quote or a line end (RFC 4180).
-std::string csv_field(std::string_view text);
+namespace openset::io {
 
 /// Takes the fields of CSV records apart (RFC 4180), one record after the other.
 class CsvFields {

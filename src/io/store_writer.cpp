@@ -377,6 +377,9 @@ void check_place_for_store(const fs::path& folder) {
     std::error_code problem;
     if (is_there(name) && !fs::is_directory(name, problem))
         throw Error(ErrorKind::output, name.string() + ": is a file, expected the name of a folder for the store");
+    if (fs::is_symlink(name, problem))
+        throw Error(ErrorKind::output,
+                    name.string() + ": is a link, which a store cannot replace; name the folder itself");
     const fs::path around = name.has_parent_path() ? name.parent_path() : ".";
     if (!fs::is_directory(around, problem))
         throw Error(ErrorKind::output, around.string() + ": no such folder; make it, or choose another place");

@@ -96,9 +96,20 @@ double trapezoid(double recall, double next_recall, double precision, double nex
 }
 
 using Counts = std::vector<std::int64_t>;
+
+/// What std::ranges::subrange is; clang 14 cannot read that of libstdc++ 12.
+template <typename Iterator>
+struct Between {
+    Iterator first, last;
+    Iterator begin() const { return first; }
+    Iterator end() const { return last; }
+};
+template <typename Iterator>
+Between(Iterator, Iterator) -> Between<Iterator>;
+
 /// Scores in rising and in falling order.
-auto rising(const Counts& counts) { return std::ranges::subrange(counts.begin(), counts.end()); }
-auto falling(const Counts& counts) { return std::ranges::subrange(counts.rbegin(), counts.rend()); }
+auto rising(const Counts& counts) { return Between{counts.begin(), counts.end()}; }
+auto falling(const Counts& counts) { return Between{counts.rbegin(), counts.rend()}; }
 
 bool one_side_is_empty(const ScoreCounts& counts) { return counts.known_rows == 0 || counts.unknown_rows == 0; }
 

@@ -1,6 +1,7 @@
 """openset extract: labelled pictures become an activation store that NumPy opens."""
 
 import csv
+import io
 import json
 import pathlib
 import re
@@ -75,6 +76,15 @@ class Store(ExtractTest):
         self.assertTrue((exact.astype(np.float32) == logits).all())
         self.assertIn("class Lemmon, 1 picture: the network has no such label", result.messages)
         self.assertIn('did you mean "lemon"?', result.messages)
+
+    def test_has_arrays_with_the_bytes_that_numpy_writes(self):
+        self.extract("train", network="dict")
+        arrays = list((self.folder / "t.store").glob("*.npy"))
+        self.assertEqual(len(arrays), 6)
+        for file in arrays:
+            stream = io.BytesIO()
+            np.save(stream, np.load(file))
+            self.assertEqual(file.read_bytes(), stream.getvalue(), file.name)
 
     def test_lists_failed_pictures_without_a_row(self):
         self.extract("train")

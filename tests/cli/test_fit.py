@@ -157,8 +157,7 @@ class Classes(StoreTest):
         fitted = json.loads(path.read_text())
         self.assertEqual(fitted["state"]["classes"][1]["tail_used"], 7)
         self.assertEqual(fitted["diagnostics"]["classes"][1]["flags"], ["tail_clipped"])
-        self.assertEqual(fitted["diagnostics"]["warnings"], ["class kestrel has 7 correct pictures, fewer than --tail-size 20: used 7",
-                                                             "--alpha 10 cut to 3, the number of classes"])
+        self.assertEqual(fitted["diagnostics"]["warnings"], ["class kestrel has 7 correct pictures, fewer than --tail-size 20: used 7"])
 
     def test_classes_without_a_fit_follow_the_policy_and_are_told(self):
         logits, labels = clusters(3, [40, 2, 40, 10], spread=0.5)

@@ -62,7 +62,7 @@ class CommandLine(MessageTest):
             ("doctor", ["--device", "cpu"], ["--device: found without --model"]),
             ("completion", [], ["found no SHELL", "bash, zsh or fish"]),
             ("completion", ["tcsh"], ['SHELL: found "tcsh"', "expected one of bash, zsh, fish"]),
-            ("merge", [], ["found no parts", "expected the row files that infer --shard wrote"]),
+            ("merge", [], ["found no parts", "expected the row files or stores that --shard wrote"]),
             ("init", [], ["found no networks", "expected one of them: a folder of networks, or --from-reference"]),
             ("init", ["--from-reference", "x"], ["--from-reference x: found no --name", "expected one of its MODELS"]),
             ("init", ["models", "--from-reference", "x"], ["--from-reference together with PATH", "expected one of them"]),

@@ -1,12 +1,13 @@
 """openset sweep: score files -> every threshold, and one of them chosen."""
 
 import csv
+import hashlib
 import io
 import json
 import math
 import xml.etree.ElementTree
 
-from openset_cli import CliTest, main
+from openset_cli import NETWORKS, PICTURES, CliTest, main
 
 # The worked example of methods.md, section 4: scores, labels, predictions.
 KNOWN = [(1, "a", "a"), (2, "a", "b"), (3, "b", "b"), (4, "b", "b"), (5, "b", "a")]
@@ -187,6 +188,18 @@ class Picking(ScoresTest):
         self.sweep("--known", known, "--pick", "tpr=0.95", "--operating-point", self.folder / "p.json")
         self.assertEqual(self.point("p.json")["rule"], "tpr=0.95")
 
+    def test_scores_are_not_replaced_by_a_table_or_a_plot(self):
+        known, unknown = self.worked()
+        before = unknown.read_bytes()
+        self.assertIn("holds no table of openset sweep", self.sweep("--known", known, "-o", unknown, code=2).messages)
+        self.assertIn("holds no plot", self.sweep("--known", known, "--svg", unknown, code=2).messages)
+        self.assertIn("holds no metrics", self.openset("eval", "--known", known, "-o", unknown, code=2).messages)
+        self.assertEqual(unknown.read_bytes(), before)
+        for _ in range(2):
+            self.sweep("--known", known, "--unknown", unknown, "-o", self.folder / "s.csv", "--svg", self.folder / "s.svg")
+            for form in ("table", "json", "csv"):
+                self.openset("eval", "--known", known, "--unknown", unknown, "-f", form, "-o", self.folder / f"m.{form}")
+
     def test_wrong_rules_name_the_right_ones(self):
         known, _ = self.worked()
         self.assertIn('did you mean "conformal="?', self.sweep("--known", known, "--pick", "confromal=0.1", code=2).messages)
@@ -231,6 +244,18 @@ class Rows(ScoresTest):
         self.sweep("--known", known, "--unknown", unknown, "--stage", "gate", "--pick", "youden")
         point = json.loads((self.folder / "operating_point.json").read_text())
         self.assertEqual((point["method"], point["stage"], point["threshold"]), ("mass", "gate", 0.5))
+
+    def test_every_stage_of_a_run_of_infer_can_be_swept(self):
+        self.infer(PICTURES / "basket", "-o", self.folder / "rows.jsonl", "--all-stages", "-q")
+        rows = [json.loads(line) for line in (self.folder / "rows.jsonl").read_text().splitlines()]
+        for stage, score in (("gate", lambda row: 1 - row["gate"]["mass"]),
+                             ("species", lambda row: 1 - row["species"]["probability"] if row["species"]["label"] == "FRUIT"
+                              else row["species"]["probability"])):
+            table = self.table("--known", "rows.jsonl", "--stage", stage)
+            self.assertEqual([float(line["threshold"]) for line in table], [-math.inf, *sorted({score(row) for row in rows})])
+        self.sweep("--known", "rows.jsonl", "--stage", "species", "--pick", "tpr=0.5")
+        point = json.loads((self.folder / "operating_point.json").read_text())
+        self.assertEqual(point["network_sha256"], hashlib.sha256((NETWORKS / "species.pt").read_bytes()).hexdigest())
 
     def test_rows_need_a_stage_and_scores_have_but_one(self):
         known = self.rows("k.jsonl", [("cat", 0.75)])

@@ -117,6 +117,32 @@ TEST(GoldenDetectors, EveryOpenMax) {
     EXPECT_EQ(seen, 6);
 }
 
+TEST(GoldenDetectors, EveryMethodWithoutAFit) {
+    OPENSET_NEED_SHARED("golden/store/detectors.json");
+    const auto folder = shared_data() / "golden/store";
+    std::ifstream file(folder / "detectors.json");
+    const Json golden = Json::parse(file)["detectors"];
+    const io::ActivationStore known(folder / "test_known"), unknown(folder / "test_unknown");
+    int seen = 0;
+    for (const Method& method : methods()) {
+        if (method.make == nullptr) continue;
+        SCOPED_TRACE(method.name);
+        ++seen;
+        const Json expected = golden[std::string(method.name)];
+        const auto detector = method.make(known.classes());
+        const std::vector<double> of_known = scores_of(*detector, known), of_unknown = scores_of(*detector, unknown);
+        const double tolerance =
+            expected["tolerance"].get<double>() *
+            std::max(largest_magnitude(expected["known_first50"]), largest_magnitude(expected["unknown_first50"]));
+        expect_scores(of_known, expected["known_first50"], tolerance);
+        expect_scores(of_unknown, expected["unknown_first50"], tolerance);
+        EXPECT_NEAR(mean(of_known), expected["mean_known"], tolerance);
+        EXPECT_NEAR(mean(of_unknown), expected["mean_unknown"], tolerance);
+        EXPECT_NEAR(auroc(of_known, of_unknown), expected["auroc"], 1e-9);
+    }
+    EXPECT_EQ(seen, 3);
+}
+
 // Memory apart, it makes no difference how the rows come.
 TEST(GoldenDetectors, AStoreInBlocksFitsAsOneInMemory) {
     OPENSET_NEED_SHARED("golden/store/train");

@@ -1,25 +1,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
 
-#include "io/checked_json.hpp"
+#include "golden_lines.hpp"
 #include "openset/stats/metrics.hpp"
 #include "openset/stats/thresholds.hpp"
-#include "shared_data.hpp"
 
 // golden/metrics.jsonl: score sets with every metric, then Clopper-Pearson, then openness.
 namespace openset::stats {
 namespace {
 
 using io::Json;
-
-std::vector<Json> golden_lines() {
-    std::ifstream file(shared_data() / "golden/metrics.jsonl");
-    std::vector<Json> lines;
-    for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
-    return lines;
-}
 
 /// The columns of one golden row.
 struct Columns {
@@ -150,7 +141,7 @@ void check_row(const Json& row) {
 
 TEST(GoldenMetrics, EveryRow) {
     OPENSET_NEED_SHARED("golden/metrics.jsonl");
-    const std::vector<Json> lines = golden_lines();
+    const std::vector<Json> lines = golden_lines("metrics.jsonl");
     int score_sets = 0;
     for (const Json& row : lines) {
         if (!row.contains("expected")) continue;
@@ -164,7 +155,7 @@ TEST(GoldenMetrics, EveryRow) {
 
 TEST(GoldenMetrics, EveryClopperPearsonInterval) {
     OPENSET_NEED_SHARED("golden/metrics.jsonl");
-    for (const Json& row : golden_lines()) {
+    for (const Json& row : golden_lines("metrics.jsonl")) {
         if (!row.contains("clopper_pearson")) continue;
         for (const Json& one : row["clopper_pearson"]) {
             SCOPED_TRACE(one.dump());
@@ -177,7 +168,7 @@ TEST(GoldenMetrics, EveryClopperPearsonInterval) {
 
 TEST(GoldenMetrics, EveryOpenness) {
     OPENSET_NEED_SHARED("golden/metrics.jsonl");
-    for (const Json& row : golden_lines()) {
+    for (const Json& row : golden_lines("metrics.jsonl")) {
         if (!row.contains("openness")) continue;
         for (const Json& one : row["openness"])
             EXPECT_NEAR(openness(one["train"], one["test"], one["target"]), one["openness"].get<double>(), 1e-12)

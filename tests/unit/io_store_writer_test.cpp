@@ -184,6 +184,8 @@ TEST(StoreWriter, ReplacesAStoreOfTheSameNameAndNothingElse) {
                 HasSubstr("holds notes.txt, which is no part of a store"));
     write_text(folder / "file", "");
     EXPECT_THAT(error_of([&] { StoreWriter(folder / "file"); }), HasSubstr("is a file, expected the name of a folder"));
+    fs::create_directory_symlink(folder / "store", folder / "link");
+    EXPECT_THAT(error_of([&] { StoreWriter(folder / "link"); }), HasSubstr("is a link"));
     EXPECT_THAT(error_of([&] { StoreWriter(folder / "none/store"); }), HasSubstr("no such folder"));
 }
 
