@@ -196,7 +196,8 @@ void check_grid(const SweepOptions& options) {
         throw Error(ErrorKind::usage, "--grid " + options.grid.front() + ": expected --store with the training rows");
     const bool of_thresholds = !options.thresholds.empty() || !options.pick.empty() || options.plot ||
                                !options.svg_file.empty() || options.points > 0 || !options.stage.empty() ||
-                               options.sort != "threshold" || !options.method.empty();
+                               options.sort != "threshold" || !options.method.empty() || options.per_class ||
+                               !options.point_file.empty();
     if (of_thresholds) {
         throw Error(ErrorKind::usage, "--grid " + options.grid.front() +
                                           ": tries settings of the fit, expected no flag about thresholds beside it; "

@@ -69,8 +69,10 @@ std::optional<double> openness(const scores::Inputs& inputs, const ScoreTable& u
     const std::size_t known_classes = distinct(inputs.known.table.label);
     const std::size_t told = distinct(unknown.label);
     const std::size_t unknown_classes = told > 0 ? told : 1;
-    counting = std::to_string(inputs.trained_classes) + " classes in training, " + std::to_string(known_classes) +
-               " of them tested and " +
+    const bool told_by_network = inputs.known.has_record && !inputs.from_rows;
+    counting = std::to_string(inputs.trained_classes) +
+               (told_by_network ? " classes in training, " : " classes that rows name taken for those of training, ") +
+               std::to_string(known_classes) + " of them tested and " +
                (told > 0 ? std::to_string(told) + " unknown by their labels"
                          : std::string("all unknown rows counted as 1 class, for they have no labels"));
     return stats::openness(train, static_cast<double>(known_classes + unknown_classes), train);

@@ -70,6 +70,7 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
     side.table = io::read_stage_scores(file.path, wanted, labels);
     side.trained_classes = labels.names().size();
     Origin origin{side.table.methods.front(), {}, {}, {}};
+    side.has_record = record.has_value();
     if (record) {
         const auto fitted = record->file_hashes.find("/unknown/fitted");
         if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
@@ -94,6 +95,7 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
     Side side;
     side.file = file;
     side.table = io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels);
+    side.has_record = run.has_value();
     // The folder of a class that the network does not know is no label to be right about.
     const auto trained = static_cast<std::int32_t>(run ? of_network.size() : labels.names().size());
     for (std::int32_t& label : side.table.label) label = label < trained || !is_known ? label : -1;
@@ -128,6 +130,13 @@ void refuse_others_than(const Side& known, const Side& unknown) {
         if (!differ(one.fitted_sha256, other.fitted_sha256) && !differ(one.network_sha256, other.network_sha256) &&
             one.method == other.method)
             continue;
+        if (known.has_record != unknown.has_record) {
+            const fs::path& alone = known.has_record ? unknown.file.path : known.file.path;
+            throw Error(ErrorKind::usage, alone.string() + ": what made its column " + known.table.methods[i] +
+                                              " stands in a run record, expected " +
+                                              io::run_record_path(alone).filename().string() +
+                                              " beside it as beside the other file; copy it along, or score again");
+        }
         throw Error(ErrorKind::usage, files + ": " + known.table.methods[i] +
                                           " comes from different fits, expected the same fitted file or network for "
                                           "both; score one of them again");
@@ -188,8 +197,9 @@ bool Side::has_predictions() const { return all_told(table.predicted); }
 
 NamedFile named_file(const std::string& text) {
     const auto sign = text.find('=');
-    // A name has no slash: ./a=b.csv is a file.
-    if (sign != std::string::npos && sign > 0 && text.find('/') > sign)
+    std::error_code ignored; // reading says why
+    // A name has no slash: ./a=b.csv is a file; so is a=b.csv where it is there.
+    if (sign != std::string::npos && sign > 0 && text.find('/') > sign && !fs::exists(text, ignored))
         return {text.substr(0, sign), text.substr(sign + 1)};
     return {fs::path(text).stem().string(), text};
 }
@@ -243,6 +253,8 @@ Inputs read_inputs(const Request& request) {
         inputs.unknown.push_back(read(file));
         refuse_others_than(inputs.known, inputs.unknown.back());
     }
+    // Rows name no label but the network's own; a label that known rows never get may be an unknown one's.
+    if (inputs.from_rows) inputs.trained_classes = inputs.labels.names().size();
     settle_names(inputs);
     doubt(inputs);
     return inputs;

@@ -39,6 +39,7 @@ struct Side {
     std::string store, store_identity, model_sha256; ///< as the record says; empty: not told
     std::vector<Origin> origins;                     ///< [methods]
     std::size_t trained_classes = 0; ///< labels of the network; without a record, those that the file names
+    bool has_record = false;
 
     bool has_predictions() const; ///< every row has one
 };
@@ -51,7 +52,7 @@ struct Inputs {
     std::vector<Side> unknown;
 
     const std::vector<std::string>& methods() const { return known.table.methods; }
-    std::size_t trained_classes = 0; ///< the first of the labels: those of the network
+    std::size_t trained_classes = 0; ///< the first of the labels: those of the network, as far as files tell them
     bool has_labels = false;         ///< every known row has one
 };
 

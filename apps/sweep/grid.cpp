@@ -9,6 +9,7 @@
 #include "openset/detect/openmax.hpp"
 #include "openset/io/activation_store.hpp"
 #include "openset/io/csv_field.hpp"
+#include "openset/io/fitted_file.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/stats/metrics.hpp"
 
@@ -127,12 +128,20 @@ std::optional<double> failure_auroc(const std::vector<double>& known, const std:
     return stats::auroc(counts_of(rightly, wrongly));
 }
 
+/// The same care that openset score takes of a fitted file.
 void refuse_another_network(const io::ActivationStore& train, const io::ActivationStore& other) {
-    const std::string &one = train.meta().model_sha256, &two = other.meta().model_sha256;
-    if (one.empty() || two.empty() || one == two) return;
-    throw Error(ErrorKind::usage, train.folder().string() + " and " + other.folder().string() +
-                                      ": are of different networks (sha256 " + one.substr(0, 12) + " and " +
-                                      two.substr(0, 12) + "), expected the same for all stores");
+    const io::StoreMeta& meta = train.meta();
+    io::FittedFile of_train;
+    of_train.model_name = meta.model_name;
+    of_train.model_sha256 = meta.model_sha256;
+    of_train.labels = meta.labels;
+    of_train.activation = meta.activation;
+    of_train.preprocess_json = meta.preprocess_json;
+    std::string problems;
+    for (const std::string& mismatch : io::mismatches(of_train, other.meta()))
+        problems += (problems.empty() ? "" : "\n") + other.folder().string() + ": --store " + train.folder().string() +
+                    " " + mismatch + "; expected stores of one network, extracted in the same way";
+    if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }
 
 void check_known(const io::ActivationStore& train, const io::ActivationStore& known) {

@@ -84,6 +84,7 @@ class Metrics(EvalTest):
         labelled = self.scores("l.csv", [(9, "x", "a"), (9, "y", "a"), (9, "x", "b")])
         result = self.json("--known", self.known, "--unknown", labelled)["results"][0]
         self.assertIn("2 unknown by their labels", result["openness_counting"])
+        self.assertIn("2 classes that rows name taken for those of training", result["openness_counting"])
         self.assertAlmostEqual(result["openness"], 1 - (4 / 6) ** 0.5, 12)
 
     def test_rates_have_exact_intervals(self):
@@ -186,7 +187,24 @@ class Doubts(EvalTest):
         self.record(self.known, "msp", labels=("a", "b", "a"))
         result = self.result("--per-class")
         self.assertEqual([one["label"] for one in result["per_class"]], ["a", "b"])
-        self.assertEqual(result["openness_counting"].split(" ")[0], "2")
+        self.assertIn("2 classes in training", result["openness_counting"])
+
+    def test_a_class_that_unknown_rows_alone_are_taken_for_is_looked_at_too(self):
+        def rows(name, labels):
+            path = self.folder / name
+            path.write_text("".join(json.dumps({
+                "path": f"p/{i}.jpg", "verdict": label, "outcome": "known", "decided_by": "classifier",
+                "classifier": {"id": 0, "label": label, "probability": 1, "max_logit": 1},
+                "unknown": {"method": "msp", "score": -1, "threshold": 0, "pass": True}}) + "\n" for i, label in enumerate(labels)))
+            return path
+        result = self.json("--known", rows("k.jsonl", ["cat", "dog"]), "--unknown", rows("u.jsonl", ["cat", "sink", "sink"]),
+                           "--stage", "unknown", "--per-class")["results"][0]
+        self.assertEqual([(one["label"], one["unknown"]) for one in result["per_class"]], [("cat", 1), ("dog", 0), ("sink", 2)])
+
+    def test_a_file_with_a_sign_in_its_name_is_that_file(self):
+        (self.folder / "run=1.csv").write_bytes(self.unknown.read_bytes())
+        result = self.json("--known", self.known, "--unknown", "run=1.csv")["results"][0]
+        self.assertEqual((result["unknown"], result["n_unknown"]), ("run=1", 5))
 
     def test_two_sets_of_one_name_are_refused(self):
         self.assertIn("two sets are called", self.eval("--known", self.known, "--unknown", self.unknown, "--unknown", self.unknown,

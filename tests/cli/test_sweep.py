@@ -167,6 +167,13 @@ class Picking(ScoresTest):
         unknown = self.scores("u.csv", UNKNOWN, "openmax", {"fitted": "e" * 64})
         self.assertIn("comes from different fits", self.sweep("--known", known, "--unknown", unknown, code=2).messages)
 
+    def test_scores_that_lost_their_record_say_so(self):
+        known = self.scores("k.csv", KNOWN, "mine", {"method": "openmax", "fitted": "f" * 64})
+        unknown = self.scores("u.csv", UNKNOWN, "mine")
+        for one, other in ((known, unknown), (unknown, known)):
+            self.assertIn("u.csv: what made its column mine stands in a run record, expected u.csv.run.json beside it",
+                          self.sweep("--known", one, "--unknown", other, code=2).messages)
+
     def test_a_fit_that_nobody_names_is_warned_of(self):
         known, unknown = self.worked("openmax")
         self.assertIn("the operating point cannot either",
@@ -316,6 +323,20 @@ class Grid(ScoresTest):
         rows = self.table("--grid", "tail-size=5,20", "--store", "train", "--known", "known")
         self.assertEqual({row["auroc"] for row in rows}, {""})
         self.assertEqual(sum(row["best"] == "known" for row in rows), 1)
+
+    def test_stores_that_were_extracted_otherwise_are_refused(self):
+        self.stores()
+        for name, rows, size in (("train", 200, 224), ("known", 200, 448)):
+            (self.folder / name / "meta.json").write_text(json.dumps({
+                "format": "openset-store/1", "model": {"name": "m", "sha256": "a" * 64}, "labels": ["a", "b"],
+                "preprocess": {"crop": [size, size]}, "counts": {"rows": rows}}))
+        self.assertIn("known: --store train was fitted on activations of another preprocessing",
+                      self.sweep("--grid", "tail-size=5", "--store", "train", "--known", "known", code=2).messages)
+
+    def test_flags_about_thresholds_are_refused(self):
+        for flags in (["--per-class"], ["--operating-point", "p.json"], ["--pick", "youden"], ["--points", 3]):
+            self.assertIn("expected no flag about thresholds beside it",
+                          self.sweep("--grid", "tail-size=5", "--store", "train", "--known", "known", *flags, code=2).messages)
 
     def test_wrong_keys_and_values_are_told_before_the_first_fit(self):
         self.assertIn('did you mean "tail-size"?', self.sweep("--grid", "tail-sise=5", "--store", "s", "--known", "k", code=2).messages)

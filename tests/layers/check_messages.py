@@ -92,6 +92,7 @@ RELAYS = {
     ("apps/fit.cpp", "log_warning"): "warnings of the fit, in detect/openmax_diagnostics.cpp",
     ("apps/score.cpp", "Error"): "of io::mismatches()",
     ("apps/score.cpp", "log_warning"): "the same",
+    ("apps/sweep/grid.cpp", "Error"): "of io::mismatches()",
     ("apps/sweep.cpp", "log_notice"): "figures",
     ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
     ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
