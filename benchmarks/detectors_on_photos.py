@@ -34,8 +34,7 @@ LOGIT_FITS = {
     "notebook-001-described": ["--preset", "notebook-001-described"],
 }
 FEATURE_FITS = {
-    "recommended, features": ["--space", "features"],
-    "osdn, features": ["--preset", "osdn", "--space", "features"],
+    **{f"{name}, features": [*flags, "--space", "features"] for name, flags in LOGIT_FITS.items() if not name.startswith("notebook")},
     "cosine, features": ["--distance", "cosine", "--space", "features"],
 }
 RESAMPLES = ["--bootstrap", "1000", "--seed", "0"]

@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <regex>
 
 #include "cascade/label_finder.hpp"
 #include "openset/detect/openmax.hpp"
@@ -14,13 +13,28 @@ namespace {
 constexpr const char* threshold_kinds =
     R"(a number, "inf", "p=0.62", "q=0.35", "argmax", or one number by label such as {"tabby": 0.9, "*": 0.8})";
 
+bool is_digits(std::string_view text, std::string_view digits = "0123456789") {
+    return !text.empty() && text.find_first_not_of(digits) == std::string_view::npos;
+}
+
+/// 0 to 1 as the schema has it: 0.62, 1.0, 1e-6.
+bool reads_as_share(std::string_view text) {
+    if (text == "0" || text == "1") return true;
+    const auto e = text.find("e-");
+    if (e == std::string_view::npos)
+        return (text.starts_with("0.") && is_digits(text.substr(2))) ||
+               (text.starts_with("1.") && is_digits(text.substr(2), "0"));
+    const std::string_view mantissa = text.substr(0, e), exponent = text.substr(e + 2);
+    const bool one_digit = !mantissa.empty() && mantissa[0] >= '1' && mantissa[0] <= '9' &&
+                           (mantissa.size() == 1 || (mantissa[1] == '.' && is_digits(mantissa.substr(2))));
+    return one_digit && is_digits(exponent) && !is_digits(exponent, "0");
+}
+
 /// The number behind `p=` or `q=`; none where the text is none.
 std::optional<double> number_after(std::string_view text, std::string_view prefix) {
-    // As the schema has it: 0 to 1, in digits or as 1e-6.
-    static const std::regex share(R"(0|1|0\.[0-9]+|1\.0+|[1-9](\.[0-9]+)?e-0*[1-9][0-9]*)");
     if (!text.starts_with(prefix)) return {};
     text.remove_prefix(prefix.size());
-    if (!std::regex_match(text.begin(), text.end(), share)) return {};
+    if (!reads_as_share(text)) return {};
     double value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value); // what is below all doubles stays 0
     return value;
