@@ -2,7 +2,7 @@
 
 #include <charconv>
 #include <cmath>
-#include <regex>
+#include <string_view>
 
 #include "cascade/label_finder.hpp"
 #include "openset/detect/openmax.hpp"
@@ -14,13 +14,25 @@ namespace {
 constexpr const char* threshold_kinds =
     R"(a number, "inf", "p=0.62", "q=0.35", "argmax", or one number by label such as {"tabby": 0.9, "*": 0.8})";
 
+/// As the schema has it: 0 to 1, in digits or as 1e-6. No std::regex: it descends once a character.
+bool is_share(std::string_view text) {
+    if (text == "0" || text == "1") return true;
+    if (text.starts_with("0.")) return is_digits(text.substr(2));
+    const auto sign = text.find("e-");
+    if (sign == std::string_view::npos)
+        return text.starts_with("1.") && is_digits(text.substr(2)) &&
+               text.find_first_not_of('0', 2) == std::string_view::npos;
+    const std::string_view mantissa = text.substr(0, sign), exponent = text.substr(sign + 2);
+    const bool is_mantissa = is_digits(mantissa.substr(0, 1)) && mantissa.front() != '0' &&
+                             (mantissa.size() == 1 || (mantissa[1] == '.' && is_digits(mantissa.substr(2))));
+    return is_mantissa && is_digits(exponent) && exponent.find_first_not_of('0') != std::string_view::npos;
+}
+
 /// The number behind `p=` or `q=`; none where the text is none.
 std::optional<double> number_after(std::string_view text, std::string_view prefix) {
-    // As the schema has it: 0 to 1, in digits or as 1e-6.
-    static const std::regex share(R"(0|1|0\.[0-9]+|1\.0+|[1-9](\.[0-9]+)?e-0*[1-9][0-9]*)");
     if (!text.starts_with(prefix)) return {};
     text.remove_prefix(prefix.size());
-    if (!std::regex_match(text.begin(), text.end(), share)) return {};
+    if (!is_share(text)) return {};
     double value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value); // what is below all doubles stays 0
     return value;
