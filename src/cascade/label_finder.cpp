@@ -7,10 +7,6 @@
 namespace openset::cascade {
 namespace {
 
-bool is_digits(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 /// The two ends of "281-284", if the text reads as a range.
 std::optional<std::pair<std::string_view, std::string_view>> range_ends(std::string_view text) {
     const auto dash = text.find('-');
@@ -30,6 +26,10 @@ std::string in_words(const std::vector<int>& ids) {
 }
 
 } // namespace
+
+bool is_digits(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 std::vector<int> LabelFinder::find(const LabelReference& reference, const std::string& pointer) const {
     if (const int* id = std::get_if<int>(&reference)) {

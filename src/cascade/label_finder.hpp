@@ -12,6 +12,9 @@
 
 namespace openset::cascade {
 
+/// One digit or more, and nothing else.
+bool is_digits(std::string_view text);
+
 /// The ids that label references of one stage stand for.
 class LabelFinder {
 public:

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <string_view>
 
 #include "cascade/label_finder.hpp"
 #include "openset/detect/openmax.hpp"
@@ -13,28 +14,25 @@ namespace {
 constexpr const char* threshold_kinds =
     R"(a number, "inf", "p=0.62", "q=0.35", "argmax", or one number by label such as {"tabby": 0.9, "*": 0.8})";
 
-bool is_digits(std::string_view text, std::string_view digits = "0123456789") {
-    return !text.empty() && text.find_first_not_of(digits) == std::string_view::npos;
-}
-
-/// 0 to 1 as the schema has it: 0.62, 1.0, 1e-6.
-bool reads_as_share(std::string_view text) {
+/// As the schema has it: 0 to 1, in digits or as 1e-6. No std::regex: it descends once a character.
+bool is_share(std::string_view text) {
     if (text == "0" || text == "1") return true;
-    const auto e = text.find("e-");
-    if (e == std::string_view::npos)
-        return (text.starts_with("0.") && is_digits(text.substr(2))) ||
-               (text.starts_with("1.") && is_digits(text.substr(2), "0"));
-    const std::string_view mantissa = text.substr(0, e), exponent = text.substr(e + 2);
-    const bool one_digit = !mantissa.empty() && mantissa[0] >= '1' && mantissa[0] <= '9' &&
-                           (mantissa.size() == 1 || (mantissa[1] == '.' && is_digits(mantissa.substr(2))));
-    return one_digit && is_digits(exponent) && !is_digits(exponent, "0");
+    if (text.starts_with("0.")) return is_digits(text.substr(2));
+    const auto sign = text.find("e-");
+    if (sign == std::string_view::npos)
+        return text.starts_with("1.") && is_digits(text.substr(2)) &&
+               text.find_first_not_of('0', 2) == std::string_view::npos;
+    const std::string_view mantissa = text.substr(0, sign), exponent = text.substr(sign + 2);
+    const bool is_mantissa = is_digits(mantissa.substr(0, 1)) && mantissa.front() != '0' &&
+                             (mantissa.size() == 1 || (mantissa[1] == '.' && is_digits(mantissa.substr(2))));
+    return is_mantissa && is_digits(exponent) && exponent.find_first_not_of('0') != std::string_view::npos;
 }
 
 /// The number behind `p=` or `q=`; none where the text is none.
 std::optional<double> number_after(std::string_view text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return {};
     text.remove_prefix(prefix.size());
-    if (!reads_as_share(text)) return {};
+    if (!is_share(text)) return {};
     double value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value); // what is below all doubles stays 0
     return value;

@@ -167,6 +167,19 @@ TEST(PipelineConfig, AnUnknownStageHasADetectorAndAThreshold) {
     EXPECT_EQ(unknown(R"({"fitted": "a", "operating_point": "b.json"})").operating_point, "/data/b.json");
 }
 
+TEST(PipelineConfig, AShareIsReadAsTheSchemaHasItHoweverLong) {
+    const auto share = [](const std::string& text) {
+        return parse(with_unknown({{"fitted", "a"}, {"threshold", "p=" + text}})).unknown->any->value;
+    };
+    const std::vector<std::pair<std::string, double>> all = {
+        {"0", 0}, {"1", 1}, {"1.000", 1}, {"0.25", 0.25}, {"1e-6", 1e-6}, {"2.5e-03", 0.0025}, {"1e-999", 0}};
+    for (const auto& [text, value] : all) EXPECT_EQ(share(text), value) << text;
+    EXPECT_EQ(share("0." + std::string(300'000, '9')), 1);
+    for (const char* wrong :
+         {"", "2", "1.", "0.", ".5", "1.01", "0e-1", "1e-0", "1e-", "10e-1", "1.e-1", "-0.5", "0.5 ", "nan"})
+        EXPECT_THROW(share(wrong), Error) << wrong;
+}
+
 TEST(PipelineConfig, AnUnknownStageSaysWhatItLacks) {
     const auto problem = [](const char* text) { return problems_of(with_unknown(Json::parse(text))); };
     EXPECT_EQ(problem(R"({"threshold": 1})"), "/unknown: no \"fitted\", expected the path of a file that openset fit "
