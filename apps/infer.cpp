@@ -31,8 +31,23 @@ using infer::Options;
 
 namespace {
 
+/// The detector behind the classifier and what it rejects.
+void print_detector(const cascade::PipelineConfig& config, const cascade::Unknown& unknown) {
+    std::cout << "unknown: " << unknown.detector->method();
+    if (config.unknown->fitted) std::cout << " of " << config.unknown->fitted->string();
+    if (config.unknown->operating_point) std::cout << ", operating point " << config.unknown->operating_point->string();
+    const auto [least, largest] = std::ranges::minmax_element(unknown.threshold);
+    if (unknown.threshold.empty())
+        std::cout << ", rejects by OpenMax's own rule\n";
+    else if (*least == *largest)
+        std::cout << ", rejects a score above " << *least << "\n";
+    else
+        std::cout << ", rejects a score above " << *least << " to " << *largest << ", by label\n";
+}
+
 /// What --dry-run found out about the config and its networks.
-void print_checked(const Options& options, const flow::LoadedPipeline& loaded, const io::RunRecord& record) {
+void print_checked(const Options& options, const cascade::PipelineConfig& config, const flow::LoadedPipeline& loaded,
+                   const io::RunRecord& record) {
     std::cout << "config " << options.config << ": fine\n";
     for (const io::NetworkRecord& network : record.networks) {
         std::cout << network.stage << ": " << network.path << ", " << record.device << ", sha256 "
@@ -44,6 +59,7 @@ void print_checked(const Options& options, const flow::LoadedPipeline& loaded, c
                   << " labels accepted; a picture it knows nothing about passes with probability "
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
+    if (loaded.pipeline.unknown) print_detector(config, *loaded.pipeline.unknown);
 }
 
 /// kept         rows of the run that was taken up; the speed is that of the others
@@ -156,7 +172,7 @@ void say_ready() { std::cerr << R"({"ready": true, "protocol": 1})" << std::endl
 int check_config(const Options& options, const cascade::PipelineConfig& config) {
     io::RunRecord record;
     const auto loaded = load_networks(options, config, record);
-    print_checked(options, loaded, record);
+    print_checked(options, config, loaded, record);
     std::cout << "no inputs were named; nothing was run\n";
     return cli::exit_done;
 }
@@ -193,7 +209,7 @@ int run(Options& options) {
     const auto loaded = load_networks(options, config, record);
     record.load_seconds = pictures::seconds_since(load_start);
     if (options.dry_run) {
-        print_checked(options, loaded, record);
+        print_checked(options, config, loaded, record);
         std::cout << pictures::count_text(inputs, cancellation) << "; nothing was run\n";
         if (cli::caught_signal() != 0) throw cli::Interrupted();
         return inputs.missing().empty() ? cli::exit_done : cli::exit_some_failed;

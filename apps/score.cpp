@@ -11,6 +11,7 @@
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/detect/openmax.hpp"
 #include "openset/io/fitted_file.hpp"
 #include "openset/io/run_record.hpp"
@@ -242,10 +243,14 @@ int run(const ScoreOptions& options) {
     io::ScoreWriter writer(*sink, column_names(columns, options, store.meta().labels));
     Scorer scorer(store, columns, openmax, options);
     write_scores(store, scorer, writer);
-    if (cli::is_kept_file(options.output))
-        io::commit_with_record(*sink, options.output, io::to_json(record_of(options, store, columns)));
-    else
+    if (cli::is_kept_file(options.output)) {
+        sink->flush();
+        io::ScoreRun record = record_of(options, store, columns);
+        record.scores_sha256 = sha256_hex_of_file(partial_path(options.output));
+        io::commit_with_record(*sink, options.output, io::to_json(record));
+    } else {
         sink->commit();
+    }
     std::string names;
     for (const Column& column : columns) names += (names.empty() ? "" : ", ") + column.name;
     const std::int64_t failed = store.meta().failed;

@@ -164,6 +164,12 @@ void check_outputs(const SweepOptions& options) {
     cli::keep_apart(
         {{"-o", options.output}, {"--svg", options.svg_file}, {"--operating-point", place_for_point(options)}}, inputs);
     check_table(options.output);
+    for (const auto& [flag, file] :
+         {std::pair("--svg", options.svg_file), std::pair("--operating-point", options.point_file)}) {
+        if (file == "-")
+            throw Error(ErrorKind::usage,
+                        std::string(flag) + " -: expected the name of a file; standard output has the table");
+    }
     if (!options.svg_file.empty()) {
         cli::check_output(
             options.svg_file, "plot", [](std::string_view head) { return head.starts_with("<svg"); }, "--svg");

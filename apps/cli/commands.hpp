@@ -21,8 +21,8 @@ inline constexpr std::array commands = {
     CommandEntry{"score", "activations -> scores, larger = more unknown"},
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
     CommandEntry{"eval", "scores -> metrics"},
-    CommandEntry{"merge", "parts made on many machines -> the rows of one run"},
-    CommandEntry{"inspect", "say what a network, a row file or a run record is"},
+    CommandEntry{"merge", "parts made on many machines -> the one of a single run"},
+    CommandEntry{"inspect", "say what a file is: network, rows, store, detector..."},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
     CommandEntry{"completion", "what makes a shell complete all this"},
 };

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 
 namespace openset::eval {
@@ -24,6 +26,10 @@ void check_point(const io::OperatingPoint& point, const std::string& file, const
     const auto refuse = [&](const std::string& what) {
         throw Error(ErrorKind::usage, "--operating-point " + file + ": " + what);
     };
+    if (point.was_calibrated_on(sha256_hex_of_file(inputs.known.file.path))) {
+        log_warning("--operating-point " + file + ": was picked on these very rows of " +
+                    inputs.known.file.path.string() + ": what it does to them is no measurement; measure on others");
+    }
     if (point.stage != to_string(inputs.stage))
         refuse("is of the stage " + point.stage + ", expected one of " + std::string(to_string(inputs.stage)));
     if (point.method != origin.method)

@@ -29,7 +29,7 @@ std::string class_lines(const std::vector<std::string>& names, const detect::Rev
     const auto ids = by_rank(revision, most);
     std::size_t widest = 5;
     for (const std::size_t id : ids) widest = std::max(widest, printable(names[id]).size());
-    std::string text = "       " + padded("class", widest) + "   distance   W-score    weight   probability\n";
+    std::string text = "       " + padded("class", widest) + "   distance   W-score    weight    by OpenMax\n";
     for (const std::size_t id : ids) {
         const auto& distance = revision.distances[id];
         text += "       " + padded(printable(names[id]), widest) +
@@ -46,10 +46,9 @@ std::string w_sentence(const detect::Revision& revision, const io::LabelProbabil
     if (!revision.distances[id])
         return "No training picture of " + label + " was classified correctly, so it has no mean. ";
     const double w = revision.w[id];
-    if (w == 0)
-        return "The picture lies nearer to the mean of " + label + " than the tail of its training pictures begins. ";
-    return "Its distance to the mean of " + label + " lies where " + percent(1 - w) +
-           " of the tail's pictures would lie farther still. ";
+    const std::string tail = "the tail that was fitted to the farthest training pictures of " + label;
+    if (w == 0) return "It lies nearer to the mean of " + label + " than where " + tail + " begins. ";
+    return "Of " + tail + ", " + percent(1 - w) + " lies farther out than this picture. ";
 }
 
 std::string rule_sentence(const io::UnknownFigures& figures, bool per_label, const std::string& label) {
@@ -61,9 +60,9 @@ std::string rule_sentence(const io::UnknownFigures& figures, bool per_label, con
     const std::string score = "The score of " + figures.method + " (larger = more unknown) is " +
                               number(figures.score) +
                               (figures.p_unknown ? ", a probability of unknown of " + percent(*figures.p_unknown) : "");
-    return score + ", and above " + number(*figures.threshold) +
-           (per_label ? ", the threshold of " + label + "," : "") +
-           (figures.pass ? " it would be rejected: it passes." : " it is rejected" + rejects);
+    const std::string threshold = number(*figures.threshold) + (per_label ? ", the threshold of " + label : "");
+    return score +
+           (figures.pass ? "; it is not above " + threshold + ": it passes." : "; it is above " + threshold + rejects);
 }
 
 } // namespace

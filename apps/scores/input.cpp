@@ -8,6 +8,7 @@
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/missing_file.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/cascade/pipeline_config.hpp"
 #include "openset/io/row_reader.hpp"
 #include "openset/io/run_record.hpp"
@@ -85,9 +86,21 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
     return side;
 }
 
+/// The record of a score file; none where the file is no longer what the record speaks of.
+std::optional<io::ScoreRun> record_of(const fs::path& file) {
+    auto run = io::read_score_run(file);
+    if (run && !run->scores_sha256.empty() && sha256_hex_of_file(file) != run->scores_sha256) {
+        log_warning(file.string() + ": was changed since openset score wrote it, so that " +
+                    io::run_record_path(file).filename().string() +
+                    " is not believed: nothing says what made its columns; score again, or remove the record");
+        run.reset();
+    }
+    return run;
+}
+
 Side read_scores(const NamedFile& file, const Request& request, const std::vector<std::string>& methods, bool is_known,
                  io::LabelNames& labels) {
-    const auto run = io::read_score_run(file.path);
+    const auto run = record_of(file.path);
     std::set<std::string> of_network; // two labels may be called the same: ImageNet has two cranes
     if (run) of_network.insert(run->labels.begin(), run->labels.end());
     if (run && labels.names().empty())
@@ -103,6 +116,9 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
     if (run) {
         side.store = run->store;
         side.store_identity = run->store_identity;
+        side.fitted_rows = std::ranges::any_of(run->columns, [&run](const auto& column) {
+            return !run->store_identity.empty() && column.second.fitted_on == run->store_identity;
+        });
         side.model_sha256 = run->model_sha256;
     }
     for (const std::string& column : methods) {
@@ -145,16 +161,25 @@ void refuse_others_than(const Side& known, const Side& unknown) {
 
 void doubt(const Inputs& inputs) {
     const Side& known = inputs.known;
-    for (std::size_t i = 0; i < known.origins.size(); ++i) {
-        if (known.store_identity.empty() || known.origins[i].fitted_on != known.store_identity) continue;
-        log_warning(known.file.path.string() + ": " + known.table.methods[i] +
-                    " was fitted on these very rows: it knows them better than any picture to come, and a threshold "
-                    "from them promises too much; score pictures that were held out");
+    if (known.fitted_rows) {
+        log_warning(known.file.path.string() +
+                    ": a detector was fitted on these very rows, and the network probably trained on them: they score "
+                    "better than any picture to come, and a threshold from them promises too much; score pictures that "
+                    "were held out");
     }
     for (const Side& unknown : inputs.unknown) {
         std::error_code ignored; // both were just read
         if (fs::equivalent(known.file.path, unknown.file.path, ignored))
             log_warning(known.file.path.string() + ": is both --known and --unknown");
+        if (!inputs.has_labels && !inputs.from_rows && unknown.table.rows > 0 &&
+            std::ranges::none_of(known.table.label, [](std::int32_t label) { return label >= 0; }) &&
+            std::ranges::any_of(unknown.table.label, [&](std::int32_t label) {
+                return label >= 0 && static_cast<std::size_t>(label) < unknown.trained_classes;
+            })) {
+            log_warning(unknown.file.path.string() +
+                        ": has labels that the network knows, and the known file has none; are --known and --unknown "
+                        "in each other's place?");
+        }
         const std::set<std::int32_t> names(known.table.label.begin(), known.table.label.end());
         const auto named = std::ranges::count_if(
             unknown.table.label, [&](std::int32_t label) { return label >= 0 && names.contains(label); });

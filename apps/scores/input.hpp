@@ -40,6 +40,7 @@ struct Side {
     std::vector<Origin> origins;                     ///< [methods]
     std::size_t trained_classes = 0; ///< labels of the network; without a record, those that the file names
     bool has_record = false;
+    bool fitted_rows = false; ///< a detector of the file was fitted on these very rows
 
     bool has_predictions() const; ///< every row has one
 };

@@ -127,7 +127,9 @@ void check_place_for_point(const std::filesystem::path& path) {
     std::error_code ignored; // writing says why
     if (!std::filesystem::is_regular_file(path, ignored)) return;
     try {
-        io::read_operating_point(path);
+        const auto older = io::read_operating_point(path);
+        log_notice(path.string() + ": the point of " + older.method + " by " + older.rule +
+                   " that stands there is replaced");
     } catch (const Error&) {
         throw Error(ErrorKind::output, path.string() + ": exists and is no operating point, expected a name that is "
                                                        "free; choose one with --operating-point");

@@ -156,6 +156,11 @@ void check_points(const NamedFiles& named, const std::vector<ConfiguredNetwork>&
         const cascade::Stage owner = stage == cascade::Stage::unknown ? cascade::Stage::classifier : stage;
         const auto place = std::ranges::find(networks, owner, &ConfiguredNetwork::stage) - networks.begin();
         const std::string& sha256 = files[static_cast<std::size_t>(place)].sha256;
+        if (stage == cascade::Stage::unknown && named.files.allow_mismatch &&
+            point.fitted_sha256 != named.files.fitted_sha256) {
+            notes.push_back(file + ": /unknown/operating_point: was measured on another fitted file; its rates are not "
+                                   "those of this one");
+        }
         if (point.network_sha256.empty() || point.network_sha256 == sha256) continue;
         const std::string sentence = file + ": /" + std::string(to_string(stage)) +
                                      "/operating_point: was measured on another network (sha256 " +

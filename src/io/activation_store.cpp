@@ -122,6 +122,11 @@ std::optional<std::int64_t> first_bad_row(const FloatRows& rows) {
 
 void check_folder(const fs::path& folder) {
     std::error_code problem;
+    if (folder.extension() == ".partial" && fs::is_directory(folder, problem)) {
+        throw Error(ErrorKind::usage, folder.string() +
+                                          ": is what an interrupted openset extract left, expected a whole "
+                                          "store; the same command with --resume goes on with it");
+    }
     const auto status = fs::status(folder, problem);
     if (status.type() == fs::file_type::not_found) {
         fs::path partial = folder;

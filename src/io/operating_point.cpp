@@ -1,5 +1,6 @@
 #include "openset/io/operating_point.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -85,6 +86,16 @@ OperatingPoint read_point(CheckedObject& object) {
 OrderedJson digest_json(const std::string& digest) { return digest.empty() ? OrderedJson() : OrderedJson(digest); }
 
 } // namespace
+
+bool OperatingPoint::was_calibrated_on(const std::string& sha256) const {
+    const Json json = Json::parse(calibrated_on, nullptr, false);
+    const auto is_file = [&sha256](const Json& side) {
+        return side.is_object() && side.contains("sha256") && side["sha256"] == sha256;
+    };
+    if (!json.is_object()) return false;
+    const Json unknown = json.value("unknown", Json::array());
+    return is_file(json.value("known", Json())) || (unknown.is_array() && std::ranges::any_of(unknown, is_file));
+}
 
 double OperatingPoint::threshold_for(const std::string& predicted) const {
     const auto own = threshold_by_label.find(predicted);

@@ -36,11 +36,14 @@ public:
         : name_(file.string()), owned_(open(file)), stream_(*owned_) {
         if (!take()) refuse("is empty, expected " + std::string(score_file));
         columns_.assign(csv_.fields().begin(), csv_.fields().end());
+        // Spreadsheets begin a file with a mark of its encoding.
+        if (columns_.front().starts_with("\xEF\xBB\xBF")) columns_.front().erase(0, 3);
         if (columns_.size() <= first_columns.size() ||
             !std::equal(first_columns.begin(), first_columns.end(), columns_.begin())) {
-            throw Error(ErrorKind::corrupt, name_ + ": begins with " + in_quotes(record_.substr(0, 60)) +
-                                                ", expected path,label,predicted,confidence and score columns, as "
-                                                "openset score writes them");
+            throw Error(ErrorKind::corrupt,
+                        name_ + ": begins with " + in_quotes(record_.substr(0, 60)) +
+                            ", expected path,label,predicted,confidence and score columns with commas "
+                            "between them, as openset score writes them");
         }
     }
 

@@ -44,6 +44,7 @@ ScoreRun read_run(CheckedObject& object) {
     }
     run.rows = count_of(object, "rows");
     run.failed = count_of(object, "failed");
+    if (object.optional("scores_sha256")) run.scores_sha256 = text_of(object, "scores_sha256");
     if (const auto columns = object.required("columns", "an object"))
         if (const auto all = columns->object())
             for (const auto& [name, value] : all->members())
@@ -62,11 +63,17 @@ std::string to_json(const ScoreRun& run) {
                          {"fitted_sha256", column.fitted_sha256},
                          {"fitted_on", column.fitted_on}};
     }
-    const OrderedJson json = {{"format", run_format},         {"openset", run.openset_version},
-                              {"store", run.store},           {"store_identity", run.store_identity},
-                              {"model_name", run.model_name}, {"model_sha256", run.model_sha256},
-                              {"labels", run.labels},         {"rows", run.rows},
-                              {"failed", run.failed},         {"columns", columns}};
+    const OrderedJson json = {{"format", run_format},
+                              {"openset", run.openset_version},
+                              {"store", run.store},
+                              {"store_identity", run.store_identity},
+                              {"model_name", run.model_name},
+                              {"model_sha256", run.model_sha256},
+                              {"labels", run.labels},
+                              {"rows", run.rows},
+                              {"failed", run.failed},
+                              {"scores_sha256", run.scores_sha256},
+                              {"columns", columns}};
     return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 

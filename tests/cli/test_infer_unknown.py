@@ -226,13 +226,13 @@ class Unknown(CliTest):
         text = self.infer("--explain", PICTURES / "tomato.png", config=config).text
         self.assertIn("Unknown: does it look like what the classifier has learned?", text)
         self.assertIn("openmax, preset recommended: euclidean distances of logits to the class means", text)
-        self.assertRegex(text, r"class +distance +W-score +weight +probability\n +tomato +\d")
-        self.assertIn("and above -inf it is rejected: openmax rejects the picture.", text)
+        self.assertRegex(text, r"class +distance +W-score +weight +by OpenMax\n +tomato +\d")
+        self.assertIn("; it is above -inf: openmax rejects the picture.", text)
         self.assertIn("Verdict: unknown, because the detector of the unknown rejects it.", text)
         text = self.infer("--explain", PICTURES / "sea.jpg", config=config).text
         self.assertIn("Not asked any more: the species filter, the classifier and the detector of the unknown", text)
         text = self.infer("--explain", PICTURES / "tomato.png", config=self.with_unknown(method="max-logit", threshold=0)).text
-        self.assertRegex(text, r"The score of max-logit \(larger = more unknown\) is -[\d.]+, and above 0 it would be rejected: it passes\.")
+        self.assertRegex(text, r"The score of max-logit \(larger = more unknown\) is -[\d.]+; it is not above 0: it passes\.")
 
 
 if __name__ == "__main__":

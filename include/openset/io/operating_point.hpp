@@ -28,6 +28,9 @@ struct OperatingPoint {
     std::string calibrated_on = "{}"; ///< JSON object for people: files, hashes, numbers of rows
     std::string measured = "{}";      ///< JSON object for people: rates with their intervals
 
+    /// Whether it was picked with this file as its known or unknown rows. sha256  of the file
+    bool was_calibrated_on(const std::string& sha256) const;
+
     /// The threshold for pictures that are predicted to have this label.
     double threshold_for(const std::string& predicted) const;
 };

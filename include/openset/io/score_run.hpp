@@ -27,6 +27,7 @@ struct ScoreRun {
     std::vector<std::string> labels;      ///< [classes]
     std::int64_t rows = 0, failed = 0;    ///< scored rows, and pictures of the store that have none
     std::map<std::string, ScoredMethod> columns;
+    std::string scores_sha256; ///< of the score file: one that was changed since has another; empty: not told
 };
 
 std::string to_json(const ScoreRun& run);
