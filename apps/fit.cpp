@@ -130,7 +130,7 @@ int main(int argc, char** argv) {
                          "Fits a detector of the unknown on training activations: OpenMax's class means and Weibull "
                          "tails. Takes milliseconds; no picture is looked at.",
                          {{"openset fit train.store -o cats8.openmax.json", "the recommended choices"},
-                          {"openset fit train.store -o osdn.json --preset osdn --tail-size 50",
+                          {"openset fit train.store -o birds.json --preset osdn --space features",
                            "a known system's choices, one of them changed"}});
     add_options(command.app(), options);
     return command.main(argc, argv, [&] { return run(command.app(), options); });
