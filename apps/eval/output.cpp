@@ -206,7 +206,8 @@ std::string table_text(const scores::Inputs& inputs, const std::vector<Result>& 
     std::string text;
     for (const Result& result : results) text += block(inputs, result) + "\n";
     text += "intervals: 95 %, ";
-    if (wanted.bootstrap.resamples == 0) return text + "Clopper-Pearson, of rates; --bootstrap 1000 gives all\n";
+    if (wanted.bootstrap.resamples == 0)
+        return text + "Clopper-Pearson, of rates, the threshold taken as given; --bootstrap 1000 gives all\n";
     return text + "percentiles of " + std::to_string(wanted.bootstrap.resamples) +
            " resamples (known and unknown rows apart), --seed " + std::to_string(wanted.bootstrap.seed) + "\n";
 }

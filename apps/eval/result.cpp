@@ -38,6 +38,9 @@ void check_point(const io::OperatingPoint& point, const std::string& file, const
     if (!point.fitted_sha256.empty() && !origin.fitted_sha256.empty() && point.fitted_sha256 != origin.fitted_sha256)
         refuse("was measured on another fitted file (sha256 " + point.fitted_sha256.substr(0, 12) +
                "), expected that of the scores (" + origin.fitted_sha256.substr(0, 12) + ")");
+    if (!point.accept.empty() && !origin.accept.empty() && point.accept != origin.accept)
+        refuse("was measured with other accepted labels (" + point.accept + "), expected those of the rows (" +
+               origin.accept + ")");
     if (!point.network_sha256.empty() && !origin.network_sha256.empty() &&
         point.network_sha256 != origin.network_sha256)
         refuse("was measured on another network (sha256 " + point.network_sha256.substr(0, 12) +

@@ -70,7 +70,7 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
     side.file = file;
     side.table = io::read_stage_scores(file.path, wanted, labels);
     side.trained_classes = labels.names().size();
-    Origin origin{side.table.methods.front(), {}, {}, {}};
+    Origin origin{side.table.methods.front(), {}, {}, {}, {}};
     side.has_record = record.has_value();
     if (record) {
         const auto fitted = record->file_hashes.find("/unknown/fitted");
@@ -79,6 +79,7 @@ Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage
         const bool of_classifier = stage == io::Stage::unknown && origin.fitted_sha256.empty();
         if (const auto* network = network_of(*record, of_classifier ? "classifier" : std::string(to_string(stage))))
             origin.network_sha256 = network->sha256;
+        if (stage != io::Stage::unknown) origin.accept = cascade::accept_of(record->config_json, stage);
         if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
     }
     side.origins.push_back(std::move(origin));
@@ -122,11 +123,11 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
         side.model_sha256 = run->model_sha256;
     }
     for (const std::string& column : methods) {
-        Origin origin{column, {}, {}, {}};
+        Origin origin{column, {}, {}, {}, {}};
         const auto found = run ? run->columns.find(column) : std::map<std::string, io::ScoredMethod>::const_iterator();
         if (run && found != run->columns.end())
             origin = {found->second.method, found->second.fitted_sha256, found->second.fitted_on,
-                      found->second.fitted_sha256.empty() ? run->model_sha256 : ""};
+                      found->second.fitted_sha256.empty() ? run->model_sha256 : "", ""};
         side.origins.push_back(std::move(origin));
     }
     return side;
@@ -144,8 +145,12 @@ void refuse_others_than(const Side& known, const Side& unknown) {
     for (std::size_t i = 0; i < known.origins.size(); ++i) {
         const Origin &one = known.origins[i], &other = unknown.origins[i];
         if (!differ(one.fitted_sha256, other.fitted_sha256) && !differ(one.network_sha256, other.network_sha256) &&
-            one.method == other.method)
+            !differ(one.accept, other.accept) && one.method == other.method)
             continue;
+        if (differ(one.accept, other.accept)) {
+            throw Error(ErrorKind::usage, files + ": accept other labels (" + one.accept + " and " + other.accept +
+                                              "), expected the same for both");
+        }
         if (known.has_record != unknown.has_record) {
             const fs::path& alone = known.has_record ? unknown.file.path : known.file.path;
             throw Error(ErrorKind::usage, alone.string() + ": what made its column " + known.table.methods[i] +

@@ -31,6 +31,7 @@ struct Request {
 struct Origin {
     std::string method; ///< the method's own name; the column's where nothing is known
     std::string fitted_sha256, fitted_on, network_sha256;
+    std::string accept; ///< gate and species: the labels that passed, as in io::OperatingPoint
 };
 
 struct Side {

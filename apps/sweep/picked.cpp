@@ -86,6 +86,7 @@ io::OperatingPoint operating_point(const scores::Inputs& inputs, const stats::Th
     chosen.rule = picked.rule.text;
     chosen.fitted_sha256 = origin.fitted_sha256;
     chosen.network_sha256 = origin.network_sha256;
+    chosen.accept = origin.accept;
     chosen.calibrated_on = calibrated_on(inputs).dump(-1, ' ', false, Json::error_handler_t::replace);
     Json figures = measured(sweep, picked.point);
     add_other_units(chosen.method, picked.point.threshold, figures);

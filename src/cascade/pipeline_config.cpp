@@ -351,6 +351,15 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
     return pipeline;
 }
 
+std::string accept_of(std::string_view config_json, Stage stage) {
+    const io::Json config = io::Json::parse(config_json, nullptr, false);
+    const io::Json::json_pointer place("/" + std::string(to_string(stage)) + "/accept");
+    if (!config.is_object() || !config.contains(place) || !config[place].is_array()) return "";
+    io::Json accept = config[place];
+    std::sort(accept.begin(), accept.end()); // Json iterators are none of the new kind
+    return accept.dump(-1, ' ', false, io::Json::error_handler_t::replace);
+}
+
 std::vector<std::filesystem::path*> paths_of(PipelineConfig& config) {
     std::vector<std::filesystem::path*> paths;
     const auto add = [&paths](std::optional<std::filesystem::path>& path) {

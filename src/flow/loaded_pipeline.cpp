@@ -148,9 +148,9 @@ void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config,
 }
 
 /// Throws where an operating point was measured on another network than its stage has, unless that is allowed.
-void check_points(const NamedFiles& named, const std::vector<ConfiguredNetwork>& networks,
-                  const std::vector<model::NetworkFile>& files, const std::string& file,
-                  std::vector<std::string>& notes) {
+void check_points(const NamedFiles& named, const std::string& config_json,
+                  const std::vector<ConfiguredNetwork>& networks, const std::vector<model::NetworkFile>& files,
+                  const std::string& file, std::vector<std::string>& notes) {
     std::string problems;
     for (const auto& [stage, point] : named.files.operating_points) {
         const cascade::Stage owner = stage == cascade::Stage::unknown ? cascade::Stage::classifier : stage;
@@ -161,9 +161,19 @@ void check_points(const NamedFiles& named, const std::vector<ConfiguredNetwork>&
             notes.push_back(file + ": /unknown/operating_point: was measured on another fitted file; its rates are not "
                                    "those of this one");
         }
+        const std::string accept = cascade::accept_of(config_json, stage);
+        const std::string place_of_point = file + ": /" + std::string(to_string(stage)) + "/operating_point: ";
+        if (!point.accept.empty() && point.accept != accept) {
+            const std::string sentence =
+                place_of_point + "was measured with other accepted labels (" + point.accept + ", here " + accept + ")";
+            if (named.files.allow_mismatch)
+                notes.push_back(sentence);
+            else
+                problems += (problems.empty() ? "" : "\n") + sentence +
+                            "; pick one from rows of this config, or run with --allow-mismatch";
+        }
         if (point.network_sha256.empty() || point.network_sha256 == sha256) continue;
-        const std::string sentence = file + ": /" + std::string(to_string(stage)) +
-                                     "/operating_point: was measured on another network (sha256 " +
+        const std::string sentence = place_of_point + "was measured on another network (sha256 " +
                                      point.network_sha256.substr(0, 12) + ", here " + sha256.substr(0, 12) + ")";
         if (named.files.allow_mismatch)
             notes.push_back(sentence);
@@ -198,7 +208,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     loaded.file_hashes = named.hashes;
     for (const model::NetworkFile& each : files)
         loaded.notes.insert(loaded.notes.end(), each.assumptions.begin(), each.assumptions.end());
-    check_points(named, networks, files, file, loaded.notes);
+    check_points(named, cascade::to_json(used), networks, files, file, loaded.notes);
     // Where every file carries its labels, the config is wrong or right before minutes go into loading.
     if (std::ranges::none_of(files, [](const model::NetworkFile& each) { return each.info.labels.empty(); })) {
         cascade::resolve(

@@ -317,6 +317,14 @@ std::optional<CheckedValue> CheckedObject::required(const std::string& key, cons
     return value;
 }
 
+bool CheckedObject::is_of_format(const std::string& format) {
+    const auto value = required("format", in_quotes(format));
+    if (!value) return true; // something without the key may still be meant for it
+    if (value->json() == format) return true;
+    value->expected(in_quotes(format));
+    return false;
+}
+
 std::vector<std::pair<std::string, CheckedValue>> CheckedObject::members() const {
     std::vector<std::pair<std::string, CheckedValue>> result;
     for (const auto& [key, value] : object_->items()) {

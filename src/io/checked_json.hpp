@@ -100,6 +100,9 @@ public:
     std::optional<CheckedValue> optional(const std::string& key);
     /// what  for the message where the key is missing: "the network's file"
     std::optional<CheckedValue> required(const std::string& key, const std::string& what);
+    /// Whether the document says that it is of this format; notes where it does not. The rest of another format is not
+    /// worth telling about.
+    bool is_of_format(const std::string& format);
     /// All members, in the order of their keys.
     std::vector<std::pair<std::string, CheckedValue>> members() const;
 

@@ -131,7 +131,7 @@ std::map<std::string, FittedArray> read_arrays(CheckedObject& state, const fs::p
 
 FittedFile read_document(CheckedObject& root, const fs::path& folder) {
     FittedFile fitted;
-    if (const auto format = root.required("format", fitted_format)) format->one_of({fitted_format});
+    if (!root.is_of_format(fitted_format)) return fitted;
     if (const auto method = root.required("method", "the detector's name")) fitted.method = method->text().value_or("");
     fitted.params_json = object_member(root, "params");
     if (const auto model = root.required("model", "the network's name and sha256")) {

@@ -66,7 +66,7 @@ std::string read_notes(CheckedObject& object, const std::string& key) {
 
 OperatingPoint read_point(CheckedObject& object) {
     OperatingPoint point;
-    if (const auto format = object.required("format", point_format)) format->one_of({point_format});
+    if (!object.is_of_format(point_format)) return point;
     if (const auto method = object.required("method", "the method whose score it is"))
         point.method = method->text().value_or("");
     if (const auto stage = object.required("stage", "gate, species or unknown"))
@@ -77,6 +77,8 @@ OperatingPoint read_point(CheckedObject& object) {
         point.rule = rule->text().value_or("");
     point.fitted_sha256 = read_digest(object, "fitted_sha256");
     point.network_sha256 = read_digest(object, "network_sha256");
+    if (const auto accept = object.optional("accept"); accept && accept->array("the labels that passed"))
+        point.accept = accept->json().dump();
     point.calibrated_on = read_notes(object, "calibrated_on");
     point.measured = read_notes(object, "measured");
     object.refuse_other_keys();
@@ -107,6 +109,7 @@ std::string to_json(const OperatingPoint& point) {
                         {"stage", point.stage},   {"threshold", threshold_json(point)},
                         {"rule", point.rule},     {"fitted_sha256", digest_json(point.fitted_sha256)}};
     if (!point.network_sha256.empty()) json["network_sha256"] = point.network_sha256;
+    if (!point.accept.empty()) json["accept"] = OrderedJson::parse(point.accept);
     json["calibrated_on"] = OrderedJson::parse(point.calibrated_on);
     json["measured"] = OrderedJson::parse(point.measured);
     return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";

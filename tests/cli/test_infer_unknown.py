@@ -157,6 +157,28 @@ class Unknown(CliTest):
         config["species"]["operating_point"] = self.point("species.json", stage="species", method="mass", threshold=0.5, fitted_sha256=None)
         self.assertEqual(self.verdicts(*SOUND, config=self.write_config("points.json", config)), self.verdicts(*SOUND))
 
+    def test_a_point_of_a_gate_that_accepted_other_labels_is_refused_unless_allowed(self):
+        config = fruit_config()
+        del config["gate"]["k"]
+        point = dict(stage="gate", method="rank", threshold=3, fitted_sha256=None)
+        config["gate"]["operating_point"] = self.point("gate.json", accept=["orange", "red"], **point)
+        path = self.write_config("points.json", config)
+        messages = self.infer(PICTURES / "tomato.png", config=path, code=2).messages
+        self.assertIn('/gate/operating_point: was measured with other accepted labels (["orange","red"], here ["orange","red","yellow"])', messages)
+        self.assertIn("other accepted labels", self.infer(PICTURES / "tomato.png", "--allow-mismatch", config=path).messages)
+        self.point("gate.json", accept=["orange", "red", "yellow"], **point)
+        self.rows(PICTURES / "tomato.png", config=path)
+
+    def test_a_point_that_is_let_pass_is_told(self):
+        config = self.with_unknown(fitted=str(self.fitted), operating_point=self.point(fitted_sha256="0" * 64))
+        messages = self.infer(PICTURES / "tomato.png", "--allow-mismatch", config=config).messages
+        self.assertIn("/unknown/operating_point: was measured on another fitted file", messages)
+
+    def test_a_dry_run_tells_of_the_detector(self):
+        config = self.with_unknown(fitted=str(self.fitted), threshold=0.5)
+        text = self.infer("--dry-run", config=config).text
+        self.assertIn(f"unknown: openmax of {self.fitted}, rejects a score above 0.5", text)
+
     def test_a_detector_of_another_network_is_refused_unless_allowed(self):
         fitted = json.loads(self.fitted.read_text())
         fitted["model"]["sha256"] = "1" * 64

@@ -7,6 +7,8 @@ import json
 import math
 import xml.etree.ElementTree
 
+import numpy
+
 from openset_cli import NETWORKS, PICTURES, CliTest, main
 
 # The worked example of methods.md, section 4: scores, labels, predictions.
@@ -187,6 +189,28 @@ class Picking(ScoresTest):
         self.assertEqual((self.folder / "operating_point.json").read_text(), "precious")
         self.sweep("--known", known, "--pick", "tpr=0.95", "--operating-point", self.folder / "p.json")
         self.assertEqual(self.point("p.json")["rule"], "tpr=0.95")
+
+    def test_a_record_is_not_believed_once_its_scores_were_changed(self):
+        store = self.folder / "some.store"
+        store.mkdir()
+        numpy.save(store / "logits.npy", numpy.eye(4, dtype=numpy.float32))
+        known = self.folder / "some.csv"
+        self.openset("score", "-q", store, "-o", known)
+        self.assertNotIn("was changed", self.sweep("--known", known, "--method", "msp").messages)
+        known.write_bytes(known.read_bytes().replace(b"\r\n", b"\n"))
+        self.assertIn("some.csv: was changed since openset score wrote it", self.sweep("--known", known, "--method", "msp").messages)
+
+    def test_a_file_with_a_spreadsheets_mark_is_read(self):
+        known, unknown = self.worked()
+        plain = self.sweep("--known", known, "--unknown", unknown).text
+        known.write_bytes(b"\xef\xbb\xbf" + known.read_bytes())
+        self.assertEqual(self.sweep("--known", known, "--unknown", unknown).text, plain)
+
+    def test_a_point_is_no_measurement_of_its_own_rows(self):
+        known, unknown = self.worked()
+        self.sweep("--known", known, "--unknown", unknown, "--pick", "youden")
+        arguments = ("eval", "--known", known, "--unknown", unknown, "--operating-point", self.folder / "operating_point.json")
+        self.assertIn("was picked on these very rows", self.openset(*arguments, cwd=self.folder).messages)
 
     def test_scores_are_not_replaced_by_a_table_or_a_plot(self):
         known, unknown = self.worked()

@@ -117,6 +117,11 @@ struct PipelineFiles {
 Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file,
                  const PipelineFiles& files = {});
 
+/// The `accept` of a config's gate or species as JSON, spelt the same for configs that say the same; empty where there is
+/// no such stage.
+/// config_json  as to_json() gives it
+std::string accept_of(std::string_view config_json, Stage stage);
+
 /// Every path of the config: networks, the fitted file, operating points.
 std::vector<std::filesystem::path*> paths_of(PipelineConfig& config);
 

@@ -25,6 +25,7 @@ struct OperatingPoint {
     std::string rule;           ///< as `--pick` was given: tpr=0.95, youden...
     std::string fitted_sha256;  ///< of the fitted file whose scores these are; empty: a method without a fit
     std::string network_sha256; ///< of the network whose scores these are, where nothing was fitted; empty: not told
+    std::string accept;         ///< gate and species: the config's `accept`, a JSON array; empty: not told
     std::string calibrated_on = "{}"; ///< JSON object for people: files, hashes, numbers of rows
     std::string measured = "{}";      ///< JSON object for people: rates with their intervals
 
