@@ -103,8 +103,8 @@ TEST_F(ScoreReader, RefusesWhatHoldsNoScores) {
     EXPECT_EQ(error("", {{"msp"}, false, false, false}),
               "corrupt: s.csv: line 1: is empty, expected scores, as openset score writes them");
     EXPECT_EQ(error("x,y\n1,2\n", {{"msp"}, false, false, false}),
-              "corrupt: s.csv: begins with \"x,y\\n\", expected path,label,predicted,confidence and score columns, as "
-              "openset score writes them");
+              "corrupt: s.csv: begins with \"x,y\\n\", expected path,label,predicted,confidence and score columns "
+              "with commas between them, as openset score writes them");
     EXPECT_NE(error_of([&] { read_scores(folder_ / "t.csv", {}, labels_); }).find("no such file"), std::string::npos);
 }
 
