@@ -91,19 +91,6 @@ void print_summary(const Options& options, const io::RunRecord& record, const ex
                (counts.failed > 0 && record.complete ? "; " + options.output + "/samples.csv says what failed" : ""));
 }
 
-/// ended_by  the signal that cut the run short, 0 for none
-int exit_code(const Options& options, const extract::StoreOutput& output, int ended_by) {
-    if (ended_by != 0) {
-        log_error("interrupted; " + way_on(options));
-        return cli::end_by_signal(ended_by);
-    }
-    if (!output.first_failure().empty()) {
-        log_error(output.first_failure() + "; stopped here (--strict); " + way_on(options));
-        return cli::exit_failed;
-    }
-    return output.counts().failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
-}
-
 int run(Options& options) {
     const auto config = extract::classifier_config(options);
     const Cancellation& cancellation = cli::catch_signals();
@@ -115,6 +102,11 @@ int run(Options& options) {
     pictures::Inputs inputs(options.inputs);
     for (const std::string& path : inputs.missing())
         log_warning(path + ": " + no_such_file(path, "a folder of pictures, a picture or a tar file"));
+    if (!options.inputs.paths.empty() && inputs.missing().size() == options.inputs.paths.size())
+        throw Error(ErrorKind::usage,
+                    "found nothing at " +
+                        (options.inputs.paths.size() == 1 ? options.inputs.paths.front() : "any PATH") +
+                        ", expected pictures; no store was begun");
     check_output(options, config, inputs);
     auto source = inputs.open(cancellation, options.runner.decode_memory);
     io::RunRecord record = pictures::begin_record(options, options.inputs, inputs);
@@ -149,7 +141,8 @@ int run(Options& options) {
     for (const std::string& sentence : labelling.names.unknown()) log_warning(sentence);
     pictures::log_statistics(statistics, options);
     print_summary(options, record, output, classifier);
-    return exit_code(options, output, ended_by);
+    return pictures::end_of_run({ended_by, output.first_failure(), output.counts().failed, way_on(options)},
+                                options.max_errors);
 }
 
 } // namespace

@@ -103,19 +103,6 @@ std::string way_on(const Options& options) {
     return kept + "; the same command with --resume goes on";
 }
 
-/// ended_by  the signal that cut the run short, 0 for none
-int exit_code(const Options& options, const infer::RowOutput& output, int ended_by) {
-    if (ended_by != 0) {
-        log_error("interrupted; " + way_on(options));
-        return cli::end_by_signal(ended_by);
-    }
-    if (!output.first_failure().empty()) {
-        log_error(output.first_failure() + "; stopped here (--strict); " + way_on(options));
-        return cli::exit_failed;
-    }
-    return output.counts().failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
-}
-
 bool none_was_a_picture(const io::RowCounts& counts) {
     const auto decode = counts.decided_by.find("decode");
     return counts.total() > 0 && decode != counts.decided_by.end() && decode->second == counts.total();
@@ -245,7 +232,8 @@ int run(Options& options) {
         options.output.file == "-" && cli::is_terminal(STDOUT_FILENO) && cli::is_terminal(STDERR_FILENO);
     print_summary(options, record, output.kept(),
                   !on_one_screen || infer::row_format(options.output) != io::RowFormat::table);
-    return exit_code(options, output, ended_by);
+    return pictures::end_of_run({ended_by, output.first_failure(), output.counts().failed, way_on(options)},
+                                options.max_errors);
 }
 
 } // namespace

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <ctime>
 
+#include "cli/exit_code.hpp"
 #include "cli/progress.hpp"
+#include "cli/signals.hpp"
 #include "cli/version.hpp"
 #include "openset/base/log.hpp"
 
@@ -64,6 +66,18 @@ std::string speed_text(std::int64_t pictures, double seconds) {
                   pictures == 1 ? "" : "s", cli::duration_text(seconds).c_str(),
                   seconds > 0 ? static_cast<double>(pictures) / seconds : 0.0);
     return text;
+}
+
+int end_of_run(const Ending& ending, std::int64_t max_errors) {
+    if (ending.signal != 0) {
+        log_error("interrupted; " + ending.way_on);
+        return cli::end_by_signal(ending.signal);
+    }
+    if (!ending.first_failure.empty()) {
+        log_error(ending.first_failure + "; stopped here (--strict); " + ending.way_on);
+        return cli::exit_failed;
+    }
+    return ending.failed > max_errors ? cli::exit_some_failed : cli::exit_done;
 }
 
 std::string count_text(const Inputs& inputs, const Cancellation& cancellation) {

@@ -64,6 +64,11 @@ class ExtractTest(CliTest):
 
 
 class Store(ExtractTest):
+    def test_a_name_at_which_there_is_nothing_begins_no_store(self):
+        messages = self.openset("extract", "--model", NETWORKS / "classifier.pt", self.folder / "trian", "-o", self.folder / "no.store", code=2).messages
+        self.assertIn("trian, expected pictures; no store was begun", messages)
+        self.assertEqual([entry.name for entry in self.folder.glob("no.store*")], [])
+
     def test_holds_what_the_network_says_of_every_picture(self):
         result = self.extract("train")
         logits, features, weight, bias = map(self.array, ("logits", "features", "head_weight", "head_bias"))
