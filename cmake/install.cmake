@@ -15,6 +15,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/openset-config.cmake"
   "${PROJECT_BINARY_DIR}/openset-config-version.cmake"
   cmake/FindLibTorch.cmake
+  cmake/FindOpenCV.cmake
   DESTINATION ${_package})
 install(DIRECTORY configs DESTINATION ${CMAKE_INSTALL_DATADIR}/openset)
 install(FILES LICENSE README.md HACKING.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -16,23 +16,10 @@ double quantile(const std::vector<double>& sorted, double q) {
 
 } // namespace
 
-Resampler::Resampler(std::uint64_t seed, std::uint32_t number) {
-    std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32), number};
-    generator_.seed(sequence);
-}
-
-std::uint32_t Resampler::below(std::uint32_t bound) {
-    const std::uint32_t unfair = -bound % bound; // 2^32 mod bound
-    while (true) {
-        const std::uint64_t product = (generator_() >> 32) * bound;
-        if (static_cast<std::uint32_t>(product) >= unfair) return static_cast<std::uint32_t>(product >> 32);
-    }
-}
-
 void Resampler::draw(std::span<std::uint32_t> weights) {
     std::ranges::fill(weights, 0U);
     const auto rows = static_cast<std::uint32_t>(weights.size());
-    for (std::uint32_t i = 0; i < rows; ++i) ++weights[below(rows)];
+    for (std::uint32_t i = 0; i < rows; ++i) ++weights[random_.below(rows)];
 }
 
 std::optional<Interval> percentile_interval(std::vector<double> values, double confidence) {

@@ -73,6 +73,9 @@ class Foreign(unittest.TestCase):
     def test_opencv_in_core(self):
         self.assertEqual(len(complaints(src__image__a_cpp="#include <opencv2/core.hpp>\n")), 1)
 
+    def test_opencv_in_the_layer_that_draws(self):
+        self.assertEqual(complaints(src__draw__a_cpp="#include <opencv2/core.hpp>\n"), [])
+
     def test_opencv_in_a_program(self):
         self.assertEqual(complaints(apps__doctor_cpp="#include <opencv2/core.hpp>\n"), [])
 
