@@ -39,7 +39,8 @@ public:
         const bool imagenet = architecture_.stem == Stem::imagenet;
         std::int64_t channels = architecture_.width;
         ModuleBuilder::Children children;
-        children.emplace_back("conv1", build_.convolution(3, channels, imagenet ? Convolution{7, 2} : Convolution{3, 1}));
+        children.emplace_back("conv1",
+                              build_.convolution(3, channels, imagenet ? Convolution{7, 2} : Convolution{3, 1}));
         children.emplace_back("bn1", build_.batch_norm(channels));
         std::int64_t inner = architecture_.width;
         for (std::size_t stage = 0; stage < plan_.blocks.size(); ++stage, inner *= 2) {
@@ -101,8 +102,8 @@ def forward(self, x):
     }
 
     /// The block with what carries x past its convolutions.
-    Module residual(const std::string& type, ModuleBuilder::Children children, std::int64_t inputs, std::int64_t outputs,
-                    std::int64_t stride, const std::string& forward) {
+    Module residual(const std::string& type, ModuleBuilder::Children children, std::int64_t inputs,
+                    std::int64_t outputs, std::int64_t stride, const std::string& forward) {
         std::string shortcut = "def shortcut(self, x):\n    return x\n";
         if (stride != 1 || inputs != outputs) {
             children.emplace_back("downsample", build_.sequential({build_.convolution(inputs, outputs, {1, stride}),
