@@ -3,8 +3,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "openset/base/error.hpp"
@@ -16,19 +14,6 @@ constexpr std::size_t buffer_size = std::size_t{1} << 20;
 
 [[noreturn]] void throw_output_error(const std::string& name) {
     throw Error(ErrorKind::output, name + ": cannot write: " + std::strerror(errno));
-}
-
-bool stands_under_its_name(int descriptor, const std::filesystem::path& path) {
-    struct stat opened {
-    }, named{};
-    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
-           opened.st_ino == named.st_ino;
-}
-
-Descriptor open_folder(const std::filesystem::path& folder) {
-    Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (descriptor.value() < 0) throw_output_error(folder.string());
-    return descriptor;
 }
 
 } // namespace
@@ -62,24 +47,5 @@ void GrowingFile::sync() {
 }
 
 void GrowingFile::cannot_write() const { throw_output_error(name_); }
-
-Descriptor lock_folder(const std::filesystem::path& folder) {
-    while (true) {
-        Descriptor descriptor = open_folder(folder);
-        if (::flock(descriptor.value(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-            throw Error(ErrorKind::output, folder.string() +
-                                               ": another run is writing it; wait until that one has ended, or choose "
-                                               "another -o");
-        }
-        // Between opening and locking, the run that held the lock may have given the folder its final name.
-        if (stands_under_its_name(descriptor.value(), folder)) return descriptor;
-    }
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-    const Descriptor descriptor = open_folder(folder);
-    // Some file systems cannot sync folders; they have no need to.
-    if (::fsync(descriptor.value()) != 0 && errno != EINVAL) throw_output_error(folder.string());
-}
 
 } // namespace openset

@@ -35,11 +35,4 @@ private:
     std::string buffer_;
 };
 
-/// Locks a folder for this process until the descriptor is closed. Throws Error(output) where another process holds the
-/// lock; where the file system knows no locks, nothing is locked.
-Descriptor lock_folder(const std::filesystem::path& folder);
-
-/// Waits until the disk has the names in a folder.
-void sync_folder(const std::filesystem::path& folder);
-
 } // namespace openset

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <fcntl.h>
 #include <limits>
 #include <map>
-#include <unistd.h>
 #include <utility>
 
+#include "base/folder.hpp"
 #include "base/growing_file.hpp"
 #include "io/checked_json.hpp"
 #include "io/samples.hpp"
@@ -71,8 +68,6 @@ bool can_be_a_name(const std::string& file) {
     return !file.starts_with('.') && file.find_first_of(std::string_view("/\0", 2)) == std::string::npos &&
            file != labels_file && file != head_weight_file && file != head_bias_file;
 }
-
-fs::path without_slash(fs::path folder) { return folder.has_filename() ? folder : folder.parent_path(); }
 
 /// An array of rows that grows; its header tells the number of rows once they are all there.
 class GrowingArray {
@@ -192,24 +187,11 @@ void remove_files(const fs::path& folder, const std::function<bool(const fs::pat
     }
 }
 
-/// Puts the folder in the place of another, which is removed.
-void replace_folder(const fs::path& from, const fs::path& to) {
-    const auto cannot_make = [&to] {
-        throw Error(ErrorKind::output, to.string() + ": cannot be made: " + std::strerror(errno));
-    };
-    if (!is_there(to)) {
-        if (::rename(from.c_str(), to.c_str()) != 0) cannot_make();
-        return;
-    }
-    check_is_store(to);
-    fs::path replaced = from; // what has the new one's old name once they are exchanged
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
-        // Not on every file system: for a moment nothing has the name then.
-        replaced += ".old";
-        if (::rename(to.c_str(), replaced.c_str()) != 0 || ::rename(from.c_str(), to.c_str()) != 0) cannot_make();
-    }
-    remove_files(replaced, belongs_to_a_store);
-    if (::rmdir(replaced.c_str()) != 0) cannot_make();
+void remove_store(const fs::path& folder) {
+    remove_files(folder, belongs_to_a_store);
+    std::error_code problem;
+    if (!fs::remove(folder, problem))
+        throw Error(ErrorKind::output, folder.string() + ": cannot be removed: " + problem.message());
 }
 
 } // namespace
@@ -354,7 +336,8 @@ void StoreWriter::finish(StoreMeta meta, const std::optional<StoreHead>& head) {
     meta.failed = state.counts.failed;
     write_file_atomically(state.partial / meta_file, to_json(meta));
     sync_folder(state.partial);
-    replace_folder(state.partial, state.folder);
+    if (is_there(state.folder)) check_is_store(state.folder);
+    replace_folder(state.partial, state.folder, remove_store);
     sync_folder(fs::absolute(state.folder).parent_path());
 }
 
@@ -373,17 +356,8 @@ KeptSamples for_each_kept_picture(const fs::path& partial, const std::function<v
 fs::path partial_store(const fs::path& folder) { return partial_path(without_slash(folder)); }
 
 void check_place_for_store(const fs::path& folder) {
-    const fs::path name = without_slash(folder);
-    std::error_code problem;
-    if (is_there(name) && !fs::is_directory(name, problem))
-        throw Error(ErrorKind::output, name.string() + ": is a file, expected the name of a folder for the store");
-    if (fs::is_symlink(name, problem))
-        throw Error(ErrorKind::output,
-                    name.string() + ": is a link, which a store cannot replace; name the folder itself");
-    const fs::path around = name.has_parent_path() ? name.parent_path() : ".";
-    if (!fs::is_directory(around, problem))
-        throw Error(ErrorKind::output, around.string() + ": no such folder; make it, or choose another place");
-    if (is_there(name)) check_is_store(name);
+    check_place_for_folder(folder);
+    if (is_there(folder)) check_is_store(folder);
 }
 
 } // namespace openset::io

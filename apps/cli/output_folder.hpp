@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "openset/base/output_folder.hpp"
+
+namespace openset::cli {
+
+/// To be called before the work is done. Throws Error(usage, output) where an OutputFolder of this name would not do, or
+/// would replace one that stands there although nobody said so.
+/// record  the file by which a folder of this command is known: "truth.csv"
+/// force   whether --force was given
+void check_output_folder(const std::string& output, const std::string& record, bool force);
+
+} // namespace openset::cli
