@@ -39,7 +39,10 @@ std::string preprocess_text(const image::PreprocessSpec& spec) {
         text += std::string(", ") + interpolations[static_cast<int>(spec.resize.interpolation)];
         if (spec.resize.order == image::PassOrder::pillow13) text += ", pass order of Pillow 13";
     }
-    return text + (spec.crop ? ", centre crop " + size_text(*spec.crop) : ", no crop");
+    static constexpr const char* places[] = {"centre", "top left", "top right", "bottom left", "bottom right"};
+    text += spec.crop ? std::string(", ") + places[static_cast<int>(spec.crop_place)] + " crop " + size_text(*spec.crop)
+                      : ", no crop";
+    return text + (spec.mirror ? ", mirrored" : "");
 }
 
 void print_text(const model::NetworkFile& file, bool all_labels) {

@@ -90,8 +90,11 @@ std::string preprocess_text(const image::PreprocessSpec& spec) {
                ")";
         break;
     }
-    if (spec.crop) text += ", centre of " + size_text(spec.crop->width, spec.crop->height) + " cut out";
-    return text;
+    static constexpr const char* places[] = {"centre", "top left", "top right", "bottom left", "bottom right"};
+    if (spec.crop)
+        text += std::string(", ") + places[static_cast<int>(spec.crop_place)] + " of " +
+                size_text(spec.crop->width, spec.crop->height) + " cut out";
+    return spec.mirror ? text + ", mirrored" : text;
 }
 
 // ---- labels

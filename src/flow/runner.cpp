@@ -109,7 +109,7 @@ public:
         for (auto& limit : batch_limit_) limit = options.batch;
         for (const StageNetwork& stage : networks) {
             const auto same = std::ranges::find_if(preparations_, [&](const image::PreprocessSpec& known) {
-                return known.resize == stage.preprocess.resize && known.crop == stage.preprocess.crop;
+                return image::same_geometry(known, stage.preprocess);
             });
             preparation_of_.push_back(static_cast<std::size_t>(same - preparations_.begin()));
             if (same == preparations_.end()) preparations_.push_back(stage.preprocess);

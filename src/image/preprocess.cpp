@@ -1,6 +1,7 @@
 #include "openset/image/preprocess.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +62,38 @@ Span centred(int length, int wanted) {
     return {margin % 2 == 0 ? cut : cut + cut % 2, wanted, 0};
 }
 
+enum class End { first, middle, last };
+
+Span placed(int length, int wanted, End end) {
+    if (end == End::middle || wanted > length) return centred(length, wanted);
+    return {end == End::first ? 0 : length - wanted, wanted, 0};
+}
+
+Span columns_of(CropPlace place, int length, int wanted) {
+    const bool left = place == CropPlace::top_left || place == CropPlace::bottom_left;
+    return placed(length, wanted, place == CropPlace::centre ? End::middle : left ? End::first : End::last);
+}
+
+Span rows_of(CropPlace place, int length, int wanted) {
+    const bool top = place == CropPlace::top_left || place == CropPlace::top_right;
+    return placed(length, wanted, place == CropPlace::centre ? End::middle : top ? End::first : End::last);
+}
+
+void mirror(Picture& picture) {
+    using Pixel = std::array<std::uint8_t, channels>;
+    const std::size_t row_size = static_cast<std::size_t>(picture.width) * channels;
+    for (int y = 0; y < picture.height; ++y) {
+        std::uint8_t* left = picture.rgb.data() + static_cast<std::size_t>(y) * row_size;
+        std::uint8_t* right = left + row_size - channels;
+        for (; left < right; left += channels, right -= channels) {
+            Pixel kept;
+            std::copy_n(left, channels, kept.begin());
+            std::copy_n(right, channels, left);
+            std::ranges::copy(kept, right);
+        }
+    }
+}
+
 /// The picture on a black ground of the given size.
 Picture padded(const Picture& picture, Size size, int left, int top) {
     const std::size_t row_size = static_cast<std::size_t>(size.width) * channels;
@@ -94,8 +127,8 @@ struct Plan {
             throw Error(ErrorKind::too_large,
                         "a crop of " + in_words(crop.width, crop.height) + " has more than 2^31 - 1 bytes");
         }
-        columns = centred(resized.width, crop.width);
-        rows = centred(resized.height, crop.height);
+        columns = columns_of(spec.crop_place, resized.width, crop.width);
+        rows = rows_of(spec.crop_place, resized.height, crop.height);
     }
 
     Window window() const { return {columns.begin, rows.begin, {rows.length, columns.length}}; }
@@ -104,12 +137,20 @@ struct Plan {
 
 } // namespace
 
+bool same_geometry(const PreprocessSpec& one, const PreprocessSpec& other) {
+    PreprocessSpec scaled_alike = other;
+    scaled_alike.mean = one.mean;
+    scaled_alike.std = one.std;
+    return one == scaled_alike;
+}
+
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec) {
     const Plan plan({picture.height, picture.width}, spec);
     const Resize& resize = spec.resize;
     Picture result = resample(picture, plan.resized, resize.interpolation, resize.order, plan.window());
-    if (!plan.needs_padding()) return result;
-    return padded(result, plan.crop, plan.columns.padding_before, plan.rows.padding_before);
+    if (plan.needs_padding()) result = padded(result, plan.crop, plan.columns.padding_before, plan.rows.padding_before);
+    if (spec.mirror) mirror(result);
+    return result;
 }
 
 std::int64_t resize_crop_bytes(Size from, const PreprocessSpec& spec) {

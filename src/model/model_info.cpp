@@ -12,6 +12,7 @@ namespace {
 
 constexpr int largest_side = 65535;
 
+using image::CropPlace;
 using image::Interpolation;
 using image::PassOrder;
 using image::ResizeMode;
@@ -19,7 +20,9 @@ using image::ResizeMode;
 const std::vector<std::string> resize_modes{"none", "shorter-side", "squash"};   // as in ResizeMode
 const std::vector<std::string> interpolations{"bilinear", "bicubic", "nearest"}; // as in Interpolation
 const std::vector<std::string> pass_orders{"horizontal-first", "pillow13"};      // as in PassOrder
-const std::vector<std::string> activations{"softmax", "sigmoid"};                // as in Activation
+const std::vector<std::string> crop_places{"centre", "top-left", "top-right", "bottom-left",
+                                           "bottom-right"};       // as in CropPlace
+const std::vector<std::string> activations{"softmax", "sigmoid"}; // as in Activation
 
 template <typename Enum>
 std::optional<Enum> read_enum(const io::CheckedValue& value, const std::vector<std::string>& names) {
@@ -103,6 +106,9 @@ std::optional<image::PreprocessSpec> read_preprocess(const io::CheckedValue& val
         if (auto members = resize->object()) spec.resize = read_resize(*members, unknown_keys);
     }
     if (const auto crop = object->optional("crop")) spec.crop = read_size(*crop);
+    if (const auto place = object->optional("crop_place"))
+        spec.crop_place = read_enum<CropPlace>(*place, crop_places).value_or(CropPlace::centre);
+    if (const auto mirror = object->optional("mirror")) spec.mirror = mirror->boolean().value_or(false);
     if (const auto mean = object->required("mean", "the mean of each channel, scaled to 0..1")) {
         read_channels(*mean, std::numeric_limits<float>::lowest(), "a number", spec.mean);
     }
@@ -124,6 +130,9 @@ io::Json preprocess_to_json(const image::PreprocessSpec& spec) {
     }
     io::Json result{{"resize", resize}, {"mean", channels_to_json(spec.mean)}, {"std", channels_to_json(spec.std)}};
     if (spec.crop) result["crop"] = io::Json::array({spec.crop->height, spec.crop->width});
+    // Only training looks at pictures in another way.
+    if (spec.crop_place != CropPlace::centre) result["crop_place"] = enum_name(spec.crop_place, crop_places);
+    if (spec.mirror) result["mirror"] = true;
     return result;
 }
 

@@ -1,7 +1,6 @@
 #include "openset/torch/script_network.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -16,66 +15,14 @@
 #include "openset/base/error.hpp"
 #include "torch/device.hpp"
 #include "torch/graph.hpp"
+#include "torch/guarded.hpp"
+#include "torch/script_module.hpp"
 #include "torch/tensor_values.hpp"
 
 namespace openset::torch {
 namespace {
 
 namespace jit = ::torch::jit;
-
-/// LibTorch's message without its C++ and TorchScript backtraces: the last line that says something.
-std::string short_message(const std::string& text) {
-    std::string_view best;
-    std::size_t start = 0;
-    while (start < text.size()) {
-        const std::size_t end = std::min(text.find('\n', start), text.size());
-        const std::string_view line = std::string_view(text).substr(start, end - start);
-        const bool frame = line.find_first_not_of(' ') == std::string_view::npos || line.starts_with(" ") ||
-                           line.starts_with("Traceback") || line.starts_with("The following operation failed");
-        if (!frame) best = line;
-        start = end + 1;
-    }
-    constexpr std::string_view prefix = "RuntimeError: ";
-    if (best.starts_with(prefix)) best.remove_prefix(prefix.size());
-    return best.empty() ? text.substr(0, text.find('\n')) : std::string(best);
-}
-
-/// By the text: the CPU allocator has no error type of its own, and the TorchScript interpreter rethrows every error as
-/// std::runtime_error.
-bool is_out_of_memory(std::string_view text) {
-    static constexpr std::array<std::string_view, 4> signs = {"can't allocate memory", "not enough memory",
-                                                              "out of memory", "bad_alloc"};
-    return std::ranges::any_of(signs,
-                               [text](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
-}
-
-[[noreturn]] void throw_ours(const std::string& what, const std::string& text) {
-    if (is_out_of_memory(text)) throw Error(ErrorKind::out_of_memory, what + ": out of memory");
-    throw Error(ErrorKind::model, what + ": " + short_message(text));
-}
-
-/// Calls LibTorch; its exceptions leave as ours.
-template <typename Call>
-auto guarded(const std::string& what, Call call) {
-    try {
-        return call();
-    } catch (const Error&) {
-        throw;
-    } catch (const c10::Error& error) {
-        throw_ours(what, error.what_without_backtrace());
-    } catch (const std::exception& error) {
-        throw_ours(what, error.what());
-    }
-}
-
-/// Parameters and buffers in half, bfloat16 or double become float: kernels for half are slow or missing on processors.
-void convert_to_float(jit::Module& module) {
-    const auto convert = [](const at::Tensor& tensor) {
-        if (tensor.is_floating_point() && tensor.scalar_type() != at::kFloat) tensor.set_data(tensor.to(at::kFloat));
-    };
-    for (const at::Tensor& tensor : module.parameters()) convert(tensor);
-    for (const at::Tensor& tensor : module.buffers()) convert(tensor);
-}
 
 // ---- outputs
 

@@ -231,6 +231,46 @@ TEST(Crop, WithAResizeEqualsTheCropOfTheResizedPicture) {
 
 // ---- limits
 
+TEST(Crop, ACornerIsTheSquareOfTheResizedPictureThatLiesThere) {
+    const Picture picture = noise(9, 7);
+    PreprocessSpec spec;
+    spec.crop = Size{4, 5};
+    const auto pixel = [](const Picture& of, int x, int y) {
+        return std::vector(of.rgb.begin() + (y * of.width + x) * 3, of.rgb.begin() + (y * of.width + x + 1) * 3);
+    };
+    const struct {
+        CropPlace place;
+        int left, top;
+    } corners[] = {{CropPlace::top_left, 0, 0},
+                   {CropPlace::top_right, 4, 0},
+                   {CropPlace::bottom_left, 0, 3},
+                   {CropPlace::bottom_right, 4, 3}};
+    for (const auto& corner : corners) {
+        spec.crop_place = corner.place;
+        const Picture crop = resize_crop(picture, spec);
+        for (int y = 0; y < 4; ++y)
+            for (int x = 0; x < 5; ++x) EXPECT_EQ(pixel(crop, x, y), pixel(picture, corner.left + x, corner.top + y));
+    }
+}
+
+TEST(Crop, ASmallerPictureLiesInTheMiddleOfItsPaddingWhicheverCornerIsAskedFor) {
+    PreprocessSpec spec;
+    spec.crop = Size{6, 6};
+    const Picture centred = resize_crop(noise(3, 2), spec);
+    spec.crop_place = CropPlace::bottom_right;
+    EXPECT_EQ(resize_crop(noise(3, 2), spec), centred);
+}
+
+TEST(Mirror, ExchangesLeftAndRightOfTheCroppedPicture) {
+    PreprocessSpec spec;
+    spec.mirror = true;
+    EXPECT_EQ(resize_crop(row_of({1, 2, 3, 4}), spec), row_of({4, 3, 2, 1}));
+    EXPECT_EQ(resize_crop(row_of({1, 2, 3, 4, 5}), spec), row_of({5, 4, 3, 2, 1}));
+    spec.crop = Size{1, 2};
+    spec.crop_place = CropPlace::top_left;
+    EXPECT_EQ(resize_crop(row_of({1, 2, 3, 4}), spec), row_of({2, 1}));
+}
+
 TEST(Resize, ASizeOfMoreThanTwoGigabytesIsTooLarge) {
     EXPECT_EQ(kind_of_failure(black(1, 1000), squash({30000, 30000})), ErrorKind::too_large);
     EXPECT_EQ(kind_of_failure(black(1, 100'000), shorter_side(std::numeric_limits<int>::max())), ErrorKind::too_large);

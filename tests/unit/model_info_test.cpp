@@ -80,6 +80,15 @@ TEST(ModelInfo, SquashTakesHeightAndWidth) {
     EXPECT_EQ(resize.squash, (image::Size{.height = 448, .width = 224}));
 }
 
+TEST(ModelInfo, ACornerAndAMirroredViewComeBackAndTheUsualViewIsNotWritten) {
+    ModelInfo info = parse_model_info(whole().dump(), "m.pt");
+    EXPECT_EQ(to_json(info).find("mirror"), std::string::npos);
+    EXPECT_EQ(to_json(info).find("crop_place"), std::string::npos);
+    info.preprocess.mirror = true;
+    info.preprocess.crop_place = image::CropPlace::bottom_right;
+    EXPECT_EQ(parse_model_info(to_json(info), "m.pt").preprocess, info.preprocess);
+}
+
 TEST(ModelInfo, UnknownKeysAreLetPassBecauseNetworksCarryNotes) {
     Json json = whole();
     json["trained_on"] = "cats";

@@ -41,17 +41,25 @@ struct Resize {
     bool operator==(const Resize&) const = default;
 };
 
+/// Where a crop is taken: torchvision's CenterCrop and the corners of its FiveCrop.
+enum class CropPlace { centre, top_left, top_right, bottom_left, bottom_right };
+
 /// How a picture becomes a network's input. Equal specs give equal tensors, so their work can be shared.
 struct PreprocessSpec {
     Resize resize;
-    std::optional<Size> crop; ///< centre crop; where the picture is smaller it is padded with black first
+    std::optional<Size> crop; ///< where the picture is smaller it is padded with black around it first
+    CropPlace crop_place = CropPlace::centre;
+    bool mirror = false;                               ///< left and right are exchanged in the end
     std::array<float, 3> mean{0.485F, 0.456F, 0.406F}; ///< of the channels scaled to 0..1
     std::array<float, 3> std{0.229F, 0.224F, 0.225F};
 
     bool operator==(const PreprocessSpec&) const = default;
 };
 
-/// Bit for bit Pillow's resize and torchvision's Resize and CenterCrop (0.14 to 0.28).
+/// Whether the two give the same picture, before its values are scaled: resize_crop looks at nothing else of them.
+bool same_geometry(const PreprocessSpec& one, const PreprocessSpec& other);
+
+/// Bit for bit Pillow's resize and torchvision's Resize, CenterCrop, FiveCrop and hflip (0.14 to 0.28).
 /// The picture must not be empty. Throws Error(too_large) where a picture on the way (resized, between the two
 /// resampling passes, cropped) would exceed 2^31 - 1 bytes, Error(usage) where the spec names a size below 1.
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec);

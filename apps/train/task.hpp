@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "openset/base/cancellation.hpp"
+#include "train/options.hpp"
+
+namespace openset::train {
+
+/// A picture and what it shows, as the folder or the table says it.
+struct LabelledPicture {
+    std::string path;
+    std::string class_name;
+};
+
+/// The pictures that --data and --positive-dir name, in the order in which runs see them.
+/// Throws Error(usage) where a picture has no class, where there are none, or where they lie in archives.
+std::vector<LabelledPicture> training_pictures(const Options& options, const Cancellation& cancellation);
+
+/// The same for folders, or a table, of classes.
+std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);
+
+/// What is to be told apart: the labels of the network that is made, and which classes of pictures they stand for.
+class Task {
+public:
+    /// Labels are the class names in bytewise order; of a filter the two of --filter-labels.
+    /// Throws Error(usage) where there is nothing to tell apart.
+    Task(const Options& options, const std::vector<LabelledPicture>& training);
+
+    const std::vector<std::string>& labels() const { return labels_; }
+    bool is_filter() const { return is_filter_; }
+
+    /// The label of a class; none where the network is not taught it. A filter takes every class that is not the family's
+    /// for one of the others.
+    std::optional<std::int64_t> label_of(const std::string& class_name) const;
+
+private:
+    std::vector<std::string> labels_;
+    std::map<std::string, std::int64_t> ids_;
+    bool is_filter_ = false;
+};
+
+/// Pictures of which some learn and the others judge.
+struct Split {
+    std::vector<std::size_t> training, validation; ///< positions, ascending
+};
+
+/// Takes of every label the same share for validation, at least one where it has two; which ones follows from the seed
+/// and the numbers of the pictures alone.
+/// share  0 to below 1
+Split split_by_label(const std::vector<std::int64_t>& labels, double share, std::uint64_t seed);
+
+/// The number of the fold, 0 to folds - 1, in which each picture judges; every label is spread evenly.
+std::vector<int> folds_by_label(const std::vector<std::int64_t>& labels, int folds, std::uint64_t seed);
+
+} // namespace openset::train

@@ -1,0 +1,36 @@
+#include "torch/guarded.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace openset::torch {
+
+std::string short_message(const std::string& text) {
+    std::string_view best;
+    std::size_t start = 0;
+    while (start < text.size()) {
+        const std::size_t end = std::min(text.find('\n', start), text.size());
+        const std::string_view line = std::string_view(text).substr(start, end - start);
+        const bool frame = line.find_first_not_of(' ') == std::string_view::npos || line.starts_with(" ") ||
+                           line.starts_with("Traceback") || line.starts_with("The following operation failed");
+        if (!frame) best = line;
+        start = end + 1;
+    }
+    constexpr std::string_view prefix = "RuntimeError: ";
+    if (best.starts_with(prefix)) best.remove_prefix(prefix.size());
+    return best.empty() ? text.substr(0, text.find('\n')) : std::string(best);
+}
+
+bool is_out_of_memory(std::string_view text) {
+    static constexpr std::array<std::string_view, 4> signs = {"can't allocate memory", "not enough memory",
+                                                              "out of memory", "bad_alloc"};
+    return std::ranges::any_of(signs,
+                               [text](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
+}
+
+void throw_ours(const std::string& what, const std::string& text) {
+    if (is_out_of_memory(text)) throw Error(ErrorKind::out_of_memory, what + ": out of memory");
+    throw Error(ErrorKind::model, what + ": " + short_message(text));
+}
+
+} // namespace openset::torch
