@@ -253,11 +253,9 @@ Result train_head(const Options& options, const Cancellation& cancellation) {
     result.report.activation = problem.activation;
     result.report.sets.push_back(judged("train", "", taught, head));
     result.report.sets.push_back(validation_set(judging, rows, choice, classes, judges ? &*judges : nullptr));
-    for (std::size_t i = 0; i < options.test.size(); ++i) {
-        const std::string name = options.test.size() == 1 ? "test" : "test-" + std::to_string(i + 1);
-        const Taught test =
-            with_labels(features_of(options, trunk, name, {options.test[i]}, "plain", cancellation), task);
-        result.report.sets.push_back(judged(name, options.test[i], test, head));
+    if (!options.test.empty()) {
+        const Taught test = with_labels(features_of(options, trunk, "test", options.test, "plain", cancellation), task);
+        result.report.sets.push_back(judged("test", "", test, head));
     }
     for (std::size_t i = 0; i < fitted.losses.size(); ++i)
         result.report.curve.push_back({static_cast<double>(i), fitted.losses[i], std::nullopt});

@@ -94,6 +94,15 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
 
 bool is_store(const std::string& path) { return fs::exists(fs::path(path) / "logits.npy"); }
 
+void check_paths(const std::string& flag, const std::vector<std::string>& paths, Mode mode) {
+    for (const std::string& path : paths) {
+        if (mode != Mode::head && is_store(path))
+            refuse(flag + " " + path + ": is a store, expected pictures: training by gradient looks at them anew");
+        if (paths.size() > 1 && (fs::is_regular_file(path) || is_store(path)))
+            refuse(flag + " " + path + ": is a table or a store, expected it alone; only folders can be several");
+    }
+}
+
 void check_validation(const Options& options) {
     const std::string& text = options.validation;
     double value = 0;
@@ -191,12 +200,8 @@ void resolve(const CLI::App& app, Options& options) {
     double l2 = 0;
     if (options.l2 != "auto" && !(CLI::detail::lexical_cast(options.l2, l2) && l2 > 0 && l2 <= 1e6))
         refuse("--l2 " + options.l2 + ": expected a number above 0, or auto");
-    for (const std::string& path : options.data) {
-        if (mode != Mode::head && is_store(path))
-            refuse("--data " + path + ": is a store, expected pictures: training by gradient looks at them anew");
-        if (options.data.size() > 1 && (fs::is_regular_file(path) || is_store(path)))
-            refuse("--data " + path + ": is a table or a store, expected it alone; only folders can be several");
-    }
+    check_paths("--data", options.data, mode);
+    check_paths("--test", options.test, mode);
     if (!options.positive_dir.empty() && (fs::is_regular_file(options.data.front()) || is_store(options.data.front())))
         refuse("--positive-dir together with a table or a store; name the family's classes with --positive instead");
     if (!options.filter_labels.empty()) {
