@@ -91,20 +91,20 @@ Augmentation everything() {
 
 // ---- what follows from the random numbers
 
-TEST(Augment, by_default_nothing_happens_and_nothing_is_drawn) {
+TEST(Augment, ByDefaultNothingHappensAndNothingIsDrawn) {
     Random random(7), untouched(7);
     const Picture picture = gradient(9, 5);
     EXPECT_EQ(augmented(picture, {}, random), picture);
     EXPECT_EQ(random.bits(), untouched.bits());
 }
 
-TEST(Augment, the_same_random_numbers_give_the_same_bytes) {
+TEST(Augment, TheSameRandomNumbersGiveTheSameBytes) {
     const Picture picture = gradient(80, 60);
     EXPECT_EQ(changed(picture, everything(), 3), changed(picture, everything(), 3));
     EXPECT_NE(changed(picture, everything(), 3), changed(picture, everything(), 4));
 }
 
-TEST(Augment, a_change_that_is_certain_leaves_the_others_as_they_were) {
+TEST(Augment, AChangeThatIsCertainLeavesTheOthersAsTheyWere) {
     const Picture picture = gradient(40, 40);
     Augmentation turned, turned_and_darker;
     turned.rotation = turned_and_darker.rotation = either_way(90);
@@ -115,14 +115,14 @@ TEST(Augment, a_change_that_is_certain_leaves_the_others_as_they_were) {
 
 // ---- geometry
 
-TEST(Augment, a_flip_exchanges_left_and_right) {
+TEST(Augment, AFlipExchangesLeftAndRight) {
     const Picture picture{3, 1, {1, 2, 3, 4, 5, 6, 7, 8, 9}};
     Augmentation flip;
     flip.flip = 1;
     EXPECT_THAT(changed(picture, flip).rgb, ElementsAre(7, 8, 9, 4, 5, 6, 1, 2, 3));
 }
 
-TEST(Augment, a_flip_of_chance_one_half_happens_about_half_of_the_times) {
+TEST(Augment, AFlipOfChanceOneHalfHappensAboutHalfOfTheTimes) {
     const Picture picture = gradient(4, 1);
     Augmentation flip;
     flip.flip = 0.5;
@@ -132,7 +132,7 @@ TEST(Augment, a_flip_of_chance_one_half_happens_about_half_of_the_times) {
     EXPECT_NEAR(flipped, 500, 60);
 }
 
-TEST(Augment, a_quarter_turn_is_anticlockwise_and_exact) {
+TEST(Augment, AQuarterTurnIsAnticlockwiseAndExact) {
     // torchvision.transforms.functional.rotate(picture, 90)
     const Picture picture{3, 3, {0,   9,   18,  27,  36,  45,  54,  63,  72,  81,  90,  99,  108, 117,
                                  126, 135, 144, 153, 162, 171, 180, 189, 198, 207, 216, 225, 234}};
@@ -142,7 +142,7 @@ TEST(Augment, a_quarter_turn_is_anticlockwise_and_exact) {
                                                         126, 189, 198, 207, 0, 9, 18, 81, 90, 99, 162, 171, 180));
 }
 
-TEST(Augment, shear_takes_the_upper_rows_to_the_right) {
+TEST(Augment, ShearTakesTheUpperRowsToTheRight) {
     // torchvision.transforms.functional.affine(picture, 0, [0, 0], 1, [45, 0])
     Augmentation shear;
     shear.shear = {45, 45};
@@ -150,14 +150,14 @@ TEST(Augment, shear_takes_the_upper_rows_to_the_right) {
     EXPECT_EQ(lightest(changed(point(21, 10, 10), shear)), std::pair(10, 10));
 }
 
-TEST(Augment, a_turned_picture_has_no_black_corners) {
+TEST(Augment, ATurnedPictureHasNoBlackCorners) {
     Augmentation turn;
     turn.rotation = {30, 30};
     turn.shear = {20, 20};
     EXPECT_THAT(changed(even(50, 30, 200), turn).rgb, Each(200));
 }
 
-TEST(Augment, a_picture_of_one_pixel_survives_everything) {
+TEST(Augment, APictureOfOnePixelSurvivesEverything) {
     Augmentation all = everything();
     all.noise = {};
     all.brightness = all.contrast = all.saturation = {1, 1};
@@ -165,7 +165,7 @@ TEST(Augment, a_picture_of_one_pixel_survives_everything) {
     EXPECT_THAT(changed(even(1, 1, 77), all).rgb, Each(77));
 }
 
-TEST(Augment, a_picture_too_long_to_be_rotated_is_told) {
+TEST(Augment, APictureTooLongToBeRotatedIsTold) {
     Augmentation turn;
     turn.rotation = {10, 10};
     try {
@@ -179,7 +179,7 @@ TEST(Augment, a_picture_too_long_to_be_rotated_is_told) {
 
 // ---- random resized crops
 
-TEST(Augment, the_whole_picture_as_a_crop_is_resized_as_preprocessing_resizes) {
+TEST(Augment, TheWholePictureAsACropIsResizedAsPreprocessingResizes) {
     const Picture picture = gradient(60, 60);
     Augmentation augmentation;
     augmentation.crop = RandomResizedCrop{{24, 32}, {1, 1}, {1, 1}};
@@ -188,7 +188,7 @@ TEST(Augment, the_whole_picture_as_a_crop_is_resized_as_preprocessing_resizes) {
     EXPECT_EQ(changed(picture, augmentation), image::resize_crop(picture, spec));
 }
 
-TEST(Augment, a_crop_of_the_size_asked_for_is_taken_pixel_by_pixel) {
+TEST(Augment, ACropOfTheSizeAskedForIsTakenPixelByPixel) {
     const Picture picture = gradient(100, 100);
     Augmentation augmentation;
     augmentation.crop = RandomResizedCrop{{50, 50}, {0.25, 0.25}, {1, 1}};
@@ -208,7 +208,7 @@ TEST(Augment, a_crop_of_the_size_asked_for_is_taken_pixel_by_pixel) {
     EXPECT_GT(corners.size(), 40);
 }
 
-TEST(Augment, crops_lie_within_the_ranges_of_area_and_aspect) {
+TEST(Augment, CropsLieWithinTheRangesOfAreaAndAspect) {
     // Columns count across and rows down: a corner and the size can be read from the pixels of a nearest-neighbour crop.
     const Picture picture = gradient(255, 255);
     Augmentation augmentation;
@@ -227,7 +227,7 @@ TEST(Augment, crops_lie_within_the_ranges_of_area_and_aspect) {
     EXPECT_NEAR(largest, 0.5, 0.02);
 }
 
-TEST(Augment, where_no_crop_of_the_kind_fits_the_middle_is_taken) {
+TEST(Augment, WhereNoCropOfTheKindFitsTheMiddleIsTaken) {
     // RandomResizedCrop.get_params: a strip of 400 x 10 has no rectangle of its whole area and an aspect of at most 4 / 3.
     const Picture picture = gradient(400, 10);
     Augmentation augmentation;
@@ -251,7 +251,7 @@ struct ColourCase {
 
 class ColourTest : public ::testing::TestWithParam<ColourCase> {};
 
-TEST_P(ColourTest, is_torchvisions) {
+TEST_P(ColourTest, IsTorchvisions) {
     Augmentation augmentation;
     augmentation.*GetParam().change = {GetParam().value, GetParam().value};
     EXPECT_LE(largest_difference(changed(colours, augmentation), GetParam().expected), GetParam().tolerance);
@@ -260,60 +260,60 @@ TEST_P(ColourTest, is_torchvisions) {
 INSTANTIATE_TEST_SUITE_P(
     Augment, ColourTest,
     ::testing::Values(
-        ColourCase{"brighter",
+        ColourCase{"Brighter",
                    &Augmentation::brightness,
                    1.3,
                    {255, 39, 52, 13, 255, 116, 78, 91, 255, 166, 166, 166, 255, 255, 13, 6, 19, 32},
                    1},
-        ColourCase{"darker",
+        ColourCase{"Darker",
                    &Augmentation::brightness,
                    0.5,
                    {100, 15, 20, 5, 110, 45, 30, 35, 120, 64, 64, 64, 125, 120, 5, 2, 7, 12},
                    1},
-        ColourCase{"more_contrast",
+        ColourCase{"MoreContrast",
                    &Augmentation::contrast,
                    1.5,
                    {244, 0, 4, 0, 255, 79, 34, 49, 255, 136, 136, 136, 255, 255, 0, 0, 0, 0},
                    1},
-        ColourCase{"less_contrast",
+        ColourCase{"LessContrast",
                    &Augmentation::contrast,
                    0.4,
                    {146, 78, 82, 70, 154, 102, 90, 94, 162, 117, 117, 117, 166, 162, 70, 68, 72, 76},
                    1},
-        ColourCase{"more_colour",
+        ColourCase{"MoreColour",
                    &Augmentation::saturation,
                    1.5,
                    {255, 4, 19, 0, 255, 64, 47, 62, 255, 128, 128, 128, 255, 251, 0, 1, 16, 31},
                    1},
-        ColourCase{"less_colour",
+        ColourCase{"LessColour",
                    &Augmentation::saturation,
                    0.5,
                    {141, 56, 61, 76, 181, 116, 73, 78, 163, 128, 128, 128, 233, 228, 113, 9, 14, 19},
                    1},
-        ColourCase{"grey",
+        ColourCase{"Grey",
                    &Augmentation::saturation,
                    0,
                    {82, 82, 82, 142, 142, 142, 86, 86, 86, 128, 128, 128, 217, 217, 217, 13, 13, 13},
                    0},
         // Pillow's circle has 255 steps and OpenCV's 256; a step is up to 6 levels of a sample, and both round to one twice.
-        ColourCase{"a_quarter_round",
+        ColourCase{"AQuarterRound",
                    &Augmentation::hue,
                    0.25,
                    {134, 200, 31, 10, 40, 220, 240, 60, 166, 128, 128, 128, 11, 250, 112, 24, 5, 25},
                    13},
-        ColourCase{"a_little_back",
+        ColourCase{"ALittleBack",
                    &Augmentation::hue,
                    -0.1,
                    {200, 31, 142, 55, 220, 10, 60, 179, 240, 128, 128, 128, 250, 95, 11, 5, 25, 23},
                    13},
-        ColourCase{"half_round",
+        ColourCase{"HalfRound",
                    &Augmentation::hue,
                    0.5,
                    {31, 200, 182, 220, 10, 144, 240, 221, 60, 128, 128, 128, 11, 28, 250, 25, 14, 5},
                    13}),
     [](const auto& test) { return test.param.name; });
 
-TEST(Augment, the_changes_of_colour_come_in_a_random_order) {
+TEST(Augment, TheChangesOfColourComeInARandomOrder) {
     Augmentation both;
     both.brightness = {2, 2};
     both.contrast = {0.5, 0.5};
@@ -322,14 +322,14 @@ TEST(Augment, the_changes_of_colour_come_in_a_random_order) {
     EXPECT_EQ(results.size(), 2); // cut at white before contrast is halved, or after
 }
 
-TEST(Augment, the_factors_of_a_jitter_are_never_negative) {
+TEST(Augment, TheFactorsOfAJitterAreNeverNegative) {
     EXPECT_EQ(factors_around_one(0.25), (Range{0.75, 1.25}));
     EXPECT_EQ(factors_around_one(1.5), (Range{0, 2.5}));
 }
 
 // ---- blur and noise
 
-TEST(Augment, blur_is_a_gaussian_of_the_given_deviation) {
+TEST(Augment, BlurIsAGaussianOfTheGivenDeviation) {
     Augmentation blur;
     blur.blur = {2, 2};
     const Picture spot = changed(point(41, 20, 20), blur);
@@ -338,7 +338,7 @@ TEST(Augment, blur_is_a_gaussian_of_the_given_deviation) {
     EXPECT_NEAR(spot.rgb[(20 * 41 + 22) * 3], 255 / (2 * M_PI * 4) * std::exp(-0.5), 1);
 }
 
-TEST(Augment, noise_has_the_given_deviation_and_moves_no_mean) {
+TEST(Augment, NoiseHasTheGivenDeviationAndMovesNoMean) {
     Augmentation noise;
     noise.noise = {10, 10};
     const Picture picture = changed(even(200, 200, 128), noise);
@@ -346,7 +346,7 @@ TEST(Augment, noise_has_the_given_deviation_and_moves_no_mean) {
     EXPECT_NEAR(deviation(picture), 10, 0.15);
 }
 
-TEST(Augment, noise_stops_at_black_and_white) {
+TEST(Augment, NoiseStopsAtBlackAndWhite) {
     Augmentation noise;
     noise.noise = {40, 40};
     EXPECT_THAT(changed(even(20, 20, 255), noise).rgb, Each(::testing::Gt(20)));
@@ -355,7 +355,7 @@ TEST(Augment, noise_stops_at_black_and_white) {
 
 // ---- what is out of range
 
-TEST(Augment, what_is_out_of_range_is_named) {
+TEST(Augment, WhatIsOutOfRangeIsNamed) {
     const auto message_of = [](const std::function<void(Augmentation&)>& spoil) -> std::string {
         Augmentation augmentation;
         spoil(augmentation);
