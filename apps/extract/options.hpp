@@ -19,6 +19,7 @@ struct Options : pictures::RunFlags {
     bool dry_run = false;
     std::string label_file, preprocess;
     bool quiet = false;
+    bool own_classes = false; ///< the pictures' classes are not meant to be the network's labels
 };
 
 void add_options(CLI::App& app, Options& options);
