@@ -17,24 +17,18 @@ ProgressStyle progress_style(const std::string& when, bool quiet, bool results_o
     return terminal && !quiet && !results_on_terminal ? ProgressStyle::line : ProgressStyle::none;
 }
 
-Progress::Progress(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done)
+ProgressMeter::ProgressMeter(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done)
     : style_(style), total_(total), done_before_(done) {}
 
-double Progress::rate(const io::RowCounts& counts) const {
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    return seconds > 0 ? static_cast<double>(counts.total() - done_before_) / seconds : 0;
-}
+bool ProgressMeter::is_due() const { return style_ != ProgressStyle::none && Clock::now() >= next_; }
 
-void Progress::show(const io::RowCounts& counts) const {
-    const auto done = static_cast<long long>(counts.total());
-    const double per_second = rate(counts);
+void ProgressMeter::print(std::int64_t done, const ProgressFigures& figures) const {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    const double per_second = seconds > 0 ? static_cast<double>(done - done_before_) / seconds : 0;
     if (style_ == ProgressStyle::json) {
         const std::string total = total_ ? std::to_string(*total_) : "null";
-        std::fprintf(
-            stderr,
-            "{\"done\": %lld, \"total\": %s, \"known\": %lld, \"unknown\": %lld, \"failed\": %lld, \"rate\": %.2f}\n",
-            done, total.c_str(), static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
-            static_cast<long long>(counts.failed), per_second);
+        std::fprintf(stderr, "{\"done\": %lld, \"total\": %s, %s, \"rate\": %.2f}\n", static_cast<long long>(done),
+                     total.c_str(), figures.json.c_str(), per_second);
         return;
     }
     std::string text = std::to_string(done);
@@ -42,24 +36,39 @@ void Progress::show(const io::RowCounts& counts) const {
         text += "/" + std::to_string(*total_) + " (" + std::to_string(100 * done / *total_) + " %)";
         if (per_second > 0) text += "  ETA " + duration_text(static_cast<double>(*total_ - done) / per_second);
     }
-    std::fprintf(stderr, "%s%s  %.1f/s  known %lld, unknown %lld, failed %lld%s",
-                 style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(), per_second,
-                 static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
-                 static_cast<long long>(counts.failed), style_ == ProgressStyle::line ? "" : "\n");
+    std::fprintf(stderr, "%s%s  %.1f/s  %s%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(),
+                 per_second, figures.text.c_str(), style_ == ProgressStyle::line ? "" : "\n");
 }
 
-void Progress::update(const io::RowCounts& counts) {
-    if (style_ == ProgressStyle::none || Clock::now() < next_) return;
-    show(counts);
+void ProgressMeter::show(std::int64_t done, const ProgressFigures& figures) {
+    if (style_ == ProgressStyle::none) return;
+    print(done, figures);
     next_ = Clock::now() + std::chrono::milliseconds(style_ == ProgressStyle::lines  ? 5000
                                                      : style_ == ProgressStyle::json ? 1000
                                                                                      : 100);
 }
 
-void Progress::finish(const io::RowCounts& counts) {
+void ProgressMeter::finish(std::int64_t done, const ProgressFigures& figures) {
     if (style_ == ProgressStyle::line) std::fputs("\r\x1b[K", stderr);
-    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) show(counts);
+    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) print(done, figures);
 }
+
+namespace {
+
+ProgressFigures figures_of(const io::RowCounts& counts) {
+    const std::string known = std::to_string(counts.known), unknown = std::to_string(counts.unknown),
+                      failed = std::to_string(counts.failed);
+    return {"known " + known + ", unknown " + unknown + ", failed " + failed,
+            "\"known\": " + known + ", \"unknown\": " + unknown + ", \"failed\": " + failed};
+}
+
+} // namespace
+
+void Progress::update(const io::RowCounts& counts) {
+    if (meter_.is_due()) meter_.show(counts.total(), figures_of(counts));
+}
+
+void Progress::finish(const io::RowCounts& counts) { meter_.finish(counts.total(), figures_of(counts)); }
 
 std::string duration_text(double seconds) {
     const auto whole = static_cast<long long>(std::llround(seconds));
