@@ -92,8 +92,8 @@ class World(DrawTest):
         self.draw("--task", "classifier", "--format", "png")
         self.assertTrue((self.folder / "world/classifier/train/no_entry/no_entry-00001.png").read_bytes().startswith(b"\x89PNG"))
         network = os.environ["OPENSET_TEST_NETWORKS"] + "/classifier.pt"
-        for pictures in (["--csv", "world/truth.csv"], ["world/classifier/train"]):
-            self.assertIn("pictures", self.openset("extract", "--model", network, *pictures, "-o", "w.store", "--dry-run", cwd=self.folder).text)
+        for pictures, count in ((["--csv", "world/truth.csv"], len(self.truth())), (["world/classifier/train"], 20)):
+            self.assertIn(f"{count} inputs", self.openset("extract", "--model", network, *pictures, "-o", "w.store", "--dry-run", cwd=self.folder).text)
 
     def test_is_counted_before_it_is_drawn(self):
         text = self.draw("--dry-run", count=7).text
