@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include <opencv2/core.hpp>
+#include <opencv2/core/utility.hpp>
 
 #include "openset/image/picture.hpp"
 
@@ -15,6 +16,13 @@ inline cv::Mat3b view_of(image::Picture& picture) {
 
 /// For reading only.
 inline const cv::Mat3b view_of(const image::Picture& picture) { return view_of(const_cast<image::Picture&>(picture)); }
+
+/// OpenCV works in the thread that calls it: whoever draws many pictures has threads of their own, and would otherwise fight
+/// with OpenCV's over the processors. For the whole process, so it is no business of a static initialiser.
+inline void keep_to_this_thread() {
+    static const bool once = (cv::setNumThreads(1), true);
+    static_cast<void>(once);
+}
 
 inline image::Picture picture_of(const cv::Mat3b& pixels) {
     image::Picture picture{pixels.cols, pixels.rows, {}};

@@ -8,7 +8,6 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <filesystem>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -18,9 +17,8 @@
 #include <thread>
 #include <utility>
 
-#include "flow/memory_budget.hpp"
+#include "flow/decode_memory.hpp"
 #include "openset/base/error.hpp"
-#include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
 
 namespace openset::flow {
@@ -105,7 +103,7 @@ public:
         : pipeline_(pipeline), networks_(networks), inputs_(inputs), receive_(receive), options_(options),
           cancellation_(cancellation), waiting_(networks.size()), batch_limit_(networks.size()),
           window_(std::int64_t{options.batch} * (std::ssize(networks) + options.threads) + options.jobs),
-          decoding_(options.jobs), content_memory_(options.decode_memory), pixel_memory_(options.decode_memory) {
+          decoding_(options.jobs), memory_(options.decode_memory) {
         for (auto& limit : batch_limit_) limit = options.batch;
         for (const StageNetwork& stage : networks) {
             const auto same = std::ranges::find_if(preparations_, [&](const image::PreprocessSpec& known) {
@@ -208,7 +206,7 @@ private:
                 if (auto input = inputs_.next()) {
                     result = AdmittedInput{numbered_++, std::move(*input), {}};
                     // Under this lock, so that at most one content is in memory that has not been admitted.
-                    if (result->input.bytes) result->content = admit_content(std::ssize(*result->input.bytes));
+                    if (result->input.bytes) result->content = memory_.admit_content(std::ssize(*result->input.bytes));
                 }
             }
             exhausted_ = exhausted_ || !result;
@@ -219,10 +217,6 @@ private:
             room_.notify_all();
         }
         return result;
-    }
-
-    MemoryBudget::Lease admit_content(std::int64_t bytes) {
-        return content_memory_.acquire(std::min(bytes, content_memory_.total()));
     }
 
     Item prepare(AdmittedInput& admitted) {
@@ -237,7 +231,7 @@ private:
         try {
             std::vector<std::uint8_t> bytes;
             if (!item.input.bytes) {
-                bytes = read_admitted(item.row.path, admitted.content);
+                bytes = memory_.read(item.row.path, admitted.content);
             } else if (!options_.keep_bytes) {
                 bytes = std::move(*item.input.bytes);
                 item.input.bytes.reset();
@@ -254,38 +248,14 @@ private:
         return item;
     }
 
-    std::vector<std::uint8_t> read_admitted(const std::string& path, MemoryBudget::Lease& content) {
-        // A file may grow after it was asked for its size: reading stops at what was admitted.
-        constexpr std::int64_t least = 1 << 16;
-        std::error_code ignored; // reading says what is wrong
-        const auto size = std::filesystem::file_size(path, ignored);
-        const auto most = static_cast<std::uint64_t>(content_memory_.total());
-        if (!ignored && size > most) {
-            throw Error(ErrorKind::too_large, "the file has " + std::to_string(size) + " bytes, more than the " +
-                                                  std::to_string(most) +
-                                                  " that decoding may take; raise --decode-memory");
-        }
-        const std::int64_t admitted = ignored ? least : std::max(least, static_cast<std::int64_t>(size));
-        content = admit_content(admitted);
-        return read_file(path, static_cast<std::uint64_t>(admitted));
-    }
-
-    /// For decoding, and then for resizing what was decoded.
     MemoryBudget::Lease admit_pixels(const image::DecodeCost& cost) {
-        std::int64_t resizing = std::int64_t{3} * cost.width * cost.height;
+        std::int64_t resizing = 0;
         for (const auto& spec : preparations_) {
             // The picture may yet be turned.
             resizing += std::max(image::resize_crop_bytes({cost.height, cost.width}, spec),
                                  image::resize_crop_bytes({cost.width, cost.height}, spec));
         }
-        const std::int64_t bytes = std::max(cost.bytes, resizing);
-        if (bytes > pixel_memory_.total()) {
-            throw Error(ErrorKind::too_large,
-                        std::to_string(cost.width) + " x " + std::to_string(cost.height) + " pixels need " +
-                            std::to_string(bytes) + " bytes to decode and resize, more than the " +
-                            std::to_string(pixel_memory_.total()) + " that decoding may take; raise --decode-memory");
-        }
-        return pixel_memory_.acquire(bytes);
+        return memory_.admit_pixels(cost, resizing);
     }
 
     void prepare(Item& item, std::span<const std::uint8_t> bytes) {
@@ -557,8 +527,7 @@ private:
     bool delivering_ = false, stopped_ = false;
     std::exception_ptr error_;
 
-    // Each is asked once for a picture, and always in this order: nobody who holds pixels waits for anything.
-    MemoryBudget content_memory_, pixel_memory_;
+    DecodeMemory memory_;
     static constexpr std::int64_t most_warnings_shown = 5;
     std::atomic<std::int64_t> warnings_ = 0;
 };

@@ -105,6 +105,7 @@ RELAYS = {
     ("src/flow/table.cpp", "Error"): "by refuse()",
     ("src/flow/table.cpp", "refuse"): "of CsvFields",
     ("src/flow/tar.cpp", "Error"): THROWN_BELOW,
+    ("src/flow/training_feed.cpp", "log_info"): "a decoder's warning",
     ("src/flow/tar.cpp", "fail"): THROWN_BELOW,
     ("src/flow/tar.cpp", "failed_input"): "of why_without_content()",
     ("src/image/png.cpp", "warnings.push_back"): "of image/clipped_grey.hpp",

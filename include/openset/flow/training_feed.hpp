@@ -21,6 +21,13 @@ struct LabelledPicture {
     std::int64_t label = 0; ///< 0 or more
 };
 
+/// In which order an epoch has the pictures.
+enum class Order {
+    given,
+    shuffled, ///< anew in each epoch
+    balanced, ///< the same, and every class as often as the most frequent one: its pictures in turn, none twice more than another
+};
+
 struct TrainingFeedOptions {
     /// Must lead to one size for all pictures: by its crop, or by squashing.
     image::PreprocessSpec preprocess;
@@ -30,9 +37,7 @@ struct TrainingFeedOptions {
     /// at). All other changes come after resizing: a blur of 1 pixel is one of the network's pixels.
     draw::Augmentation augmentation = {};
 
-    bool shuffle = false;  ///< another order in each epoch; else the order that was given
-    bool balanced = false; ///< every class as often as the most frequent one, its pictures in turn; shuffle must be set
-
+    Order order = Order::given;
     int batch = 32;         ///< most pictures of a batch, at least 1
     std::uint64_t seed = 0; ///< of order and changes
 
@@ -40,12 +45,12 @@ struct TrainingFeedOptions {
     int batches_ahead = 2; ///< most batches that are made before they are asked for, at least 1
 
     image::DecodeOptions decode = {}; ///< before_allocation is the feed's own
-    /// Most bytes of files and pixels that are being decoded at one time; a picture that needs more fails.
+    /// Most bytes of files, and again of pixels, that are being decoded at one time; a picture that needs more fails.
     std::int64_t decode_memory = std::int64_t{2} << 30;
     /// Pictures stay decoded in memory, first come, up to so many bytes, and are not decoded again in the next epoch.
     std::int64_t keep_memory = std::int64_t{1} << 30;
 
-    const Cancellation* cancellation = nullptr; ///< ends the epoch early; must outlive the feed. Null: none
+    const Cancellation* cancellation = nullptr; ///< ends every epoch early; must outlive the feed. Null: none
 };
 
 struct TrainingBatch {
@@ -67,7 +72,7 @@ struct FailedPicture {
 /// An epoch of n pictures has ceil(n / batch) batches whose sizes differ by one at most: no picture is left out, and no tiny
 /// batch comes last, whose statistics would mislead batch normalisation.
 ///
-/// A picture that cannot be decoded is missing from its batch, told once in the log, and counted.
+/// A picture that cannot be decoded is missing from its batch, told once in the log, and not tried again.
 ///
 /// One thread may use a feed at a time.
 class TrainingFeed {
@@ -80,14 +85,13 @@ public:
     ~TrainingFeed();
 
     /// Begins this epoch; what was left of another is dropped.
-    /// epoch  any number from 0
-    void start(int epoch);
+    void start(std::uint32_t epoch);
 
     /// The next batch of the epoch; nullopt at its end, and soon after a stop was requested.
     /// Throws Error(usage) at the end of an epoch in which no picture at all could be decoded, with the reason of the first.
     std::optional<TrainingBatch> next();
 
-    /// Of one epoch, counting those that cannot be decoded: larger than the list where sampling is balanced.
+    /// Of one epoch, counting those that cannot be decoded: more than the list where the order is balanced.
     std::int64_t pictures_per_epoch() const;
     std::int64_t batches_per_epoch() const;
 
