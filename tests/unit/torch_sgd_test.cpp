@@ -43,7 +43,7 @@ protected:
         flow::TrainingFeedOptions options;
         options.preprocess.crop = image::Size{side, side};
         options.augmentation.flip = learns ? 0.5 : 0;
-        options.shuffle = learns;
+        options.order = learns ? flow::Order::shuffled : flow::Order::given;
         options.batch = 8;
         options.seed = seed;
         return std::make_unique<flow::TrainingFeed>(pictures_, options);
@@ -129,32 +129,30 @@ TEST_F(Sgd, TheSameTrainingTwiceGivesTheSameBits) {
 
 TEST_F(Sgd, ATrainingThatWasInterruptedAndResumedGivesTheBitsOfOneThatWasNot) {
     for (const int threads : {1, 2}) {
-        for (const auto& stop_at : {2, 3}) {
-            SgdOptions options = few_epochs();
-            options.threads = threads;
-            TrainableNetwork whole = small_network();
-            const SgdReport all = train(whole, options);
+        SgdOptions options = few_epochs();
+        options.threads = threads;
+        TrainableNetwork whole = small_network();
+        const SgdReport all = train(whole, options);
 
-            const TemporaryFolder folder;
-            options.checkpoint = folder / "checkpoint";
-            TrainableNetwork first = small_network();
-            Cancellation cancellation;
-            const SgdObserver stopping{{}, [&](const EpochReport& epoch) {
-                                           if (epoch.epoch == stop_at) cancellation.request();
-                                       }};
-            const SgdReport begun = train(first, options, stopping, &cancellation);
-            EXPECT_TRUE(begun.cancelled);
-            EXPECT_THAT(begun.epochs, SizeIs(stop_at));
+        const TemporaryFolder folder;
+        options.checkpoint = folder / "checkpoint";
+        TrainableNetwork first = small_network();
+        Cancellation cancellation;
+        const SgdObserver stopping{{}, [&](const EpochReport& epoch) {
+                                       if (epoch.epoch == 2) cancellation.request();
+                                   }};
+        const SgdReport begun = train(first, options, stopping, &cancellation);
+        EXPECT_TRUE(begun.cancelled);
+        EXPECT_THAT(begun.epochs, SizeIs(2));
 
-            options.resume = true;
-            TrainableNetwork second = small_network();
-            const SgdReport resumed = train(second, options);
-            EXPECT_FALSE(resumed.cancelled);
-            EXPECT_THAT(resumed.epochs, SizeIs(4));
-            EXPECT_EQ(resumed.best_epoch, all.best_epoch);
-            EXPECT_EQ(resumed.epochs.back().train.loss, all.epochs.back().train.loss);
-            EXPECT_THAT(differing(second, state_of(whole)), IsEmpty());
-        }
+        options.resume = true;
+        TrainableNetwork second = small_network();
+        const SgdReport resumed = train(second, options);
+        EXPECT_FALSE(resumed.cancelled);
+        EXPECT_THAT(resumed.epochs, SizeIs(4));
+        EXPECT_EQ(resumed.best_epoch, all.best_epoch);
+        EXPECT_EQ(resumed.epochs.back().train.loss, all.epochs.back().train.loss);
+        EXPECT_THAT(differing(second, state_of(whole)), IsEmpty());
     }
 }
 
