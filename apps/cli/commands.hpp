@@ -16,6 +16,8 @@ struct CommandEntry {
 inline constexpr std::array commands = {
     CommandEntry{"infer", "pictures -> verdicts (the main job)"},
     CommandEntry{"init", "look at networks and write a starter config"},
+    CommandEntry{"draw", "draw a labelled world of pictures to learn, test and measure with"},
+    CommandEntry{"train", "folders of pictures -> a species filter or a classifier"},
     CommandEntry{"extract", "labelled pictures -> activation store"},
     CommandEntry{"fit", "training activations -> a detector of the unknown"},
     CommandEntry{"score", "activations -> scores, larger = more unknown"},

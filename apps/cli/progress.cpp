@@ -27,8 +27,8 @@ void ProgressMeter::print(std::int64_t done, const ProgressFigures& figures) con
     const double per_second = seconds > 0 ? static_cast<double>(done - done_before_) / seconds : 0;
     if (style_ == ProgressStyle::json) {
         const std::string total = total_ ? std::to_string(*total_) : "null";
-        std::fprintf(stderr, "{\"done\": %lld, \"total\": %s, %s, \"rate\": %.2f}\n", static_cast<long long>(done),
-                     total.c_str(), figures.json.c_str(), per_second);
+        std::fprintf(stderr, "{\"done\": %lld, \"total\": %s%s%s, \"rate\": %.2f}\n", static_cast<long long>(done),
+                     total.c_str(), figures.json.empty() ? "" : ", ", figures.json.c_str(), per_second);
         return;
     }
     std::string text = std::to_string(done);
@@ -36,8 +36,9 @@ void ProgressMeter::print(std::int64_t done, const ProgressFigures& figures) con
         text += "/" + std::to_string(*total_) + " (" + std::to_string(100 * done / *total_) + " %)";
         if (per_second > 0) text += "  ETA " + duration_text(static_cast<double>(*total_ - done) / per_second);
     }
-    std::fprintf(stderr, "%s%s  %.1f/s  %s%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(),
-                 per_second, figures.text.c_str(), style_ == ProgressStyle::line ? "" : "\n");
+    std::fprintf(stderr, "%s%s  %.1f/s%s%s%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(),
+                 per_second, figures.text.empty() ? "" : "  ", figures.text.c_str(),
+                 style_ == ProgressStyle::line ? "" : "\n");
 }
 
 void ProgressMeter::show(std::int64_t done, const ProgressFigures& figures) {
@@ -66,6 +67,10 @@ ProgressFigures figures_of(const io::RowCounts& counts) {
 
 void Progress::update(const io::RowCounts& counts) {
     if (meter_.is_due()) meter_.show(counts.total(), figures_of(counts));
+}
+
+void Progress::update(std::int64_t done) {
+    if (meter_.is_due()) meter_.show(done, {});
 }
 
 void Progress::finish(const io::RowCounts& counts) { meter_.finish(counts.total(), figures_of(counts)); }

@@ -23,7 +23,7 @@ ProgressStyle progress_style(const std::string& when, bool quiet, bool results_o
 struct ProgressFigures {
     std::string text; ///< "known 3, unknown 1"
     std::string json; ///< members of an object: "\"known\": 3, \"unknown\": 1"
-};
+};                    // both may be empty
 
 /// Tells on standard error how far a run is, how fast, and when it will be done.
 class ProgressMeter {
@@ -57,6 +57,10 @@ public:
 
     void update(const io::RowCounts& counts);
     void finish(const io::RowCounts& counts);
+
+    /// Of work that has no outcomes: how much is done.
+    void update(std::int64_t done);
+    void finish(std::int64_t done) { meter_.finish(done, {}); }
 
 private:
     ProgressMeter meter_;
