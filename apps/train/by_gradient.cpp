@@ -41,9 +41,10 @@ std::unique_ptr<flow::TrainingFeed> feed_of(const Options& options, const std::v
     for (const Example& example : examples) pictures.push_back({example.path, example.label});
     flow::TrainingFeedOptions feed;
     feed.preprocess = info.preprocess;
-    if (learns) feed.augmentation = augmentation_of(options.gradient.augment);
-    feed.shuffle = learns;
-    feed.balanced = learns && options.balance == "sampling";
+    if (learns) {
+        feed.augmentation = augmentation_of(options.gradient.augment);
+        feed.order = options.balance == "sampling" ? flow::Order::balanced : flow::Order::shuffled;
+    }
     feed.batch = options.runner.batch;
     feed.seed = options.seed;
     feed.jobs = options.runner.jobs;
