@@ -251,11 +251,11 @@ void light(cv::Mat3b& pixels, Random& random) {
 /// The mean of the picture and of copies moved along a short way.
 void shake(cv::Mat3b& pixels, Random& random) {
     const double length = random.uniform(0.01, 0.035) * pixels.rows, degrees = random.uniform(0, 180);
-    constexpr int copies = 5;
+    constexpr int copies = 5, middle = copies / 2;
     const cv::Mat3b still = pixels.clone();
     std::array<cv::Point, copies> moves;
     for (int i = 0; i < copies; ++i) {
-        const Point way = polar(degrees, length * (i - copies / 2) / (copies - 1));
+        const Point way = polar(degrees, length * (i - middle) / (copies - 1));
         moves[static_cast<std::size_t>(i)] = {cvRound(way.x), cvRound(way.y)};
     }
     for (int y = 0; y < pixels.rows; ++y) {
@@ -266,8 +266,7 @@ void shake(cv::Mat3b& pixels, Random& random) {
                     still(std::clamp(y + move.y, 0, still.rows - 1), std::clamp(x + move.x, 0, still.cols - 1));
                 for (int c = 0; c < 3; ++c) sum[static_cast<std::size_t>(c)] += seen[c];
             }
-            for (int c = 0; c < 3; ++c)
-                pixels(y, x)[c] = byte_of((sum[static_cast<std::size_t>(c)] + copies / 2) / copies);
+            for (int c = 0; c < 3; ++c) pixels(y, x)[c] = byte_of((sum[static_cast<std::size_t>(c)] + middle) / copies);
         }
     }
 }
