@@ -14,6 +14,7 @@ struct CommandEntry {
 
 /// The commands that are part of openset. Others are found by their name all the same.
 inline constexpr std::array commands = {
+    CommandEntry{"draw", "draw a labelled world of pictures to learn, test and measure with"},
     CommandEntry{"infer", "pictures -> verdicts (the main job)"},
     CommandEntry{"init", "look at networks and write a starter config"},
     CommandEntry{"extract", "labelled pictures -> activation store"},

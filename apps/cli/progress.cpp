@@ -20,45 +20,51 @@ ProgressStyle progress_style(const std::string& when, bool quiet, bool results_o
 Progress::Progress(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done)
     : style_(style), total_(total), done_before_(done) {}
 
-double Progress::rate(const io::RowCounts& counts) const {
+double Progress::rate(std::int64_t done) const {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    return seconds > 0 ? static_cast<double>(counts.total() - done_before_) / seconds : 0;
+    return seconds > 0 ? static_cast<double>(done - done_before_) / seconds : 0;
 }
 
-void Progress::show(const io::RowCounts& counts) const {
-    const auto done = static_cast<long long>(counts.total());
-    const double per_second = rate(counts);
-    if (style_ == ProgressStyle::json) {
-        const std::string total = total_ ? std::to_string(*total_) : "null";
-        std::fprintf(
-            stderr,
-            "{\"done\": %lld, \"total\": %s, \"known\": %lld, \"unknown\": %lld, \"failed\": %lld, \"rate\": %.2f}\n",
-            done, total.c_str(), static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
-            static_cast<long long>(counts.failed), per_second);
-        return;
+void Progress::show_json(std::int64_t done, const io::RowCounts* counts) const {
+    const std::string total = total_ ? std::to_string(*total_) : "null";
+    std::string outcomes;
+    if (counts != nullptr) {
+        outcomes = ", \"known\": " + std::to_string(counts->known) +
+                   ", \"unknown\": " + std::to_string(counts->unknown) +
+                   ", \"failed\": " + std::to_string(counts->failed);
     }
+    std::fprintf(stderr, "{\"done\": %lld, \"total\": %s%s, \"rate\": %.2f}\n", static_cast<long long>(done),
+                 total.c_str(), outcomes.c_str(), rate(done));
+}
+
+void Progress::show(std::int64_t done, const io::RowCounts* counts) const {
+    if (style_ == ProgressStyle::json) return show_json(done, counts);
+    const double per_second = rate(done);
     std::string text = std::to_string(done);
     if (total_ && *total_ > 0) {
         text += "/" + std::to_string(*total_) + " (" + std::to_string(100 * done / *total_) + " %)";
         if (per_second > 0) text += "  ETA " + duration_text(static_cast<double>(*total_ - done) / per_second);
     }
-    std::fprintf(stderr, "%s%s  %.1f/s  known %lld, unknown %lld, failed %lld%s",
-                 style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(), per_second,
-                 static_cast<long long>(counts.known), static_cast<long long>(counts.unknown),
-                 static_cast<long long>(counts.failed), style_ == ProgressStyle::line ? "" : "\n");
+    std::string outcomes;
+    if (counts != nullptr) {
+        outcomes = "  known " + std::to_string(counts->known) + ", unknown " + std::to_string(counts->unknown) +
+                   ", failed " + std::to_string(counts->failed);
+    }
+    std::fprintf(stderr, "%s%s  %.1f/s%s%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(), per_second,
+                 outcomes.c_str(), style_ == ProgressStyle::line ? "" : "\n");
 }
 
-void Progress::update(const io::RowCounts& counts) {
+void Progress::update(std::int64_t done, const io::RowCounts* counts) {
     if (style_ == ProgressStyle::none || Clock::now() < next_) return;
-    show(counts);
+    show(done, counts);
     next_ = Clock::now() + std::chrono::milliseconds(style_ == ProgressStyle::lines  ? 5000
                                                      : style_ == ProgressStyle::json ? 1000
                                                                                      : 100);
 }
 
-void Progress::finish(const io::RowCounts& counts) {
+void Progress::finish(std::int64_t done, const io::RowCounts* counts) {
     if (style_ == ProgressStyle::line) std::fputs("\r\x1b[K", stderr);
-    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) show(counts);
+    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) show(done, counts);
 }
 
 std::string duration_text(double seconds) {

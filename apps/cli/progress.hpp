@@ -25,15 +25,23 @@ public:
     /// total  where it is known; done  of them before this run, which count for no speed
     Progress(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done = 0);
 
-    void update(const io::RowCounts& counts);
+    void update(const io::RowCounts& counts) { update(counts.total(), &counts); }
     /// Removes the line from the terminal, or prints the last figures.
-    void finish(const io::RowCounts& counts);
+    void finish(const io::RowCounts& counts) { finish(counts.total(), &counts); }
+
+    /// Of work that has no outcomes: how much is done.
+    void update(std::int64_t done) { update(done, nullptr); }
+    void finish(std::int64_t done) { finish(done, nullptr); }
 
 private:
     using Clock = std::chrono::steady_clock;
 
-    void show(const io::RowCounts& counts) const;
-    double rate(const io::RowCounts& counts) const;
+    /// counts  null: no outcomes
+    void update(std::int64_t done, const io::RowCounts* counts);
+    void finish(std::int64_t done, const io::RowCounts* counts);
+    void show(std::int64_t done, const io::RowCounts* counts) const;
+    void show_json(std::int64_t done, const io::RowCounts* counts) const;
+    double rate(std::int64_t done) const;
 
     ProgressStyle style_;
     std::optional<std::int64_t> total_;

@@ -17,7 +17,7 @@
 #include <thread>
 #include <utility>
 
-#include "flow/decode_memory.hpp"
+#include "openset/flow/decode_memory.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 
