@@ -14,9 +14,10 @@ struct CommandEntry {
 
 /// The commands that are part of openset. Others are found by their name all the same.
 inline constexpr std::array commands = {
-    CommandEntry{"draw", "draw a labelled world of pictures to learn, test and measure with"},
     CommandEntry{"infer", "pictures -> verdicts (the main job)"},
     CommandEntry{"init", "look at networks and write a starter config"},
+    CommandEntry{"draw", "draw a labelled world of pictures to learn, test and measure with"},
+    CommandEntry{"train", "folders of pictures -> a species filter or a classifier"},
     CommandEntry{"extract", "labelled pictures -> activation store"},
     CommandEntry{"fit", "training activations -> a detector of the unknown"},
     CommandEntry{"score", "activations -> scores, larger = more unknown"},

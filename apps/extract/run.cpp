@@ -118,6 +118,7 @@ int run(Options& options, const cascade::PipelineConfig& config, const Cancellat
     Labelling labelling(options, classifier.network->info().labels);
     record.store = labelling.record();
     if (const auto whole = whole_already(options, record, labelling, *source)) {
+        if (options.own_classes) return cli::exit_done;
         log_notice(options.output + ": whole already, " + std::to_string(whole->total()) + " pictures; nothing to do");
         return whole->failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
     }

@@ -108,7 +108,7 @@ StoreOutput::StoreOutput(const Options& options, const flow::LoadedStage& classi
                          const io::RunRecord& record, flow::InputSource& source)
     : options_(options), classifier_(classifier), labelling_(labelling), writer_(open(record, source)) {
     writer_.write_run(to_json(record));
-    if (!options_.resume) return;
+    if (!options_.resume || (options_.own_classes && kept() == 0)) return;
     log_notice(kept() > 0 ? "going on after " + std::to_string(kept()) + " pictures of " +
                                 io::partial_store(options_.output).string()
                           : "nothing to resume: beginning " + options_.output);

@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "charts/svg.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
 
 namespace openset::sweep {
 namespace {
 
+using namespace charts;
 using stats::ThresholdPoint;
 using stats::ThresholdSweep;
 
@@ -33,12 +33,6 @@ std::vector<Curve> curves_of(const ThresholdSweep& sweep) {
                          [&](const Curve& curve) { return (sweep.*curve.figure)(sweep.points.back()).has_value(); });
     return curves;
 }
-
-struct Range {
-    double low = 0, high = 1;
-    double at(double share) const { return low + share * (high - low); }
-    double share_of(double value) const { return (value - low) / (high - low); }
-};
 
 /// The thresholds to show: without the outermost half percent on each side, which may lie far out, but with the picked.
 Range shown_range(const Drawing& drawing) {
@@ -62,28 +56,6 @@ double height_at(const Drawing& drawing, const Curve& curve, double shown) {
     return (drawing.sweep.*curve.figure)(drawing.sweep.at(drawing.unit.score(shown))).value_or(0);
 }
 
-/// A step of 1, 2 or 5 times a power of ten that divides the range into about so many parts.
-double tick_step(const Range& range, double parts) {
-    const double rough = (range.high - range.low) / parts;
-    const double power = std::pow(10, std::floor(std::log10(rough)));
-    for (const double factor : {1.0, 2.0, 5.0})
-        if (factor * power >= 0.8 * rough) return factor * power;
-    return 10 * power;
-}
-
-std::string formatted(const char* format, double value) {
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), format, value);
-    return text.data();
-}
-
-std::vector<double> ticks(const Range& range) {
-    const double step = tick_step(range, 8);
-    std::vector<double> places;
-    for (double k = std::ceil(range.low / step); k * step <= range.high; ++k) places.push_back(k * step);
-    return places;
-}
-
 constexpr int columns = 72, lines = 17;
 
 std::string axis_line(const Range& range) {
@@ -91,23 +63,6 @@ std::string axis_line(const Range& range) {
     std::string line = "      " + left;
     line.resize(std::max<std::size_t>(line.size() + 1, static_cast<std::size_t>(6 + columns) - right.size()), ' ');
     return line + right + "\n";
-}
-
-/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD.
-std::string escaped(const std::string& text) {
-    using Json = nlohmann::json;
-    std::string xml;
-    for (const char c :
-         Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>()) {
-        switch (c) {
-        case '&': xml += "&amp;"; break;
-        case '<': xml += "&lt;"; break;
-        case '>': xml += "&gt;"; break;
-        case '"': xml += "&quot;"; break;
-        default: xml += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-        }
-    }
-    return xml;
 }
 
 /// The frame of the SVG, in its own unit.
@@ -120,17 +75,6 @@ struct Frame {
     std::string right() const { return formatted("%.1f", left + width); }
     std::string bottom() const { return formatted("%.1f", top + height); }
 };
-
-std::string svg_line(const std::string& x1, const std::string& y1, const std::string& x2, const std::string& y2,
-                     const std::string& style) {
-    return "<line x1=\"" + x1 + "\" y1=\"" + y1 + "\" x2=\"" + x2 + "\" y2=\"" + y2 + "\" " + style + "/>\n";
-}
-
-std::string svg_text(const std::string& x, const std::string& y, const std::string& anchor, const std::string& text,
-                     const std::string& style = "") {
-    return "<text x=\"" + x + "\" y=\"" + y + "\" text-anchor=\"" + anchor + "\"" + style + ">" + escaped(text) +
-           "</text>\n";
-}
 
 std::string svg_axes(const Frame& frame) {
     std::string svg;
@@ -234,23 +178,14 @@ std::string terminal_plot(const Drawing& drawing) {
 std::string svg_plot(const Drawing& drawing) {
     const Frame frame{shown_range(drawing)};
     const std::vector<Curve> curves = curves_of(drawing.sweep);
-    std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 440\" width=\"700\" height=\"440\" "
-                      "font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n"
-                      "<rect width=\"700\" height=\"440\" fill=\"#fff\"/>\n";
-    constexpr std::size_t longest = 95;
-    std::string title = drawing.title;
-    if (title.size() > longest) {
-        std::size_t end = longest;
-        while (end > 0 && (static_cast<unsigned char>(title[end]) & 0xC0U) == 0x80U) --end; // no half character
-        title = title.substr(0, end) + "...";
-    }
-    svg += svg_text(formatted("%.1f", frame.left), "22", "start", title, " font-size=\"13\"");
+    std::string svg;
+    svg += svg_text(formatted("%.1f", frame.left), "22", "start", shortened(drawing.title, 95), " font-size=\"13\"");
     svg += svg_axes(frame) + svg_legend(curves, frame);
     for (const Curve& curve : curves) svg += svg_curve(drawing, frame, curve);
     svg += svg_picked(drawing, curves, frame);
     svg += svg_text(formatted("%.1f", frame.left + frame.width / 2), "428", "middle",
                     drawing.unit.falling() ? "threshold (unknown below it)" : "threshold (unknown above it)");
-    return svg + "</svg>\n";
+    return svg_document(700, 440, svg);
 }
 
 } // namespace openset::sweep

@@ -19,9 +19,10 @@ enum class Mode {
 
 /// How pictures are changed before a network that learns by gradient sees them.
 struct AugmentFlags {
-    double crop_scale = 0.35; ///< smallest share of the picture's area that a random resized crop takes; 1: no such crop
+    double crop_scale =
+        0.35; ///< smallest share of the picture's area that a random resized crop takes; 1: no such crop
     bool no_flip = false;
-    double rotate = 10; ///< degrees to either side
+    double rotate = 10;  ///< degrees to either side
     double jitter = 0.2; ///< brightness, contrast and saturation; hue a quarter of it
 };
 
@@ -31,7 +32,7 @@ struct GradientFlags {
     std::string stem = "imagenet"; ///< or cifar
     std::string recipe = "plain";  ///< or crosr
     std::string from = "scratch";
-    std::string input_size; ///< of a new network: WxH or N
+    int input_size = 0; ///< of a new network, square, in pixels; 0: not given
     bool finetune = false;
     std::string last_blocks = "all"; ///< or a number
     int epochs = 30;
@@ -59,9 +60,9 @@ struct Options : pictures::RunFlags {
     std::string name, license;
 
     // the head
-    std::string l2 = "auto"; ///< or a number
-    std::vector<std::string> views;
-    std::string cache; ///< folder of the features; empty: OUTPUT.features
+    std::string l2 = "auto";      ///< or a number
+    std::string views = "mirror"; ///< of view_names()
+    std::string cache;            ///< folder of the features; empty: OUTPUT.features
 
     std::string output;
     std::uint64_t seed = 0;

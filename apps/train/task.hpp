@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "openset/base/cancellation.hpp"
+#include "pictures/inputs.hpp"
 #include "train/options.hpp"
 
 namespace openset::train {
@@ -17,19 +19,21 @@ struct LabelledPicture {
     std::string class_name;
 };
 
-/// The pictures that --data and --positive-dir name, in the order in which runs see them.
-/// Throws Error(usage) where a picture has no class, where there are none, or where they lie in archives.
-std::vector<LabelledPicture> training_pictures(const Options& options, const Cancellation& cancellation);
+/// How the inputs of a run name a table, or folders and files.
+pictures::InputFlags input_flags(const std::vector<std::string>& paths);
 
-/// The same for folders, or a table, of classes.
+/// The pictures of folders, or of a table, of classes, in the order in which runs see them.
+/// Throws Error(usage) where a picture has no class or lies in an archive, and where a name stands for nothing.
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);
 
 /// What is to be told apart: the labels of the network that is made, and which classes of pictures they stand for.
 class Task {
 public:
-    /// Labels are the class names in bytewise order; of a filter the two of --filter-labels.
+    /// classes  of all pictures that there are to learn from
+    /// family   of those in the folders of --positive-dir
+    /// Labels are the classes in bytewise order; of a filter the two of --filter-labels.
     /// Throws Error(usage) where there is nothing to tell apart.
-    Task(const Options& options, const std::vector<LabelledPicture>& training);
+    Task(const Options& options, const std::set<std::string>& classes, std::set<std::string> family);
 
     const std::vector<std::string>& labels() const { return labels_; }
     bool is_filter() const { return is_filter_; }

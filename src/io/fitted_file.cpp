@@ -6,13 +6,13 @@
 #include <set>
 
 #include "io/checked_json.hpp"
-#include "io/pretty_json.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/missing_file.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/io/npy.hpp"
+#include "openset/io/pretty_json.hpp"
 
 namespace openset::io {
 namespace {

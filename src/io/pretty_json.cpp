@@ -1,6 +1,7 @@
-#include "io/pretty_json.hpp"
+#include "openset/io/pretty_json.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace openset::io {
 namespace {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <torch/optim/lbfgs.h>
 #include <torch/torch.h>
+#include <utility>
 
 #include "openset/base/error.hpp"
 #include "torch/guarded.hpp"
@@ -15,6 +16,10 @@ namespace openset::torch {
 namespace {
 
 constexpr auto what = "fitting the head";
+/// Nearer to the minimum a head that only judges would not judge otherwise.
+constexpr double judging_tolerance = 1e-4;
+/// So many weaker l2 in a row without a smaller loss end the search: the loss over ln l2 has one valley.
+constexpr std::size_t enough_worse = 2;
 
 /// The rows as LibTorch's tensors.
 struct Tensors {
@@ -44,6 +49,11 @@ at::Tensor losses_of(const at::Tensor& logits, const at::Tensor& labels, model::
     return at::binary_cross_entropy_with_logits(logits, truth, {}, {}, at::Reduction::None).sum(1);
 }
 
+/// No number lies between the last two: rounding has the last word.
+bool stands_still(const std::vector<double>& losses) {
+    return losses.size() > 1 && losses.back() >= losses[losses.size() - 2];
+}
+
 FittedHead minimise(const Tensors& rows, int classes, const LogisticRegression& problem, const FittedHead* start) {
     const std::int64_t columns = rows.features.size(1);
     at::Tensor weight =
@@ -60,28 +70,28 @@ FittedHead minimise(const Tensors& rows, int classes, const LogisticRegression& 
                                                         .tolerance_change(0)
                                                         .history_size(20)
                                                         .line_search_fn("strong_wolfe"));
+    // What the optimiser asks first in each step is where it stands; further points are those of its line search.
+    bool stands_here = true;
     const auto objective = [&] {
         optimiser.zero_grad();
         at::Tensor loss =
             (losses_of(at::linear(rows.features, weight, bias), rows.labels, problem.activation) * rows.weights).sum() +
             weight.square().sum() * (problem.l2 / 2);
         loss.backward();
+        if (std::exchange(stands_here, false)) {
+            fitted.losses.push_back(loss.item<double>());
+            fitted.gradient =
+                std::max(weight.grad().abs().max().item<double>(), bias.grad().abs().max().item<double>());
+        }
         return loss;
     };
-    const auto largest_gradient = [&] {
-        return std::max(weight.grad().abs().max().item<double>(), bias.grad().abs().max().item<double>());
-    };
-    fitted.losses.push_back(objective().item<double>());
-    fitted.gradient = largest_gradient();
-    while (fitted.gradient > problem.tolerance && std::ssize(fitted.losses) <= problem.max_iterations) {
+    do {
+        stands_here = true;
         optimiser.step(objective);
-        const double loss = objective().item<double>();
-        fitted.gradient = largest_gradient();
-        const bool stands_still = loss >= fitted.losses.back(); // no number in between is left
-        fitted.losses.push_back(loss);
-        if (stands_still) break;
-    }
-    fitted.converged = fitted.gradient <= problem.tolerance;
+        fitted.converged = fitted.gradient <= problem.tolerance;
+    } while (!fitted.converged && std::ssize(fitted.losses) <= problem.max_iterations && !stands_still(fitted.losses));
+    stands_here = true; // the last step went on from there, and down
+    objective();
     fitted.weight = to_vector(weight);
     fitted.bias = to_vector(bias);
     return fitted;
@@ -107,15 +117,18 @@ Tensors tensors_of(const LabelledFeatures& rows, const LogisticRegression& probl
     return tensors;
 }
 
-/// What the heads of one fold, one an l2, say of the pictures in it.
-struct FoldResult {
+/// The rows that learn and those that are judged while one fold is left out, and the head that is fitted meanwhile.
+struct Fold {
+    Tensors learning, judging;
     std::vector<std::int64_t> judged; ///< rows
-    std::vector<at::Tensor> logits;   ///< one an l2, [judged, classes]
+    double weight = 0;                ///< of them all
+    FittedHead fitted;
+    at::Tensor logits; ///< [judged, classes]
 };
 
-FoldResult judge_fold(const LabelledFeatures& rows, LogisticRegression problem, std::span<const std::int64_t> picture,
-                      std::span<const int> fold, int which, std::span<const double> l2) {
-    FoldResult result;
+Fold leave_out(const LabelledFeatures& rows, const LogisticRegression& problem, std::span<const std::int64_t> picture,
+               std::span<const int> fold, int which) {
+    Fold left_out;
     std::vector<std::int64_t> learning;
     std::int64_t before = -1;
     for (std::int64_t row = 0; row < rows.rows(); ++row) {
@@ -123,20 +136,47 @@ FoldResult judge_fold(const LabelledFeatures& rows, LogisticRegression problem, 
         if (fold[static_cast<std::size_t>(of)] != which) {
             learning.push_back(row);
         } else if (of != before) {
-            result.judged.push_back(row);
+            left_out.judged.push_back(row);
+            left_out.weight += problem.row_weights.empty() ? 1 : problem.row_weights[static_cast<std::size_t>(row)];
         }
         before = of;
     }
-    const Tensors learn = tensors_of(rows, problem, learning), judge = tensors_of(rows, problem, result.judged);
-    FittedHead fitted;
-    for (const double strength : l2) {
-        problem.l2 = strength;
-        fitted = minimise(learn, rows.classes, problem, fitted.weight.empty() ? nullptr : &fitted);
-        const ::torch::NoGradGuard no_gradients;
-        result.logits.push_back(at::linear(judge.features, from_vector(fitted.weight, {rows.classes, rows.columns}),
-                                           from_vector(fitted.bias, {rows.classes})));
+    left_out.learning = tensors_of(rows, problem, learning);
+    left_out.judging = tensors_of(rows, problem, left_out.judged);
+    return left_out;
+}
+
+/// Fits from where the fold's last fit ended, and judges.
+void fit_and_judge(Fold& fold, const LabelledFeatures& rows, const LogisticRegression& problem) {
+    fold.fitted = minimise(fold.learning, rows.classes, problem, fold.fitted.weight.empty() ? nullptr : &fold.fitted);
+    const ::torch::NoGradGuard no_gradients;
+    fold.logits = at::linear(fold.judging.features, from_vector(fold.fitted.weight, {rows.classes, rows.columns}),
+                             from_vector(fold.fitted.bias, {rows.classes}));
+}
+
+L2Trial judge(const std::vector<Fold>& folds, const LogisticRegression& problem) {
+    double loss = 0, weight = 0, right = 0, pictures = 0;
+    for (const Fold& fold : folds) {
+        const at::Tensor losses = losses_of(fold.logits, fold.judging.labels, problem.activation);
+        loss += (losses * fold.judging.weights).sum().item<double>() * fold.weight;
+        weight += fold.weight;
+        right += fold.logits.argmax(1).eq(fold.judging.labels).sum().item<double>();
+        pictures += static_cast<double>(fold.judged.size());
     }
-    return result;
+    return {problem.l2, loss / weight, right / pictures};
+}
+
+/// Each picture's logits by the head that has not seen it.
+void keep_logits(std::vector<float>& kept, const std::vector<Fold>& folds, std::span<const std::int64_t> picture,
+                 int classes) {
+    for (const Fold& fold : folds) {
+        const at::Tensor logits = fold.logits.to(at::kFloat).contiguous();
+        for (std::size_t i = 0; i < fold.judged.size(); ++i) {
+            const std::int64_t place = picture[static_cast<std::size_t>(fold.judged[i])];
+            std::copy_n(logits.data_ptr<float>() + i * static_cast<std::size_t>(classes), classes,
+                        kept.begin() + place * classes);
+        }
+    }
 }
 
 /// Calls work(0) ... work(count - 1) on several threads, each with one thread of LibTorch. Rethrows the first exception.
@@ -182,45 +222,26 @@ FittedHead fit_head(const LabelledFeatures& rows, const LogisticRegression& prob
     });
 }
 
-L2Choice choose_l2(const LabelledFeatures& rows, const LogisticRegression& problem,
-                   std::span<const std::int64_t> picture, std::span<const int> fold, std::span<const double> l2,
-                   int threads) {
+L2Choice choose_l2(const LabelledFeatures& rows, LogisticRegression problem, std::span<const std::int64_t> picture,
+                   std::span<const int> fold, std::span<const double> l2, int threads) {
     check(rows, problem);
+    problem.tolerance = std::max(problem.tolerance, judging_tolerance);
     return guarded(what, [&] {
-        const int folds = 1 + *std::ranges::max_element(fold);
-        std::vector<FoldResult> results(static_cast<std::size_t>(folds));
-        in_parallel(folds, threads, [&](int which) {
-            results[static_cast<std::size_t>(which)] = judge_fold(rows, problem, picture, fold, which, l2);
-        });
-
-        L2Choice choice;
-        for (std::size_t i = 0; i < l2.size(); ++i) {
-            double loss = 0, weight = 0, right = 0, pictures = 0;
-            for (const FoldResult& result : results) {
-                if (result.judged.empty()) continue;
-                const Tensors judged = tensors_of(rows, problem, result.judged);
-                const at::Tensor unweighted = losses_of(result.logits[i], judged.labels, problem.activation);
-                // tensors_of() gives weights of sum 1 in the fold: those of all folds are wanted
-                double fold_weight = 0;
-                for (const std::int64_t row : result.judged)
-                    fold_weight += problem.row_weights.empty() ? 1 : problem.row_weights[static_cast<std::size_t>(row)];
-                loss += (unweighted * judged.weights).sum().item<double>() * fold_weight;
-                weight += fold_weight;
-                right += result.logits[i].argmax(1).eq(judged.labels).sum().item<double>();
-                pictures += static_cast<double>(result.judged.size());
-            }
-            choice.trials.push_back({l2[i], loss / weight, right / pictures});
-            if (choice.trials[i].loss < choice.trials[choice.best].loss) choice.best = i;
+        std::vector<Fold> folds;
+        for (int which = 0; which <= *std::ranges::max_element(fold); ++which) {
+            Fold left_out = leave_out(rows, problem, picture, fold, which);
+            if (!left_out.judged.empty()) folds.push_back(std::move(left_out));
         }
+        L2Choice choice;
         choice.logits.resize(fold.size() * static_cast<std::size_t>(rows.classes));
-        for (const FoldResult& result : results) {
-            if (result.judged.empty()) continue;
-            const at::Tensor logits = result.logits[choice.best].to(at::kFloat).contiguous();
-            for (std::size_t i = 0; i < result.judged.size(); ++i) {
-                const auto place = static_cast<std::size_t>(picture[static_cast<std::size_t>(result.judged[i])]);
-                std::copy_n(logits.data_ptr<float>() + i * static_cast<std::size_t>(rows.classes), rows.classes,
-                            choice.logits.begin() + static_cast<std::ptrdiff_t>(place) * rows.classes);
-            }
+        for (std::size_t i = 0; i < l2.size() && i <= choice.best + enough_worse; ++i) {
+            problem.l2 = l2[i];
+            in_parallel(static_cast<int>(folds.size()), threads,
+                        [&](int which) { fit_and_judge(folds[static_cast<std::size_t>(which)], rows, problem); });
+            choice.trials.push_back(judge(folds, problem));
+            if (i > 0 && choice.trials[i].loss >= choice.trials[choice.best].loss) continue;
+            choice.best = i;
+            keep_logits(choice.logits, folds, picture, rows.classes);
         }
         return choice;
     });

@@ -83,6 +83,10 @@ int TrainableNetwork::outputs() const {
     return static_cast<int>(submodule(implementation_->module, head()).attr("weight").toTensor().size(0));
 }
 
+void TrainableNetwork::set_head(const model::Head& head) {
+    torch::set_head(implementation_->module, implementation_->head, head);
+}
+
 std::vector<std::vector<std::string>> TrainableNetwork::blocks() const {
     return BlockFinder(implementation_->module, head()).take();
 }

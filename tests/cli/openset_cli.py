@@ -10,7 +10,8 @@ import unittest
 BIN = pathlib.Path(os.environ["OPENSET_BIN"])
 NETWORKS = pathlib.Path(os.environ["OPENSET_TEST_NETWORKS"])
 PICTURES = pathlib.Path(os.environ["OPENSET_TEST_PICTURES"])
-COMMANDS = ["draw", "infer", "init", "extract", "fit", "score", "sweep", "eval", "merge", "inspect", "doctor", "completion"]
+COMMANDS = ["infer", "init", "draw", "train", "extract", "fit", "score", "sweep", "eval", "merge", "inspect", "doctor",
+            "completion"]
 
 # Path below PICTURES -> (verdict, outcome, decided_by), in the order of the rows. The colours behind them:
 # tests/networks/make_test_pictures.cpp.

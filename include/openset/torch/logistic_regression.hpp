@@ -56,20 +56,22 @@ struct L2Trial {
     double accuracy = 0; ///< likewise, without weights
 };
 
-/// Chooses l2 by cross-validation: each fold in turn is judged by a head that is fitted on the others, one l2 after the
-/// other from the largest down.
+/// What cross-validation says of several l2.
 struct L2Choice {
-    std::vector<L2Trial> trials; ///< as given
+    std::vector<L2Trial> trials; ///< in the order tried; the weakest are left out once two in a row are no better
     std::size_t best = 0;        ///< smallest loss; of equal ones the largest l2
-    std::vector<float> logits;   ///< [pictures, classes] of the best, each picture by the head that has not seen it
+    std::vector<float> logits;   ///< [pictures, classes] with the best, each picture by the head that has not seen it
 };
 
-/// picture   [rows] of which picture each row is a view, 0 to pictures - 1, its plain view first: that one is judged
+/// Chooses l2 by cross-validation: each fold in turn is judged by a head that is fitted on the others, to 1e-4 of the
+/// gradient, one l2 after the other from the largest down.
+///
+/// picture   [rows] of which picture each row is a view, 0 to pictures - 1; a picture's rows stand together, its plain view
+///           first: that one is judged
 /// fold      [pictures] in which each judges, 0 to folds - 1; -1: it only ever learns
 /// l2        candidates, falling
 /// threads   folds that are worked on at once; the result is the same
-L2Choice choose_l2(const LabelledFeatures& rows, const LogisticRegression& problem,
-                   std::span<const std::int64_t> picture, std::span<const int> fold, std::span<const double> l2,
-                   int threads);
+L2Choice choose_l2(const LabelledFeatures& rows, LogisticRegression problem, std::span<const std::int64_t> picture,
+                   std::span<const int> fold, std::span<const double> l2, int threads);
 
 } // namespace openset::torch

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "openset/model/head.hpp"
 #include "openset/model/model_info.hpp"
 #include "openset/model/network_file.hpp"
 
@@ -24,6 +25,9 @@ public:
     /// The last Linear, as a path of submodules: "fc", "classifier.1".
     const std::string& head() const;
     int outputs() const;
+
+    /// Gives the last Linear these weights; the number of features is its own (else Error(internal)), outputs may change.
+    void set_head(const model::Head& head);
 
     /// What can be kept from learning, from the input to the output and without the head: each the paths of the submodules
     /// that belong together, such as {"conv1", "bn1"}, {"layer1.0"}, ..., {"layer4.1"} of a ResNet.

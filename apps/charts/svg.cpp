@@ -1,0 +1,77 @@
+#include "charts/svg.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace openset::charts {
+namespace {
+
+/// A step of 1, 2 or 5 times a power of ten that divides the range into about so many parts.
+double tick_step(const Range& range, double parts) {
+    const double rough = (range.high - range.low) / parts;
+    const double power = std::pow(10, std::floor(std::log10(rough)));
+    for (const double factor : {1.0, 2.0, 5.0})
+        if (factor * power >= 0.8 * rough) return factor * power;
+    return 10 * power;
+}
+
+} // namespace
+
+std::string formatted(const char* format, double value) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), format, value);
+    return text.data();
+}
+
+std::vector<double> ticks(const Range& range) {
+    const double step = tick_step(range, 8);
+    std::vector<double> places;
+    for (double k = std::ceil(range.low / step); k * step <= range.high; ++k) places.push_back(k * step);
+    return places;
+}
+
+/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD.
+std::string escaped(const std::string& text) {
+    using Json = nlohmann::json;
+    std::string xml;
+    for (const char c :
+         Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>()) {
+        switch (c) {
+        case '&': xml += "&amp;"; break;
+        case '<': xml += "&lt;"; break;
+        case '>': xml += "&gt;"; break;
+        case '"': xml += "&quot;"; break;
+        default: xml += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+        }
+    }
+    return xml;
+}
+
+std::string svg_line(const std::string& x1, const std::string& y1, const std::string& x2, const std::string& y2,
+                     const std::string& style) {
+    return "<line x1=\"" + x1 + "\" y1=\"" + y1 + "\" x2=\"" + x2 + "\" y2=\"" + y2 + "\" " + style + "/>\n";
+}
+
+std::string svg_text(const std::string& x, const std::string& y, const std::string& anchor, const std::string& text,
+                     const std::string& style) {
+    return "<text x=\"" + x + "\" y=\"" + y + "\" text-anchor=\"" + anchor + "\"" + style + ">" + escaped(text) +
+           "</text>\n";
+}
+
+std::string svg_document(int width, int height, const std::string& content) {
+    const std::string w = std::to_string(width), h = std::to_string(height);
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + w + " " + h + "\" width=\"" + w +
+           "\" height=\"" + h + "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n<rect width=\"" + w +
+           "\" height=\"" + h + "\" fill=\"#fff\"/>\n" + content + "</svg>\n";
+}
+
+std::string shortened(std::string title, std::size_t longest) {
+    if (title.size() <= longest) return title;
+    std::size_t end = longest;
+    while (end > 0 && (static_cast<unsigned char>(title[end]) & 0xC0U) == 0x80U) --end; // no half character
+    return title.substr(0, end) + "...";
+}
+
+} // namespace openset::charts

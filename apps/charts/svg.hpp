@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// The parts of which our charts are drawn.
+namespace openset::charts {
+
+/// Of an axis. low below high
+struct Range {
+    double low = 0, high = 1;
+    double at(double share) const { return low + share * (high - low); }
+    double share_of(double value) const { return (value - low) / (high - low); }
+};
+
+/// Places on the axis, multiples of 1, 2 or 5 times a power of ten, about eight.
+std::vector<double> ticks(const Range& range);
+
+/// printf's.
+std::string formatted(const char* format, double value);
+
+/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD.
+std::string escaped(const std::string& text);
+
+/// style  further attributes
+std::string svg_line(const std::string& x1, const std::string& y1, const std::string& x2, const std::string& y2,
+                     const std::string& style);
+std::string svg_text(const std::string& x, const std::string& y, const std::string& anchor, const std::string& text,
+                     const std::string& style = "");
+
+/// A whole document of this size in pixels that needs nothing else. content  its elements
+std::string svg_document(int width, int height, const std::string& content);
+
+/// A title that fits into `longest` bytes, cut between characters.
+std::string shortened(std::string title, std::size_t longest);
+
+} // namespace openset::charts

@@ -1,0 +1,87 @@
+// openset train --trunk NETWORK --data FOLDER -o NETWORK: pictures -> a species filter, a gate or a classifier
+
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "cli/output_file.hpp"
+#include "cli/progress.hpp"
+#include "cli/signals.hpp"
+#include "openset/io/pretty_json.hpp"
+#include "openset/base/byte_sink.hpp"
+#include "openset/base/error.hpp"
+#include "openset/base/log.hpp"
+#include "openset/base/sha256.hpp"
+#include "openset/torch/runtime.hpp"
+#include "pictures/run_facts.hpp"
+#include "train/by_head.hpp"
+#include "train/options.hpp"
+
+using namespace openset;
+using train::Options;
+
+namespace {
+
+void check_place(const Options& options) {
+    check_place_for_file(options.output);
+    if (std::filesystem::exists(options.output) && !options.force)
+        throw Error(ErrorKind::usage,
+                    "-o " + options.output + ": exists; choose another name, or add --force to replace it");
+    cli::keep_apart({{"-o", options.output}}, {{"--trunk", options.trunk}});
+}
+
+void write_reports(const Options& options, const train::Result& result, double seconds) {
+    nlohmann::ordered_json facts{
+        {"format", "openset-training/1"},
+        {"network", {{"path", options.output}, {"sha256", sha256_hex_of_file(options.output)}}},
+        {"seconds", seconds}};
+    facts.update(nlohmann::ordered_json::parse(result.facts_json));
+    write_file_atomically(options.output + ".training.json", io::pretty(json_of(result.report, facts)));
+    write_file_atomically(options.output + ".loss.svg", svg_of(result.report));
+}
+
+int run(Options& options) {
+    const Cancellation& cancellation = cli::catch_signals();
+    check_place(options);
+    torch::prepare_process();
+    pictures::choose_threads(options, "cpu");
+    const auto start = std::chrono::steady_clock::now();
+    const train::Result result = train::train_head(options, cancellation);
+    write_reports(options, result, pictures::seconds_since(start));
+    std::cout << text_of(result.report);
+    log_notice("wrote " + options.output + ", and beside it .training.json and .loss.svg, in " +
+               cli::duration_text(pictures::seconds_since(start)));
+    for (const train::Judged& set : result.report.sets)
+        if (set.failed > options.max_errors) return cli::exit_some_failed;
+    return cli::exit_done;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    cli::Command command(
+        "openset train",
+        "Makes a network from folders of pictures: a new head on a trunk (minutes), the trunk fine-tuned, or a network "
+        "from "
+        "scratch. Reports accuracy, confusions and areas under curves on standard output, and beside the network.",
+        {{"openset train --trunk imagenet.pt --data train/ --test test/ -o cats8.pt",
+          "a classifier: train/Bombay/1.jpg ..."},
+         {"openset train --trunk imagenet.pt --data others/ --positive-dir train/ --filter-labels other,cat -o "
+          "cat_or_not.pt",
+          "a species filter"}});
+    command.set_version_detail("LibTorch " + torch::runtime_facts().compiled_version);
+    train::add_options(command.app(), options);
+    return command.main(argc, argv, [&] {
+        train::resolve(command.app(), options);
+        options.quiet = command.common().quiet;
+        try {
+            return run(options);
+        } catch (const cli::Interrupted&) {
+            log_error("interrupted; what was computed is kept, the same command goes on");
+            return cli::end_by_signal(cli::caught_signal());
+        }
+    });
+}

@@ -1,0 +1,139 @@
+#include "train/task.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+
+#include "openset/base/error.hpp"
+#include "openset/base/random.hpp"
+#include "openset/base/spelling.hpp"
+#include "openset/flow/class_folder.hpp"
+
+namespace openset::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
+
+std::vector<std::string> split_at_commas(const std::string& text) {
+    std::vector<std::string> parts;
+    std::istringstream stream(text);
+    for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+    return parts;
+}
+
+/// The pictures by label, each label's in a random order that follows from the seed.
+std::vector<std::vector<std::size_t>> shuffled_by_label(const std::vector<std::int64_t>& labels, std::uint64_t seed) {
+    std::vector<std::vector<std::size_t>> by_label(
+        labels.empty() ? 0 : static_cast<std::size_t>(*std::ranges::max_element(labels)) + 1);
+    for (std::size_t i = 0; i < labels.size(); ++i) by_label[static_cast<std::size_t>(labels[i])].push_back(i);
+    for (std::size_t label = 0; label < by_label.size(); ++label) {
+        Random random(seed, static_cast<std::uint32_t>(label));
+        auto& pictures = by_label[label];
+        for (std::size_t i = pictures.size(); i > 1; --i)
+            std::swap(pictures[i - 1], pictures[random.below(static_cast<std::uint32_t>(i))]);
+    }
+    return by_label;
+}
+
+std::string quoted_list(const std::set<std::string>& names) {
+    constexpr std::size_t most = 8;
+    std::string text;
+    std::size_t count = 0;
+    for (const std::string& name : names) {
+        if (count == most) return text + " and " + std::to_string(names.size() - most) + " more";
+        text += (count++ == 0 ? "" : ", ") + name;
+    }
+    return text;
+}
+
+} // namespace
+
+pictures::InputFlags input_flags(const std::vector<std::string>& paths) {
+    pictures::InputFlags flags;
+    const bool is_table = paths.size() == 1 && fs::is_regular_file(paths.front());
+    if (is_table) {
+        flags.csv = paths.front();
+    } else {
+        flags.paths = paths;
+    }
+    return flags;
+}
+
+std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation) {
+    const pictures::InputFlags flags = input_flags(paths);
+    pictures::Inputs inputs(flags);
+    if (!inputs.missing().empty())
+        refuse(inputs.missing().front() +
+               ": found nothing there, expected a folder with a folder for each class in it");
+    const auto source = inputs.open(cancellation, std::int64_t{1} << 30);
+    std::vector<LabelledPicture> pictures;
+    while (const auto input = source->next()) {
+        if (input->bytes)
+            refuse(input->path + ": lies in an archive; unpack it, training reads its pictures more than once");
+        const std::string class_name =
+            flags.csv.empty() ? flow::class_folder(input->path, flags.paths) : input->label.value_or("");
+        if (class_name.empty())
+            refuse(input->path + ": has no class, expected it in a folder that is called by its class");
+        pictures.push_back({input->path, class_name});
+    }
+    return pictures;
+}
+
+Task::Task(const Options& options, const std::set<std::string>& classes, std::set<std::string> family) {
+    for (const std::string& name : split_at_commas(options.positive)) {
+        if (!classes.contains(name)) {
+            refuse("--positive " + name + ": no pictures of such a class, expected one of " + quoted_list(classes) +
+                   did_you_mean(name, std::vector<std::string>(classes.begin(), classes.end())));
+        }
+        family.insert(name);
+    }
+    is_filter_ = !family.empty();
+    if (!is_filter_) {
+        labels_.assign(classes.begin(), classes.end());
+        for (const std::string& name : labels_) ids_.emplace(name, std::ssize(ids_));
+    } else {
+        labels_ = options.filter_labels.empty()
+                      ? std::vector<std::string>{"other", family.size() == 1 ? *family.begin() : "family"}
+                      : split_at_commas(options.filter_labels);
+        for (const std::string& name : family) ids_.emplace(name, 1);
+        if (std::ranges::includes(family, classes))
+            refuse("every class is of the family (" + quoted_list(classes) +
+                   "), expected others too: a filter learns from both");
+    }
+    if (labels_.size() < 2)
+        refuse("found pictures of one class only, " + quoted_list(classes) +
+               "; expected two or more folders of classes");
+}
+
+std::optional<std::int64_t> Task::label_of(const std::string& class_name) const {
+    const auto found = ids_.find(class_name);
+    if (found != ids_.end()) return found->second;
+    return is_filter_ ? std::optional<std::int64_t>(0) : std::nullopt;
+}
+
+Split split_by_label(const std::vector<std::int64_t>& labels, double share, std::uint64_t seed) {
+    std::vector<bool> judges(labels.size(), false);
+    for (const auto& pictures : shuffled_by_label(labels, seed)) {
+        auto count = static_cast<std::size_t>(std::lround(share * static_cast<double>(pictures.size())));
+        if (share > 0 && count == 0 && pictures.size() > 1) count = 1;
+        if (count == pictures.size() && count > 0) --count;
+        for (std::size_t i = 0; i < count; ++i) judges[pictures[i]] = true;
+    }
+    Split split;
+    for (std::size_t i = 0; i < labels.size(); ++i) (judges[i] ? split.validation : split.training).push_back(i);
+    return split;
+}
+
+std::vector<int> folds_by_label(const std::vector<std::int64_t>& labels, int folds, std::uint64_t seed) {
+    std::vector<int> fold(labels.size());
+    int next = 0; // goes on from label to label: small classes fill different folds
+    for (const auto& pictures : shuffled_by_label(labels, seed)) {
+        for (const std::size_t picture : pictures) fold[picture] = next++ % folds;
+    }
+    return fold;
+}
+
+} // namespace openset::train
