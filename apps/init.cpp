@@ -7,6 +7,7 @@
 
 #include "cli/command.hpp"
 #include "cli/text_file.hpp"
+#include "inspect/kind.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
@@ -58,9 +59,8 @@ Plan plan_from_reference(const InitOptions& options) {
             "export the networks it names as TorchScript, then openset infer -c " + output + " --dry-run PHOTOS"};
 }
 
-/// The files of a folder that may be networks, in the order of their names.
-std::vector<fs::path> network_files_in(const fs::path& folder) {
-    static const std::vector<std::string> endings = {".pt", ".pth", ".ts", ".torchscript", ".jit"};
+/// The files of a folder with one of these endings, in the order of their names.
+std::vector<fs::path> files_in(const fs::path& folder, const std::vector<std::string>& endings) {
     std::vector<fs::path> files;
     std::error_code problem;
     for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem)) {
@@ -72,9 +72,24 @@ std::vector<fs::path> network_files_in(const fs::path& folder) {
     return files;
 }
 
-/// Files that were named have to be networks; of a folder, those that are.
-std::vector<model::NetworkFile> open_networks(const std::vector<std::string>& paths) {
-    std::vector<model::NetworkFile> networks;
+void leave_out(const Error& error) { log_warning(std::string(error.what()) + "; left out"); }
+
+/// Fitted detectors and operating points among the JSON files of a folder; others have their own business there.
+void open_measurements(const fs::path& folder, cascade::StarterFiles& files) {
+    for (const fs::path& file : files_in(folder, {".json"})) {
+        try {
+            const auto kind = inspect::kind_of(file);
+            if (kind == inspect::Kind::fitted) files.detectors.push_back(io::read_fitted(file));
+            if (kind == inspect::Kind::operating_point) files.points.push_back({file, io::read_operating_point(file)});
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::usage) leave_out(error); // usage: a config, or another kind of JSON
+        }
+    }
+}
+
+/// Files that were named have to be networks; of a folder, what is there to make a pipeline of.
+cascade::StarterFiles open_files(const std::vector<std::string>& paths) {
+    cascade::StarterFiles files;
     for (const std::string& path : paths) {
         std::error_code unknown; // opening says why
         if (fs::status(path, unknown).type() == fs::file_type::not_found) {
@@ -83,30 +98,31 @@ std::vector<model::NetworkFile> open_networks(const std::vector<std::string>& pa
                         path + ": " + no_such_file(name, "a folder of networks, or a network (TorchScript archive)"));
         }
         if (!fs::is_directory(path, unknown)) {
-            networks.push_back(model::open_network_file(path));
+            files.networks.push_back(model::open_network_file(path));
             continue;
         }
-        for (const fs::path& file : network_files_in(path)) {
+        for (const fs::path& file : files_in(path, {".pt", ".pth", ".ts", ".torchscript", ".jit"})) {
             try {
-                networks.push_back(model::open_network_file(file));
+                files.networks.push_back(model::open_network_file(file));
             } catch (const Error& error) {
-                log_warning(std::string(error.what()) + "; left out");
+                leave_out(error);
             }
         }
+        open_measurements(path, files);
     }
-    if (networks.empty())
+    if (files.networks.empty())
         throw Error(ErrorKind::usage, paths.front() + ": found no networks, expected TorchScript archives (.pt) there");
-    return networks;
+    return files;
 }
 
 /// The file is named after the pipeline, or the pipeline after the file.
 Plan plan_from_networks(const InitOptions& options) {
-    const auto networks = open_networks(options.networks);
+    const auto files = open_files(options.networks);
     const std::string given = options.name.empty() ? fs::path(options.output).stem().string() : options.name;
     const std::string name = given.empty() || given == "-" ? "pipeline" : given;
     const std::string output = options.output.empty() ? name + ".json" : options.output;
     const fs::path folder = output == "-" ? fs::path() : fs::path(output).parent_path();
-    const auto starter = cascade::make_starter_config(name, networks, folder);
+    const auto starter = cascade::make_starter_config(name, files, folder);
     for (const std::string& warning : starter.warnings) log_warning(warning);
     for (const std::string& note : starter.notes) log_notice(note);
     return {{{output, starter.config_json}}, "openset infer -c " + output + " --dry-run PHOTOS"};
@@ -147,7 +163,8 @@ int main(int argc, char** argv) {
     cli::Command command(
         "openset init",
         "Writes a pipeline config to begin with: guesses from the networks' names and labels which is the gate, "
-        "the species filter and the classifier, and says what it guessed. Or converts the reference system's "
+        "the species filter and the classifier, and which fitted detector stands behind it, and says what it guessed. "
+        "Or converts the reference system's "
         "classification.config.",
         {{"openset init models/ -o cats.json", "look at the networks in a folder, and write cats.json"},
          {"openset init --from-reference classification.config --name spaniels",

@@ -26,7 +26,7 @@ foreach(_program IN LISTS _programs)
   add_custom_command(OUTPUT ${_outputs} ${_commands} DEPENDS ${_program} VERBATIM
     COMMENT "Man page and completions of ${_program}")
   list(APPEND _made "${_page}")
-  install(FILES "${_page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+  install(FILES "${_page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT runtime)
 endforeach()
 
 #   openset_join_completion(shell file): the parts, in order
@@ -44,9 +44,9 @@ openset_join_completion(zsh "${_zsh}")
 openset_join_completion(fish "${_fish}")
 add_custom_target(openset_manual ALL DEPENDS ${_made})
 
-install(FILES "${_zsh}" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+install(FILES "${_zsh}" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions" COMPONENT runtime)
 # bash and fish load a file by the name of the program that is being typed.
 foreach(_program IN LISTS _programs)
-  install(FILES "${_bash}" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME ${_program})
-  install(FILES "${_fish}" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" RENAME ${_program}.fish)
+  install(FILES "${_bash}" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME ${_program} COMPONENT runtime)
+  install(FILES "${_fish}" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d" RENAME ${_program}.fish COMPONENT runtime)
 endforeach()

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "openset/base/error.hpp"
+#include "openset/cascade/pipeline.hpp"
 
 namespace openset::cascade {
 namespace {
@@ -167,6 +168,35 @@ std::vector<int> accepted_by_gate(const Roles& roles) {
     return ids;
 }
 
+/// With few labels and many of them accepted, one of the 5 likeliest nearly always is.
+bool passes_by_chance(const std::vector<std::string>& labels, const std::vector<int>& accepted) {
+    Gate gate;
+    gate.labels.names = labels;
+    gate.accept = accepted;
+    return loose_gate_warning(gate).has_value();
+}
+
+// ---- what stands behind the classifier
+
+struct Detector {
+    const io::FittedFile* file;
+    const NamedOperatingPoint* point; ///< none: nothing was measured on it
+};
+
+/// The first detector that was fitted on this network's activations, one with an operating point before those without.
+std::optional<Detector> find_detector(const NetworkFile& classifier, const StarterFiles& files) {
+    std::optional<Detector> found;
+    for (const io::FittedFile& file : files.detectors) {
+        if (file.model_sha256 != classifier.sha256 || file.labels != classifier.info.labels) continue;
+        const auto point = std::ranges::find_if(files.points, [&file](const NamedOperatingPoint& named) {
+            return named.point.stage == "unknown" && named.point.fitted_sha256 == file.sha256;
+        });
+        if (point != files.points.end()) return Detector{&file, &*point};
+        if (!found) found = Detector{&file, nullptr};
+    }
+    return found;
+}
+
 // ---- writing
 
 std::string json_text(const nlohmann::json& value) {
@@ -184,10 +214,7 @@ class Writer {
 public:
     Writer(const std::filesystem::path& folder, std::vector<std::string>& notes) : folder_(folder), notes_(notes) {}
 
-    std::string model(const NetworkFile& file) const {
-        const auto path = real(file.path.parent_path()) / file.path.filename();
-        return "\"model\": " + json_text(path.lexically_proximate(real(folder_)).string());
-    }
+    std::string model(const NetworkFile& file) const { return "\"model\": " + relative(file.path); }
 
     std::string gate(const Roles& roles) {
         const auto ids = accepted_by_gate(roles);
@@ -206,8 +233,12 @@ public:
         const std::string hint = ids.empty()
                                      ? "    // The labels that pass, by name or id: nothing was found to guess from.\n"
                                      : "    // Guessed: labels that the other networks speak of.\n";
+        const std::string rule =
+            passes_by_chance(labels, ids)
+                ? "\"rule\": \"mass\", \"min_mass\": 0.5 // passes when accepted labels are as likely as not"
+                : "\"rule\": \"top-k\", \"k\": 5 // passes when one of the 5 likeliest labels is accepted";
         return "  \"gate\": {\n    " + model(*roles.gate->file) + ",\n" + hint + "    \"accept\": [" + accept +
-               "],\n    \"rule\": \"top-k\", \"k\": 5 // passes when one of the 5 likeliest labels is accepted\n  },\n";
+               "],\n    " + rule + "\n  },\n";
     }
 
     std::string species(const Guess& guess) {
@@ -223,15 +254,38 @@ public:
                (accepted ? json_text(*accepted) : "") + "], // " + hint + "\n    \"min_probability\": 0.5\n  },\n";
     }
 
-    std::string classifier(const Guess& guess) {
+    std::string classifier(const Guess& guess, bool is_last) {
         note("classifier", guess, labels_of(*guess.file) == 0 ? "give it labels with --labels FILE" : "");
         const bool multi_label = guess.file->info.activation == model::Activation::sigmoid;
         return "  \"classifier\": {\n    " + model(*guess.file) +
                ",\n    \"min_probability\": " + (multi_label ? "0.95" : "0.5") +
-               " // less likely than this: unknown\n  }\n";
+               " // less likely than this: unknown\n  }" + (is_last ? "\n" : ",\n");
+    }
+
+    std::string unknown(const Detector& detector) {
+        const auto& [file, point] = detector;
+        const bool is_openmax = file->method == "openmax";
+        std::string threshold = "\"threshold\": \"inf\" // rejects nothing yet: openset sweep --pick chooses one";
+        if (point != nullptr)
+            threshold =
+                "\"operating_point\": " + relative(point->path) + " // picked by " + in_comment(point->point.rule);
+        else if (is_openmax)
+            threshold = "\"threshold\": \"argmax\" // OpenMax's own rule; openset sweep --pick chooses a threshold";
+        notes_.push_back("unknown: " + file->name + ", because it was fitted on the classifier" +
+                         (point != nullptr ? ", and " + point->path.string() + ", because it was measured with that"
+                          : is_openmax     ? "; no operating point was found: OpenMax decides by its own rule"
+                                           : "; no operating point was found: give it a threshold"));
+        return "  // Behind the classifier: may reject what that names.\n  \"unknown\": {\n    \"fitted\": " +
+               relative(file->name) + ",\n    " + threshold + "\n  }\n";
     }
 
 private:
+    /// The file's name in the config, as JSON.
+    std::string relative(const std::filesystem::path& file) const {
+        const auto path = real(file.parent_path()) / file.filename();
+        return json_text(path.lexically_proximate(real(folder_)).string());
+    }
+
     /// Without links, so that `..` leads where it seems to. A network that is a link stays one.
     static std::filesystem::path real(const std::filesystem::path& folder) {
         std::error_code unknown; // no working folder: as it was named
@@ -251,12 +305,13 @@ private:
 
 } // namespace
 
-StarterConfig make_starter_config(const std::string& name, const std::vector<NetworkFile>& networks,
+StarterConfig make_starter_config(const std::string& name, const StarterFiles& files,
                                   const std::filesystem::path& folder) {
-    if (networks.empty()) {
+    if (files.networks.empty()) {
         throw Error(ErrorKind::usage, name + ": found no networks, expected TorchScript archives to make a config for");
     }
-    Roles roles = guess_roles(networks);
+    Roles roles = guess_roles(files.networks);
+    const auto detector = find_detector(*roles.classifier.file, files);
     StarterConfig result;
     result.warnings = std::move(roles.warnings);
     Writer writer(folder, result.notes);
@@ -266,9 +321,13 @@ StarterConfig make_starter_config(const std::string& name, const std::vector<Net
         json_text(name) + ",\n";
     if (roles.gate) result.config_json += writer.gate(roles);
     if (roles.species) result.config_json += writer.species(*roles.species);
-    result.config_json += writer.classifier(roles.classifier) + "}\n";
+    result.config_json += writer.classifier(roles.classifier, !detector);
+    if (detector) result.config_json += writer.unknown(*detector);
+    result.config_json += "}\n";
     std::string unused;
     for (const NetworkFile* file : roles.unused) unused += (unused.empty() ? "" : ", ") + file->path.string();
+    for (const io::FittedFile& file : files.detectors)
+        if (!detector || detector->file != &file) unused += (unused.empty() ? "" : ", ") + file.name;
     if (!unused.empty()) result.notes.push_back("not used: " + unused + "; to use one, name it in the config instead");
     return result;
 }

@@ -111,6 +111,26 @@ class Unknown(CliTest):
             self.assertEqual(row["outcome"] == "unknown", row["classifier"]["probability"] < 0.9)
             self.assertNotIn("p_unknown", row["unknown"])
 
+    def test_init_puts_it_behind_its_classifier_and_a_dry_run_agrees(self):
+        models = self.folder / "models"
+        models.mkdir()
+        for name in ("gate", "species", "classifier"):
+            (models / f"{name}.pt").symlink_to(NETWORKS / f"{name}.pt")
+        self.fitted.rename(models / "classifier.openmax.json")
+        self.fitted = models / "classifier.openmax.json"
+        (models / "cats.json").write_text("{}")  # none of its business
+        config = self.folder / "start.json"
+        for files in ({"threshold": "argmax"}, {"operating_point": str(models / "point.json")}):
+            messages = self.openset("init", "--force", "models", "-o", config, cwd=self.folder).messages
+            self.assertIn("unknown: models/classifier.openmax.json, because it was fitted on the classifier", messages)
+            self.assertNotIn("cats.json", messages)
+            config.write_text(config.read_text().replace('"accept": []', '"accept": ["red"]'))
+            printed = json.loads(self.infer("--print-config", config=config).text)
+            self.assertEqual(printed["unknown"], {"fitted": str(self.fitted), **files})
+            self.assertEqual(printed["gate"]["model"], str(models / "gate.pt"))
+            self.infer("--dry-run", PICTURES, config=config)
+            self.point("models/point.json")
+
     def test_closed_set_rejects_nothing_and_asks_no_detector(self):
         rows = self.rows(*SOUND, "--closed-set", config=self.with_unknown(fitted=str(self.fitted), threshold="-inf"))
         self.assertEqual({row["outcome"] for row in rows}, {"known"})

@@ -41,7 +41,7 @@ struct Made {
 
 /// What the parser makes of it; it has to be sound.
 Made made_from(const std::vector<model::NetworkFile>& networks, const std::string& folder = "") {
-    const auto starter = make_starter_config("cats", networks, folder);
+    const auto starter = make_starter_config("cats", {networks, {}, {}}, folder);
     return {parse_pipeline_config(starter.config_json, "cats.json", folder), starter.notes, starter.warnings};
 }
 
@@ -102,7 +102,8 @@ TEST(StarterConfig, WhereSeveralCouldServeTheUserIsWarned) {
 }
 
 TEST(StarterConfig, AFilterOfManyLabelsLeavesItToTheUserWhichPass) {
-    const auto starter = make_starter_config("cats", {cats, network("species.pt", {"cat", "dog", "fox"})}, "");
+    const auto starter =
+        make_starter_config("cats", {{cats, network("species.pt", {"cat", "dog", "fox"})}, {}, {}}, "");
     EXPECT_THAT(starter.notes.at(0), HasSubstr("fill in /species/accept"));
     EXPECT_THROW(parse_pipeline_config(starter.config_json, "cats.json", "", {}), Error);
 }
@@ -128,7 +129,7 @@ TEST(StarterConfig, TheGateAcceptsWhatTheOtherNetworksSpeakOf) {
 
 TEST(StarterConfig, WhereNothingTellsWhatPassesTheUserHasToSay) {
     const auto trams = network("trams.pt", {"a", "b", "c"});
-    const auto starter = make_starter_config("trams", {trams, imagenet()}, "");
+    const auto starter = make_starter_config("trams", {{trams, imagenet()}, {}, {}}, "");
     EXPECT_THAT(starter.notes.at(0), HasSubstr("fill in /gate/accept"));
     EXPECT_THROW(parse_pipeline_config(starter.config_json, "trams.json", "", {}), Error);
 }
@@ -143,15 +144,77 @@ TEST(StarterConfig, TheFilterPassesWhatIsNotTheRest) {
 }
 
 TEST(StarterConfig, NetworksAreNamedRelativeToTheConfig) {
-    EXPECT_THAT(make_starter_config("cats", {cats}, "configs").config_json, HasSubstr("\"../models/cats8.pt\""));
-    EXPECT_THAT(make_starter_config("cats", {cats}, "models").config_json, HasSubstr("\"cats8.pt\""));
+    EXPECT_THAT(make_starter_config("cats", {{cats}, {}, {}}, "configs").config_json,
+                HasSubstr("\"../models/cats8.pt\""));
+    EXPECT_THAT(make_starter_config("cats", {{cats}, {}, {}}, "models").config_json, HasSubstr("\"cats8.pt\""));
+}
+
+TEST(StarterConfig, AGateOfFewLabelsGoesByMassWhereTopKWouldPassNearlyEverything) {
+    const auto gate = network("gate.pt", {"cat", "dog", "cow", "hen", "car", "bus", "cup", "pan"});
+    const auto pets = network("pets.pt", {"cat", "dog", "cow"});
+    EXPECT_EQ(made_from({gate, pets}).config.gate->rule, "mass");
+    EXPECT_EQ(made_from({imagenet(), cats}).config.gate->rule, "top-k");
+}
+
+/// A network, and a detector that was fitted on it.
+struct Fitted {
+    model::NetworkFile network = cats;
+    io::FittedFile detector;
+
+    explicit Fitted(const std::string& method = "openmax") {
+        network.sha256 = "c1a551f1e4";
+        detector.name = "models/cats8." + method + ".json";
+        detector.method = method;
+        detector.model_sha256 = network.sha256;
+        detector.labels = network.info.labels;
+        detector.sha256 = "f177ed";
+    }
+    StarterConfig with(const std::vector<NamedOperatingPoint>& points) const {
+        return make_starter_config("cats", {{network}, {detector}, points}, "");
+    }
+};
+
+NamedOperatingPoint point_on(const std::string& fitted_sha256) {
+    NamedOperatingPoint named;
+    named.path = "models/point.json";
+    named.point.fitted_sha256 = fitted_sha256;
+    named.point.rule = "tpr=0.95";
+    return named;
+}
+
+PipelineConfig parsed(const StarterConfig& starter) {
+    return parse_pipeline_config(starter.config_json, "cats.json", "");
+}
+
+TEST(StarterConfig, ADetectorThatWasFittedOnTheClassifierStandsBehindItWithItsOperatingPoint) {
+    const auto starter = Fitted().with({point_on("another"), point_on("f177ed")});
+    const auto config = parsed(starter);
+    EXPECT_EQ(config.unknown->fitted, "models/cats8.openmax.json");
+    EXPECT_EQ(config.unknown->operating_point, "models/point.json");
+    EXPECT_THAT(starter.notes.back(), HasSubstr("unknown: models/cats8.openmax.json, because it was fitted on"));
+    EXPECT_THAT(starter.config_json, HasSubstr("// picked by tpr=0.95"));
+}
+
+TEST(StarterConfig, WithoutAnOperatingPointOpenMaxDecidesItselfAndOthersRejectNothingYet) {
+    EXPECT_TRUE(parsed(Fitted().with({point_on("another")})).unknown->argmax);
+    const auto other = Fitted("mahalanobis").with({});
+    EXPECT_THAT(other.config_json, HasSubstr("\"threshold\": \"inf\""));
+    EXPECT_THAT(other.notes.back(), HasSubstr("give it a threshold"));
+}
+
+TEST(StarterConfig, ADetectorOfAnotherNetworkIsNotUsed) {
+    Fitted fitted;
+    fitted.detector.model_sha256 = "another";
+    const auto starter = fitted.with({point_on("f177ed")});
+    EXPECT_FALSE(parsed(starter).unknown);
+    EXPECT_THAT(starter.notes.back(), HasSubstr("not used: models/cats8.openmax.json; "));
 }
 
 TEST(StarterConfig, WhatIsNotUsedIsNoted) {
     const auto [config, notes, warnings] = made_from({cats, network("more.pt", {"a", "b", "c"})});
     EXPECT_EQ(config.classifier.network.model, "models/cats8.pt");
     EXPECT_THAT(notes.back(), HasSubstr("not used: more.pt; "));
-    EXPECT_THROW(make_starter_config("cats", {}, ""), Error);
+    EXPECT_THROW(make_starter_config("cats", {{}, {}, {}}, ""), Error);
 }
 
 TEST(StarterConfig, NamesCannotBreakOutOfTheText) {
