@@ -1,16 +1,14 @@
 // openset draw -o DIR: a labelled world of drawn pictures
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <exception>
 #include <iostream>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "cli/command.hpp"
+#include "cli/in_parallel.hpp"
 #include "cli/output_file.hpp"
 #include "cli/output_folder.hpp"
 #include "cli/progress.hpp"
@@ -58,41 +56,12 @@ std::string truth_of(const std::vector<PlannedPicture>& pictures, const DrawOpti
     return table;
 }
 
-/// Does work number 0 to many - 1 on so many threads. What a thread throws stops them all and is thrown on.
-void in_parallel(int threads, std::size_t many, const std::function<void(std::size_t)>& work,
-                 const std::function<void(std::size_t done)>& tell, const Cancellation& cancellation) {
-    std::atomic<std::size_t> next{0}, done{0};
-    std::atomic<bool> stop{false};
-    std::exception_ptr problem;
-    std::mutex mutex;
-    const auto go = [&](bool tells) {
-        try {
-            for (std::size_t i = next++; i < many && !stop && !cancellation.requested(); i = next++) {
-                work(i);
-                ++done;
-                if (tells) tell(done);
-            }
-        } catch (...) {
-            const std::lock_guard lock(mutex);
-            if (!problem) problem = std::current_exception();
-            stop = true;
-        }
-    };
-    {
-        std::vector<std::jthread> others;
-        for (int i = 1; i < threads; ++i) others.emplace_back(go, false);
-        go(true);
-    }
-    if (problem) std::rethrow_exception(problem);
-    if (cancellation.requested()) throw cli::Interrupted();
-}
-
 void draw_pictures(const std::vector<PlannedPicture>& pictures, const DrawOptions& options,
                    const Cancellation& cancellation) {
     const auto start = std::chrono::steady_clock::now();
     OutputFolder folder(options.output, record_file);
     cli::Progress progress(cli::progress_style(options.progress, options.quiet, false), std::ssize(pictures));
-    in_parallel(
+    cli::in_parallel(
         options.jobs, pictures.size(),
         [&](std::size_t i) {
             const auto drawn = draw::draw_world(*pictures[i].what, options.seed, pictures[i].number, options.view);

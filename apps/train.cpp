@@ -46,7 +46,7 @@ int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     check_place(options);
     torch::prepare_process();
-    pictures::choose_threads(options, "cpu");
+    if (options.mode() == train::Mode::head) pictures::choose_threads(options, "cpu");
     const auto start = std::chrono::steady_clock::now();
     const train::Result result = options.mode() == train::Mode::head ? train::train_head(options, cancellation)
                                                                      : train::train_network(options, cancellation);

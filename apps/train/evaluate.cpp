@@ -35,7 +35,9 @@ Judged evaluate(const Options& options, const std::string& set, const std::vecto
     io::RunRecord record;
     const auto loaded = pictures::load_networks(config, options.output, options.load, how, record);
 
-    flow::RunnerOptions runner = options.runner;
+    pictures::RunFlags flags = options;
+    pictures::choose_threads(flags, record.device);
+    flow::RunnerOptions runner = flags.runner;
     runner.keep_activations = true;
     runner.top = 0;
     Judged judged{set, "", {}, {}, 0, 0};

@@ -30,10 +30,7 @@ std::vector<std::vector<std::size_t>> shuffled_by_label(const std::vector<std::i
         labels.empty() ? 0 : static_cast<std::size_t>(*std::ranges::max_element(labels)) + 1);
     for (std::size_t i = 0; i < labels.size(); ++i) by_label[static_cast<std::size_t>(labels[i])].push_back(i);
     for (std::size_t label = 0; label < by_label.size(); ++label) {
-        Random random(seed, static_cast<std::uint32_t>(label));
-        auto& pictures = by_label[label];
-        for (std::size_t i = pictures.size(); i > 1; --i)
-            std::swap(pictures[i - 1], pictures[random.below(static_cast<std::uint32_t>(i))]);
+        Random(seed, static_cast<std::uint32_t>(label)).shuffle(by_label[label]);
     }
     return by_label;
 }
