@@ -107,8 +107,8 @@ class NewHead(TrainTest):
         config = self.write_config("s.json", {"openset": 1, "classifier": {"model": str(self.network),
                                                                            "min_probability": 0.5}})
         rows = self.rows(str(self.test / "sky"), config=config)
-        self.assertEqual({tuple(row["classifier"]["labels"] if "labels" in row["classifier"] else row["labels"])
-                          for row in rows}, {("sky",)})
+        self.assertEqual({row["verdict"] for row in rows}, {"sky"})
+        self.assertEqual(self.info()["info"]["activation"] if "info" in self.info() else self.info()["activation"], "sigmoid")
 
     def test_weights_make_a_rare_class_count_as_much(self):
         rare = self.pictures("rare", 2, classes=["rust"])
