@@ -108,7 +108,7 @@ class NewHead(TrainTest):
                                                                            "min_probability": 0.5}})
         rows = self.rows(str(self.test / "sky"), config=config)
         self.assertEqual({row["verdict"] for row in rows}, {"sky"})
-        self.assertEqual(self.info()["info"]["activation"] if "info" in self.info() else self.info()["activation"], "sigmoid")
+        self.assertEqual(self.info()["info"]["activation"], "sigmoid")
 
     def test_weights_make_a_rare_class_count_as_much(self):
         rare = self.pictures("rare", 2, classes=["rust"])
