@@ -95,6 +95,7 @@ RELAYS = {
     ("apps/score.cpp", "log_warning"): "the same",
     ("apps/sweep/grid.cpp", "Error"): "of io::mismatches()",
     ("apps/sweep.cpp", "log_notice"): "figures",
+    ("apps/train/by_gradient.cpp", "log_notice"): "figures",
     ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
     ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
@@ -128,6 +129,7 @@ RELAYS = {
     ("src/io/score_reader.cpp", "refuse"): "of CsvFields",
     ("src/io/score_run.cpp", "Error"): THROWN_BELOW,
     ("src/model/network_file.cpp", "Error"): THROWN_BELOW,
+    ("src/torch/sgd.cpp", "Error"): "by refuse()",
     ("src/torch/script_network.cpp", "Error"): "LibTorch's reason, or an error thrown below",
 }
 
