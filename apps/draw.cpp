@@ -1,16 +1,14 @@
 // openset draw -o DIR: a labelled world of drawn pictures
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <exception>
 #include <iostream>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "cli/command.hpp"
+#include "cli/in_parallel.hpp"
 #include "cli/output_file.hpp"
 #include "cli/output_folder.hpp"
 #include "cli/progress.hpp"
@@ -28,7 +26,7 @@ using apps_draw::PlannedPicture;
 namespace {
 
 constexpr const char* record_file = "truth.csv";
-constexpr int pictures_per_class_on_sheet = 4, columns_of_sheet = 12;
+constexpr int pictures_per_class_on_sheet = 2, columns_of_sheet = 10, largest_tile = 128;
 
 struct DrawOptions {
     apps_draw::PlanOptions plan;
@@ -58,41 +56,12 @@ std::string truth_of(const std::vector<PlannedPicture>& pictures, const DrawOpti
     return table;
 }
 
-/// Does work number 0 to many - 1 on so many threads. What a thread throws stops them all and is thrown on.
-void in_parallel(int threads, std::size_t many, const std::function<void(std::size_t)>& work,
-                 const std::function<void(std::size_t done)>& tell, const Cancellation& cancellation) {
-    std::atomic<std::size_t> next{0}, done{0};
-    std::atomic<bool> stop{false};
-    std::exception_ptr problem;
-    std::mutex mutex;
-    const auto go = [&](bool tells) {
-        try {
-            for (std::size_t i = next++; i < many && !stop && !cancellation.requested(); i = next++) {
-                work(i);
-                ++done;
-                if (tells) tell(done);
-            }
-        } catch (...) {
-            const std::lock_guard lock(mutex);
-            if (!problem) problem = std::current_exception();
-            stop = true;
-        }
-    };
-    {
-        std::vector<std::jthread> others;
-        for (int i = 1; i < threads; ++i) others.emplace_back(go, false);
-        go(true);
-    }
-    if (problem) std::rethrow_exception(problem);
-    if (cancellation.requested()) throw cli::Interrupted();
-}
-
 void draw_pictures(const std::vector<PlannedPicture>& pictures, const DrawOptions& options,
                    const Cancellation& cancellation) {
     const auto start = std::chrono::steady_clock::now();
     OutputFolder folder(options.output, record_file);
     cli::Progress progress(cli::progress_style(options.progress, options.quiet, false), std::ssize(pictures));
-    in_parallel(
+    cli::in_parallel(
         options.jobs, pictures.size(),
         [&](std::size_t i) {
             const auto drawn = draw::draw_world(*pictures[i].what, options.seed, pictures[i].number, options.view);
@@ -106,19 +75,22 @@ void draw_pictures(const std::vector<PlannedPicture>& pictures, const DrawOption
                "; what is what stands in its " + record_file);
 }
 
-/// The first few of each class.
+/// The first few of each class; classes that no network is trained with have a star.
 void write_contact_sheet(const std::vector<PlannedPicture>& pictures, const DrawOptions& options) {
     std::map<const draw::WorldClass*, std::vector<draw::Tile>> tiles; // in the order of world_classes()
     for (const PlannedPicture& picture : pictures) {
         auto& some = tiles[picture.what];
         if (std::ssize(some) == pictures_per_class_on_sheet) continue;
         some.push_back({draw::draw_world(*picture.what, options.seed, picture.number, options.view),
-                        std::string(picture.what->name)});
+                        std::string(picture.what->name) + (picture.what->use == draw::WorldUse::training ? "" : " *")});
     }
     std::vector<draw::Tile> all;
     for (auto& [what, some] : tiles) std::ranges::move(some, std::back_inserter(all));
+    const int tile_size = std::min(largest_tile, std::max(options.view.width, options.view.height));
+    const auto sheet = draw::contact_sheet(all, {.columns = columns_of_sheet, .tile_size = tile_size});
+    // To be looked at, not learnt from: a third less.
     const auto bytes =
-        encode(draw::contact_sheet(all, {.columns = columns_of_sheet}), options.contact_sheet.ends_with(".png"));
+        options.contact_sheet.ends_with(".png") ? image::encode_png(sheet) : image::encode_jpeg(sheet, 75);
     write_file_atomically(options.contact_sheet, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     log_notice("contact sheet: " + options.contact_sheet);
 }
@@ -189,7 +161,7 @@ void add_options(CLI::App& app, DrawOptions& options, std::string& size) {
         ->type_name("FORMAT")
         ->check(cli::one_of({"jpg", "png"}));
     app.add_option("--contact-sheet", options.contact_sheet,
-                   "a picture (.png, else JPEG) that shows some of each class; will do without -o")
+                   "a picture (.png, else JPEG) that shows two of each class; will do without -o")
         ->type_name("FILE");
     app.add_flag("--force", options.force, "replace a drawn world that stands there");
     app.add_flag("--dry-run", options.dry_run, "say what would be drawn, and stop");
@@ -209,7 +181,7 @@ int main(int argc, char** argv) {
         "openset draw",
         "Draws a world of road signs and everyday things with perfect labels, to learn, to test and to measure with: a "
         "folder for each class, apart for training, validation and test, and classes that no network is shown.",
-        {{"openset draw -o world", "some 6000 pictures, a folder a class; world/truth.csv says what is what"},
+        {{"openset draw -o world", "some 7000 pictures, a folder a class; world/truth.csv says what is what"},
          {"openset draw --contact-sheet world.png", "only have a look"}});
     add_options(command.app(), options, size);
     return command.main(argc, argv, [&] {

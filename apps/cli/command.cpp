@@ -135,6 +135,17 @@ CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
         "");
 }
 
+CLI::Validator number(double smallest, double largest) {
+    return CLI::Validator(
+        [smallest, largest](std::string& text) -> std::string {
+            double value = 0;
+            if (CLI::detail::lexical_cast(text, value) && value >= smallest && value <= largest) return "";
+            return "found \"" + text + "\", expected a number from " + CLI::detail::to_string(smallest) + " to " +
+                   CLI::detail::to_string(largest);
+        },
+        "");
+}
+
 CLI::Validator byte_size() {
     return CLI::Validator(
         [](std::string& value) {

@@ -56,6 +56,9 @@ CLI::Option* add_names(CLI::App& app, const std::string& name, std::vector<std::
 /// A check for CLI11 options: a whole number in [smallest, largest]. Unlike CLI::Range it leaves the help text alone.
 CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest);
 
+/// The same for any number.
+CLI::Validator number(double smallest, double largest);
+
 /// A transformation for CLI11 options: "500000", "512MiB" or "2GB" becomes a number of bytes, at least 1.
 CLI::Validator byte_size();
 

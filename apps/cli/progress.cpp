@@ -17,55 +17,63 @@ ProgressStyle progress_style(const std::string& when, bool quiet, bool results_o
     return terminal && !quiet && !results_on_terminal ? ProgressStyle::line : ProgressStyle::none;
 }
 
-Progress::Progress(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done)
+ProgressMeter::ProgressMeter(ProgressStyle style, std::optional<std::int64_t> total, std::int64_t done)
     : style_(style), total_(total), done_before_(done) {}
 
-double Progress::rate(std::int64_t done) const {
+bool ProgressMeter::is_due() const { return style_ != ProgressStyle::none && Clock::now() >= next_; }
+
+void ProgressMeter::print(std::int64_t done, const ProgressFigures& figures) const {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    return seconds > 0 ? static_cast<double>(done - done_before_) / seconds : 0;
-}
-
-void Progress::show_json(std::int64_t done, const io::RowCounts* counts) const {
-    const std::string total = total_ ? std::to_string(*total_) : "null";
-    std::string outcomes;
-    if (counts != nullptr) {
-        outcomes = ", \"known\": " + std::to_string(counts->known) +
-                   ", \"unknown\": " + std::to_string(counts->unknown) +
-                   ", \"failed\": " + std::to_string(counts->failed);
+    const double per_second = seconds > 0 ? static_cast<double>(done - done_before_) / seconds : 0;
+    if (style_ == ProgressStyle::json) {
+        const std::string total = total_ ? std::to_string(*total_) : "null";
+        std::fprintf(stderr, "{\"done\": %lld, \"total\": %s%s%s, \"rate\": %.2f}\n", static_cast<long long>(done),
+                     total.c_str(), figures.json.empty() ? "" : ", ", figures.json.c_str(), per_second);
+        return;
     }
-    std::fprintf(stderr, "{\"done\": %lld, \"total\": %s%s, \"rate\": %.2f}\n", static_cast<long long>(done),
-                 total.c_str(), outcomes.c_str(), rate(done));
-}
-
-void Progress::show(std::int64_t done, const io::RowCounts* counts) const {
-    if (style_ == ProgressStyle::json) return show_json(done, counts);
-    const double per_second = rate(done);
     std::string text = std::to_string(done);
     if (total_ && *total_ > 0) {
         text += "/" + std::to_string(*total_) + " (" + std::to_string(100 * done / *total_) + " %)";
         if (per_second > 0) text += "  ETA " + duration_text(static_cast<double>(*total_ - done) / per_second);
     }
-    std::string outcomes;
-    if (counts != nullptr) {
-        outcomes = "  known " + std::to_string(counts->known) + ", unknown " + std::to_string(counts->unknown) +
-                   ", failed " + std::to_string(counts->failed);
-    }
-    std::fprintf(stderr, "%s%s  %.1f/s%s%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(), per_second,
-                 outcomes.c_str(), style_ == ProgressStyle::line ? "" : "\n");
+    std::fprintf(stderr, "%s%s  %.1f/s%s%s%s", style_ == ProgressStyle::line ? "\r\x1b[K" : "", text.c_str(),
+                 per_second, figures.text.empty() ? "" : "  ", figures.text.c_str(),
+                 style_ == ProgressStyle::line ? "" : "\n");
 }
 
-void Progress::update(std::int64_t done, const io::RowCounts* counts) {
-    if (style_ == ProgressStyle::none || Clock::now() < next_) return;
-    show(done, counts);
+void ProgressMeter::show(std::int64_t done, const ProgressFigures& figures) {
+    if (style_ == ProgressStyle::none) return;
+    print(done, figures);
     next_ = Clock::now() + std::chrono::milliseconds(style_ == ProgressStyle::lines  ? 5000
                                                      : style_ == ProgressStyle::json ? 1000
                                                                                      : 100);
 }
 
-void Progress::finish(std::int64_t done, const io::RowCounts* counts) {
+void ProgressMeter::finish(std::int64_t done, const ProgressFigures& figures) {
     if (style_ == ProgressStyle::line) std::fputs("\r\x1b[K", stderr);
-    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) show(done, counts);
+    if (style_ == ProgressStyle::lines || style_ == ProgressStyle::json) print(done, figures);
 }
+
+namespace {
+
+ProgressFigures figures_of(const io::RowCounts& counts) {
+    const std::string known = std::to_string(counts.known), unknown = std::to_string(counts.unknown),
+                      failed = std::to_string(counts.failed);
+    return {"known " + known + ", unknown " + unknown + ", failed " + failed,
+            "\"known\": " + known + ", \"unknown\": " + unknown + ", \"failed\": " + failed};
+}
+
+} // namespace
+
+void Progress::update(const io::RowCounts& counts) {
+    if (meter_.is_due()) meter_.show(counts.total(), figures_of(counts));
+}
+
+void Progress::update(std::int64_t done) {
+    if (meter_.is_due()) meter_.show(done, {});
+}
+
+void Progress::finish(const io::RowCounts& counts) { meter_.finish(counts.total(), figures_of(counts)); }
 
 std::string duration_text(double seconds) {
     const auto whole = static_cast<long long>(std::llround(seconds));

@@ -14,18 +14,6 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
-/// A number in [smallest, largest].
-CLI::Validator number(double smallest, double largest) {
-    return CLI::Validator(
-        [smallest, largest](std::string& text) -> std::string {
-            double value = 0;
-            if (CLI::detail::lexical_cast(text, value) && value >= smallest && value <= largest) return "";
-            return "found \"" + text + "\", expected a number from " + CLI::detail::to_string(smallest) + " to " +
-                   CLI::detail::to_string(largest);
-        },
-        "");
-}
-
 void add_gradient_options(CLI::App& app, GradientFlags& flags) {
     app.add_flag("--finetune", flags.finetune, "with --trunk: its own weights learn too, by gradient descent");
     app.add_option(

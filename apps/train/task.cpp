@@ -30,10 +30,7 @@ std::vector<std::vector<std::size_t>> shuffled_by_label(const std::vector<std::i
         labels.empty() ? 0 : static_cast<std::size_t>(*std::ranges::max_element(labels)) + 1);
     for (std::size_t i = 0; i < labels.size(); ++i) by_label[static_cast<std::size_t>(labels[i])].push_back(i);
     for (std::size_t label = 0; label < by_label.size(); ++label) {
-        Random random(seed, static_cast<std::uint32_t>(label));
-        auto& pictures = by_label[label];
-        for (std::size_t i = pictures.size(); i > 1; --i)
-            std::swap(pictures[i - 1], pictures[random.below(static_cast<std::uint32_t>(i))]);
+        Random(seed, static_cast<std::uint32_t>(label)).shuffle(by_label[label]);
     }
     return by_label;
 }
@@ -80,6 +77,17 @@ std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, 
         pictures.push_back({input->path, class_name});
     }
     return pictures;
+}
+
+std::set<std::string> classes_of(const std::vector<LabelledPicture>& pictures) {
+    std::set<std::string> names;
+    for (const LabelledPicture& picture : pictures) names.insert(picture.class_name);
+    return names;
+}
+
+std::set<std::string> family_of(const Options& options, const Cancellation& cancellation) {
+    if (options.positive_dir.empty()) return {};
+    return classes_of(pictures_in(options.positive_dir, cancellation));
 }
 
 Task::Task(const Options& options, const std::set<std::string>& classes, std::set<std::string> family) {

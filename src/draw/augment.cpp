@@ -141,8 +141,7 @@ void jitter_colours(cv::Mat3b& pixels, const Augmentation& augmentation, Random&
     add(Change::contrast, augmentation.contrast, unchanged);
     add(Change::saturation, augmentation.saturation, unchanged);
     add(Change::hue, augmentation.hue, nothing);
-    for (std::size_t left = changes.size(); left > 1; --left)
-        std::swap(changes[left - 1], changes[random.below(static_cast<std::uint32_t>(left))]);
+    random.shuffle(changes);
     for (const auto& [change, range] : changes) {
         const double value = drawn(range, random);
         switch (change) {

@@ -1,4 +1,4 @@
-#include "flow/decode_memory.hpp"
+#include "openset/flow/decode_memory.hpp"
 
 #include <algorithm>
 #include <filesystem>

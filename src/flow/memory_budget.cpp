@@ -1,4 +1,4 @@
-#include "flow/memory_budget.hpp"
+#include "openset/flow/memory_budget.hpp"
 
 #include <cassert>
 

@@ -17,9 +17,9 @@
 #include <thread>
 #include <utility>
 
-#include "flow/decode_memory.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/flow/decode_memory.hpp"
 
 namespace openset::flow {
 namespace {

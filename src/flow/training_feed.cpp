@@ -14,10 +14,10 @@
 #include <thread>
 #include <utility>
 
-#include "flow/decode_memory.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/random.hpp"
+#include "openset/flow/decode_memory.hpp"
 
 namespace openset::flow {
 namespace {
@@ -69,11 +69,6 @@ draw::Augmentation completed(draw::Augmentation augmentation, const image::Prepr
     return augmentation;
 }
 
-void shuffle(std::vector<std::uint32_t>& numbers, Random& random) {
-    for (std::size_t left = numbers.size(); left > 1; --left)
-        std::swap(numbers[left - 1], numbers[random.below(static_cast<std::uint32_t>(left))]);
-}
-
 /// The pictures of each label, by number.
 std::map<std::int64_t, std::vector<std::uint32_t>> by_class(const std::vector<LabelledPicture>& pictures) {
     std::map<std::int64_t, std::vector<std::uint32_t>> classes;
@@ -94,7 +89,7 @@ std::vector<std::uint32_t> order_of(const std::vector<LabelledPicture>& pictures
         const std::size_t wanted = largest_class(pictures);
         for (auto& [label, members] : by_class(pictures)) {
             for (std::size_t have = 0; have < wanted;) {
-                shuffle(members, random); // which ones come once more is another matter in each epoch
+                random.shuffle(members); // which ones come once more is another matter in each epoch
                 const std::size_t more = std::min(members.size(), wanted - have);
                 numbers.insert(numbers.end(), members.begin(), members.begin() + static_cast<std::ptrdiff_t>(more));
                 have += more;
@@ -104,7 +99,7 @@ std::vector<std::uint32_t> order_of(const std::vector<LabelledPicture>& pictures
         numbers.resize(pictures.size());
         for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint32_t>(i);
     }
-    if (order != Order::given) shuffle(numbers, random);
+    if (order != Order::given) random.shuffle(numbers);
     return numbers;
 }
 

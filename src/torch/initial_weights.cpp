@@ -1,7 +1,6 @@
 #include "torch/initial_weights.hpp"
 
 #include <ATen/ops/empty.h>
-#include <cmath>
 
 namespace openset::torch {
 namespace {
@@ -22,12 +21,6 @@ at::Tensor normal_tensor(at::IntArrayRef sizes, double deviation, Random random)
 
 at::Tensor uniform_tensor(at::IntArrayRef sizes, double bound, Random random) {
     return filled(sizes, [&] { return random.uniform(-bound, bound); });
-}
-
-LinearWeights initial_linear(std::int64_t outputs, std::int64_t features, std::uint64_t seed, std::uint32_t number) {
-    const double bound = 1 / std::sqrt(static_cast<double>(features));
-    return {uniform_tensor({outputs, features}, bound, Random(seed, number)),
-            uniform_tensor({outputs}, bound, Random(seed, number + 1))};
 }
 
 } // namespace openset::torch

@@ -48,12 +48,14 @@ ModuleBuilder::Module ModuleBuilder::sequential(const std::vector<Module>& child
 
 ModuleBuilder::Module ModuleBuilder::convolution(std::int64_t inputs, std::int64_t outputs, const Convolution& kind) {
     Module module = empty_module("Conv2d");
-    const double fan_out = static_cast<double>(outputs * kind.kernel * kind.kernel);
-    module.register_parameter("weight",
-                              normal_tensor({outputs, inputs, kind.kernel, kind.kernel}, std::sqrt(2 / fan_out),
-                                            Random(seed_, next_stream_++)),
-                              false);
-    if (kind.bias) module.register_parameter("bias", at::zeros({outputs}), false);
+    const auto area = static_cast<double>(kind.kernel * kind.kernel);
+    const std::vector<std::int64_t> sizes{outputs, inputs, kind.kernel, kind.kernel};
+    if (kind.bias) {
+        register_default(module, sizes, outputs, static_cast<double>(inputs) * area);
+    } else {
+        const double deviation = std::sqrt(2 / (static_cast<double>(outputs) * area));
+        module.register_parameter("weight", normal_tensor(sizes, deviation, next_stream()), false);
+    }
     module.define("def forward(self, x):\n    return torch.conv2d(x, self.weight, " +
                   std::string(kind.bias ? "self.bias" : "None") + ", " + pair(kind.stride) + ", " +
                   pair(kind.kernel / 2) + ")\n");
@@ -62,14 +64,17 @@ ModuleBuilder::Module ModuleBuilder::convolution(std::int64_t inputs, std::int64
 
 ModuleBuilder::Module ModuleBuilder::doubling(std::int64_t inputs, std::int64_t outputs) {
     Module module = empty_module("ConvTranspose2d");
-    module.register_parameter("weight",
-                              normal_tensor({inputs, outputs, 2, 2}, std::sqrt(2 / static_cast<double>(outputs * 4)),
-                                            Random(seed_, next_stream_++)),
-                              false);
-    module.register_parameter("bias", at::zeros({outputs}), false);
+    register_default(module, {inputs, outputs, 2, 2}, outputs, static_cast<double>(outputs) * 4);
     module.define(
         "def forward(self, x):\n    return torch.conv_transpose2d(x, self.weight, self.bias, [2, 2], [0, 0])\n");
     return module;
+}
+
+void ModuleBuilder::register_default(Module& module, const std::vector<std::int64_t>& sizes, std::int64_t outputs,
+                                     double fan_in) {
+    const double bound = 1 / std::sqrt(fan_in);
+    module.register_parameter("weight", uniform_tensor(sizes, bound, next_stream()), false);
+    module.register_parameter("bias", uniform_tensor({outputs}, bound, next_stream()), false);
 }
 
 ModuleBuilder::Module ModuleBuilder::batch_norm(std::int64_t channels) {
@@ -90,10 +95,7 @@ def forward(self, x):
 
 ModuleBuilder::Module ModuleBuilder::linear(std::int64_t features, std::int64_t outputs) {
     Module module = empty_module("Linear");
-    const LinearWeights weights = initial_linear(outputs, features, seed_, next_stream_);
-    next_stream_ += 2;
-    module.register_parameter("weight", weights.weight, false);
-    module.register_parameter("bias", weights.bias, false);
+    register_default(module, {outputs, features}, outputs, static_cast<double>(features));
     module.define("def forward(self, x):\n    return torch.linear(x, self.weight, self.bias)\n");
     return module;
 }

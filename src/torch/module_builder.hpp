@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "openset/base/random.hpp"
+
 /// Layers as TorchScript modules, with torch.nn's names of parameters and buffers.
 namespace openset::torch {
 
@@ -34,10 +36,11 @@ public:
     /// torch.nn.Sequential.
     Module sequential(const std::vector<Module>& children);
 
-    /// torch.nn.Conv2d, padded by half its kernel; normal weights of deviation sqrt(2 / fan_out) (He et al. 2015), bias 0.
+    /// torch.nn.Conv2d, padded by half its kernel. With a bias it begins as there, without one as torchvision's ResNets do:
+    /// normal of deviation sqrt(2 / fan_out) (He et al. 2015).
     Module convolution(std::int64_t inputs, std::int64_t outputs, const Convolution& kind);
 
-    /// torch.nn.ConvTranspose2d of kernel 2 and stride 2: doubles the sides. Weights as those of convolution().
+    /// torch.nn.ConvTranspose2d of kernel 2 and stride 2: doubles the sides. Initialised as there.
     Module doubling(std::int64_t inputs, std::int64_t outputs);
 
     /// torch.nn.BatchNorm2d with its defaults.
@@ -48,6 +51,9 @@ public:
 
 private:
     Module empty_module(const std::string& type);
+    Random next_stream() { return Random(seed_, next_stream_++); }
+    /// weight and bias as torch.nn begins them: uniform within 1 / sqrt(fan_in).
+    void register_default(Module& module, const std::vector<std::int64_t>& sizes, std::int64_t outputs, double fan_in);
 
     std::shared_ptr<::torch::jit::CompilationUnit> unit_;
     std::uint64_t seed_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <utility>
 
 #include "torch/initial_weights.hpp"
@@ -102,9 +103,11 @@ TrainableNetwork load_for_training(const model::NetworkFile& file, int outputs, 
     network->stored_as = loaded.stored_as;
     network->head = find_head(network->module, file.info.head, file.path.string());
     const auto features = static_cast<int>(submodule(network->module, network->head).attr("weight").toTensor().size(1));
-    const LinearWeights weights = initial_linear(outputs, features, seed, 0);
-    set_head(network->module, network->head,
-             model::Head(outputs, features, float_values(weights.weight), float_values(weights.bias)));
+    // As torch.nn.Linear begins.
+    const double bound = 1 / std::sqrt(static_cast<double>(features));
+    const at::Tensor weight = uniform_tensor({outputs, features}, bound, Random(seed, 0));
+    const at::Tensor bias = uniform_tensor({outputs}, bound, Random(seed, 1));
+    set_head(network->module, network->head, model::Head(outputs, features, float_values(weight), float_values(bias)));
     return TrainableNetwork(std::move(network));
 }
 

@@ -10,7 +10,7 @@ import unittest
 BIN = pathlib.Path(os.environ["OPENSET_BIN"])
 NETWORKS = pathlib.Path(os.environ["OPENSET_TEST_NETWORKS"])
 PICTURES = pathlib.Path(os.environ["OPENSET_TEST_PICTURES"])
-COMMANDS = ["infer", "init", "draw", "train", "extract", "fit", "score", "sweep", "eval", "merge", "inspect", "doctor",
+COMMANDS = ["infer", "init", "draw", "augment", "train", "extract", "fit", "score", "sweep", "eval", "merge", "inspect", "doctor",
             "completion"]
 
 # Path below PICTURES -> (verdict, outcome, decided_by), in the order of the rows. The colours behind them:

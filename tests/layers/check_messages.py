@@ -68,6 +68,7 @@ COMPLETING = {"src/io/merge.cpp", "src/io/resume.cpp", "src/io/row_reader.cpp", 
 THROWN_BELOW = "errors are looked at where they are thrown"
 NOTED_BELOW = "assumptions and warnings are looked at where they are noted"
 RELAYS = {
+    ("apps/augment.cpp", "log_info"): "a decoder's warning",
     ("apps/cli/command.cpp", "print_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace openset {
 
@@ -27,6 +30,13 @@ public:
 
     /// Whether something of this chance, 0 to 1, happens.
     bool chance(double probability) { return uniform() < probability; }
+
+    /// Brings the values into a random order, each as likely (Fisher and Yates). Fewer than 2^32 of them
+    template <typename Value>
+    void shuffle(std::vector<Value>& values) {
+        for (std::size_t left = values.size(); left > 1; --left)
+            std::swap(values[left - 1], values[below(static_cast<std::uint32_t>(left))]);
+    }
 
     /// Of mean 0 and standard deviation 1: the sum of twelve uniform numbers less 6, which needs no logarithm and so has the
     /// same bits with every mathematical library. Nothing lies beyond 6.

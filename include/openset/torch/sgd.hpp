@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "openset/base/cancellation.hpp"
+#include "openset/flow/training_feed.hpp"
 #include "openset/model/model_info.hpp"
 #include "openset/torch/trainable_network.hpp"
-
-namespace openset::flow {
-class TrainingFeed;
-}
 
 /// Training by stochastic gradient descent.
 namespace openset::torch {
@@ -44,7 +41,10 @@ struct SgdOptions {
 
     int patience = 0; ///< stop after so many epochs without a smaller validation loss; 0: never
 
-    std::uint64_t seed = 0;
+    std::string
+        start_and_data;     ///< what else a run must share with the checkpoint that it resumes, as the caller knows it:
+                            ///< the file it started from, the pictures and what happens to them
+    std::uint64_t seed = 0; ///< of the noise, and of what the network itself draws (dropout)
     std::string device = "auto"; ///< auto, cpu, cuda, cuda:N
     int threads = 1;             ///< LibTorch's, on the CPU
 
@@ -70,7 +70,8 @@ struct StepReport {
     int epoch = 0;                ///< from 1
     std::int64_t pictures = 0;    ///< seen in this run, over all epochs
     std::int64_t of_pictures = 0; ///< to be seen in this run if it is not stopped early
-    double loss = 0, learning_rate = 0;
+    double loss = 0;              ///< mean of this epoch so far
+    double learning_rate = 0;
 };
 
 /// Called by the thread that trains.

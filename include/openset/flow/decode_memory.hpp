@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "flow/memory_budget.hpp"
+#include "openset/flow/memory_budget.hpp"
 #include "openset/image/decode.hpp"
 
 namespace openset::flow {
