@@ -37,7 +37,7 @@ endforeach()
 # As in the source folder, so that configs/demo.json finds its networks in both.
 set(_share "${CMAKE_INSTALL_DATADIR}/openset")
 install(DIRECTORY configs DESTINATION ${_share} COMPONENT runtime)
-install(DIRECTORY models samples DESTINATION ${_share} COMPONENT runtime OPTIONAL)
+install(DIRECTORY models samples DESTINATION ${_share} COMPONENT runtime OPTIONAL PATTERN make EXCLUDE)
 install(PROGRAMS scripts/show-demo DESTINATION ${_share} COMPONENT runtime RENAME demo)
 install(PROGRAMS scripts/export_torchvision.py DESTINATION ${_share} COMPONENT runtime)
 install(FILES LICENSE README.md HACKING.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)

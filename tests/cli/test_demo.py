@@ -26,7 +26,7 @@ class Demo(CliTest):
         self.write_demo_config(config)
         for name, picture in (("known", "orange.jpg"), ("blue", "sea.jpg"), ("green", "leaf.jpg"), ("mistaken", "orange.jpg")):
             shutil.copy(PICTURES / picture, self.root / "samples/demo" / f"{name}.jpg")
-        self.truth = self.root / "samples/demo/truth.csv"
+        self.truth = self.root / "samples/demo.truth.csv"
         self.truth.write_text("path,level,class\nknown.jpg,family_sign,orange\nblue.jpg,thing,sea\n"
                               "green.jpg,other_sign,leaf\nmistaken.jpg,family_sign,mandarin\n")
 
@@ -68,7 +68,7 @@ class Demo(CliTest):
 
     def test_what_is_missing_is_named(self):
         self.truth.unlink()
-        self.assertIn("found no truth.csv", self.shown(code=1))
+        self.assertIn("samples/demo.truth.csv: no such file", self.shown(code=1))
         (self.root / "models/demo/gate.pt").unlink()
         self.truth.write_text("path,level,class\n")
         self.assertIn("openset infer failed with exit code 2", self.shown(code=1))
