@@ -136,6 +136,7 @@ RELAYS = {
     ("src/io/score_run.cpp", "Error"): THROWN_BELOW,
     ("src/model/network_file.cpp", "Error"): THROWN_BELOW,
     ("src/torch/guarded.cpp", "Error"): "LibTorch's reason",
+    ("src/torch/named_outputs.hpp", "Error"): "of named_outputs.cpp",
     ("src/torch/sgd.cpp", "Error"): "by refuse()",
     ("src/torch/script_network.cpp", "Error"): "LibTorch's reason, or an error thrown below",
 }
