@@ -26,7 +26,7 @@ using apps_draw::PlannedPicture;
 namespace {
 
 constexpr const char* record_file = "truth.csv";
-constexpr int pictures_per_class_on_sheet = 4, columns_of_sheet = 12;
+constexpr int pictures_per_class_on_sheet = 2, columns_of_sheet = 10, largest_tile = 128;
 
 struct DrawOptions {
     apps_draw::PlanOptions plan;
@@ -75,19 +75,22 @@ void draw_pictures(const std::vector<PlannedPicture>& pictures, const DrawOption
                "; what is what stands in its " + record_file);
 }
 
-/// The first few of each class.
+/// The first few of each class; classes that no network is trained with have a star.
 void write_contact_sheet(const std::vector<PlannedPicture>& pictures, const DrawOptions& options) {
     std::map<const draw::WorldClass*, std::vector<draw::Tile>> tiles; // in the order of world_classes()
     for (const PlannedPicture& picture : pictures) {
         auto& some = tiles[picture.what];
         if (std::ssize(some) == pictures_per_class_on_sheet) continue;
         some.push_back({draw::draw_world(*picture.what, options.seed, picture.number, options.view),
-                        std::string(picture.what->name)});
+                        std::string(picture.what->name) + (picture.what->use == draw::WorldUse::training ? "" : " *")});
     }
     std::vector<draw::Tile> all;
     for (auto& [what, some] : tiles) std::ranges::move(some, std::back_inserter(all));
+    const int tile_size = std::min(largest_tile, std::max(options.view.width, options.view.height));
+    const auto sheet = draw::contact_sheet(all, {.columns = columns_of_sheet, .tile_size = tile_size});
+    // To be looked at, not learnt from: a third less.
     const auto bytes =
-        encode(draw::contact_sheet(all, {.columns = columns_of_sheet}), options.contact_sheet.ends_with(".png"));
+        options.contact_sheet.ends_with(".png") ? image::encode_png(sheet) : image::encode_jpeg(sheet, 75);
     write_file_atomically(options.contact_sheet, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     log_notice("contact sheet: " + options.contact_sheet);
 }
@@ -158,7 +161,7 @@ void add_options(CLI::App& app, DrawOptions& options, std::string& size) {
         ->type_name("FORMAT")
         ->check(cli::one_of({"jpg", "png"}));
     app.add_option("--contact-sheet", options.contact_sheet,
-                   "a picture (.png, else JPEG) that shows some of each class; will do without -o")
+                   "a picture (.png, else JPEG) that shows two of each class; will do without -o")
         ->type_name("FILE");
     app.add_flag("--force", options.force, "replace a drawn world that stands there");
     app.add_flag("--dry-run", options.dry_run, "say what would be drawn, and stop");
@@ -178,7 +181,7 @@ int main(int argc, char** argv) {
         "openset draw",
         "Draws a world of road signs and everyday things with perfect labels, to learn, to test and to measure with: a "
         "folder for each class, apart for training, validation and test, and classes that no network is shown.",
-        {{"openset draw -o world", "some 6000 pictures, a folder a class; world/truth.csv says what is what"},
+        {{"openset draw -o world", "some 7000 pictures, a folder a class; world/truth.csv says what is what"},
          {"openset draw --contact-sheet world.png", "only have a look"}});
     add_options(command.app(), options, size);
     return command.main(argc, argv, [&] {

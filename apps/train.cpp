@@ -9,15 +9,15 @@
 #include "cli/output_file.hpp"
 #include "cli/progress.hpp"
 #include "cli/signals.hpp"
-#include "openset/io/pretty_json.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/sha256.hpp"
+#include "openset/io/pretty_json.hpp"
 #include "openset/torch/runtime.hpp"
 #include "pictures/run_facts.hpp"
-#include "train/by_head.hpp"
 #include "train/options.hpp"
+#include "train/result.hpp"
 
 using namespace openset;
 using train::Options;
@@ -46,9 +46,15 @@ int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     check_place(options);
     torch::prepare_process();
-    pictures::choose_threads(options, "cpu");
+    if (options.mode() == train::Mode::head) pictures::choose_threads(options, "cpu");
     const auto start = std::chrono::steady_clock::now();
-    const train::Result result = train::train_head(options, cancellation);
+    const train::Result result = options.mode() == train::Mode::head ? train::train_head(options, cancellation)
+                                                                     : train::train_network(options, cancellation);
+    if (result.cancelled) {
+        log_error("interrupted; the epochs so far are kept in " + options.output +
+                  ".checkpoint, and the same command with --resume goes on");
+        return cli::end_by_signal(cli::caught_signal());
+    }
     write_reports(options, result, pictures::seconds_since(start));
     std::cout << text_of(result.report);
     log_notice("wrote " + options.output + ", and beside it .training.json and .loss.svg, in " +

@@ -8,6 +8,8 @@ function(openset_compress)
   execute_process(COMMAND gzip -9nf ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
+get_filename_component(_project "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
+string(TIMESTAMP _now "%a, %d %b %Y %H:%M:%S +0000" UTC) # SOURCE_DATE_EPOCH, where that is set
 foreach(_component runtime development)
   string(TOUPPER ${_component} _upper)
   set(_package "${CPACK_DEBIAN_${_upper}_PACKAGE_NAME}")
@@ -15,9 +17,15 @@ foreach(_component runtime development)
   set(_doc "${_usr}/share/doc/${_package}")
   file(MAKE_DIRECTORY "${_doc}")
   file(COPY_FILE "${CMAKE_CURRENT_LIST_DIR}/debian_copyright" "${_doc}/copyright")
-  get_filename_component(_project "${CMAKE_CURRENT_LIST_DIR}" DIRECTORY)
   file(COPY_FILE "${_project}/CHANGELOG.md" "${_doc}/changelog")
-  openset_compress("${_doc}/changelog")
+  file(WRITE "${_doc}/changelog.Debian"
+"openset (${CPACK_PACKAGE_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}) unstable; urgency=low
+
+  * Made by cpack; changelog.gz beside this file says what changed.
+
+ -- ${CPACK_PACKAGE_CONTACT}  ${_now}
+")
+  openset_compress("${_doc}/changelog" "${_doc}/changelog.Debian")
   file(REMOVE "${_doc}/LICENSE" "${_doc}/CHANGELOG.md")
   file(GLOB _pages "${_usr}/share/man/man1/*.1")
   if(_pages)

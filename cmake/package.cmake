@@ -2,7 +2,7 @@
 # builds and tries them.
 set(CPACK_PACKAGE_NAME openset)
 set(CPACK_PACKAGE_VENDOR openset)
-set(CPACK_PACKAGE_CONTACT "openset developers <openset@localhost>")
+set(CPACK_PACKAGE_CONTACT "openset developers <developers@openset.invalid>")
 if(DEFINED ENV{DEBEMAIL}) # as Debian's own tools name who packages
   set(CPACK_PACKAGE_CONTACT "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
 endif()
@@ -27,11 +27,14 @@ set(CPACK_ARCHIVE_COMPONENT_INSTALL OFF)
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME openset)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 # LibTorch only recommends OpenBLAS; the reference BLAS is an order of magnitude slower.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS libopenblas0-pthread)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "python3-torchvision") # for export_torchvision.py
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libopenset-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)

@@ -130,12 +130,19 @@ def fit_head(weights, arch, head, path):
     return weights, weights[head + ".weight"].shape[0]
 
 
+def untrained(arch, auxiliary=False, **more):
+    """A network that waits for its weights."""
+    if arch in ("googlenet", "inception_v3"):
+        more |= {"aux_logits": auxiliary, "init_weights": False}
+    return torchvision.models.get_model(arch, weights=None, **more)
+
+
 def own_network(arch, path, trust):
     """The architecture with the weights in a file, and the number of its outputs."""
     weights = read_weights(path, trust)
-    weights, classes = fit_head(weights, arch, head_of(torchvision.models.get_model(arch, weights=None)), path)
-    more = {"aux_logits": any(name.lower().startswith("aux") for name in weights)} if arch in ("googlenet", "inception_v3") else {}
-    network = torchvision.models.get_model(arch, weights=None, num_classes=classes, **more)
+    weights, classes = fit_head(weights, arch, head_of(untrained(arch)), path)
+    auxiliary = any(name.lower().startswith("aux") for name in weights)
+    network = untrained(arch, auxiliary, num_classes=classes)
     try:
         missing, unexpected = network.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes

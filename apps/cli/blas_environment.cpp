@@ -17,7 +17,7 @@ ProcessorFacts this_processor() {
 }
 
 std::map<std::string, std::string> blas_environment(const ProcessorFacts& processor) {
-    std::map<std::string, std::string> environment = {{"OPENBLAS_NUM_THREADS", "1"}};
+    std::map<std::string, std::string> environment = {{"OPENBLAS_NUM_THREADS", "1"}, {"OMP_WAIT_POLICY", "PASSIVE"}};
     // Processors with bf16 are known to it (Cooper Lake), or close enough that it finds a fast kernel.
     if (processor.intel && processor.avx512 && !processor.avx512_bf16) {
         environment["OPENBLAS_CORETYPE"] = "SkylakeX";

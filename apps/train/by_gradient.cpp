@@ -1,9 +1,11 @@
 #include "train/by_gradient.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "cli/progress.hpp"
@@ -78,6 +80,13 @@ double learning_rate_of(const Options& options) {
     return options.mode() == Mode::finetune ? 0.01 : 0.1;
 }
 
+/// One core is left to the threads that prepare pictures: LibTorch's wait for each other at the end of every layer, so that
+/// one that has to share its core holds up all.
+int threads_of(const Options& options) {
+    if (options.runner.threads > 0) return options.runner.threads;
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+}
+
 fs::path checkpoint_of(const Options& options) { return options.output + ".checkpoint"; }
 
 torch::SgdOptions sgd_options(const Options& options, const std::vector<Example>& training,
@@ -97,7 +106,7 @@ torch::SgdOptions sgd_options(const Options& options, const std::vector<Example>
     sgd.patience = flags.patience;
     sgd.seed = options.seed;
     sgd.device = options.load.device;
-    sgd.threads = options.runner.threads;
+    sgd.threads = threads_of(options);
     sgd.checkpoint = checkpoint_of(options);
     sgd.resume = flags.resume;
     return sgd;

@@ -1,4 +1,4 @@
-#include "train/by_head.hpp"
+#include "train/result.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -135,14 +135,6 @@ model::ModelInfo info_of(const Options& options, const Task& task, const model::
 
 std::set<std::string> classes_of(const Features& features) {
     return {features.class_names.begin(), features.class_names.end()};
-}
-
-std::set<std::string> family_of(const Options& options, const Cancellation& cancellation) {
-    std::set<std::string> family;
-    if (options.positive_dir.empty()) return family;
-    for (const LabelledPicture& picture : pictures_in(options.positive_dir, cancellation))
-        family.insert(picture.class_name);
-    return family;
 }
 
 /// One each, or such that every label weighs the same; the labels are counted among all rows.

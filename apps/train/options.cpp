@@ -53,15 +53,15 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
     more("--learning-rate", flags.learning_rate,
          "at its highest; it falls along half a cosine (default 0.1, of --finetune 0.01)")
         ->type_name("X")
-        ->check(number(1e-9, 1e3));
-    more("--momentum", flags.momentum, "(default 0.9)")->type_name("X")->check(number(0, 0.9999));
-    more("--weight-decay", flags.weight_decay, "(default 1e-4)")->type_name("X")->check(number(0, 1));
+        ->check(cli::number(1e-9, 1e3));
+    more("--momentum", flags.momentum, "(default 0.9)")->type_name("X")->check(cli::number(0, 0.9999));
+    more("--weight-decay", flags.weight_decay, "(default 1e-4)")->type_name("X")->check(cli::number(0, 1));
     more("--warmup", flags.warmup, "epochs over which the learning rate rises first (default 0)")
         ->type_name("N")
-        ->check(number(0, 1e6));
+        ->check(cli::number(0, 1e6));
     more("--label-smoothing", flags.label_smoothing, "share of the truth given to all labels alike (default 0)")
         ->type_name("X")
-        ->check(number(0, 0.9));
+        ->check(cli::number(0, 0.9));
     more("--patience", flags.patience,
          "stop after N epochs without a smaller validation loss (default 0: never); the best epoch's weights are kept")
         ->type_name("N")
@@ -69,15 +69,15 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
     more("--crop-scale", flags.augment.crop_scale,
          "smallest share of a picture that a random resized crop takes (default 0.35; 1: no crops)")
         ->type_name("X")
-        ->check(number(0.01, 1));
+        ->check(cli::number(0.01, 1));
     more_flag("--no-flip", flags.augment.no_flip, "left and right are never exchanged: for signs and letters");
     more("--rotate", flags.augment.rotate, "degrees by which pictures are turned at most (default 10)")
         ->type_name("DEGREES")
-        ->check(number(0, 180));
+        ->check(cli::number(0, 180));
     more("--jitter", flags.augment.jitter,
          "by how much brightness, contrast and saturation change at most, hue by a quarter (default 0.2)")
         ->type_name("X")
-        ->check(number(0, 1));
+        ->check(cli::number(0, 1));
 }
 
 bool is_store(const std::string& path) { return fs::exists(fs::path(path) / "logits.npy"); }

@@ -79,6 +79,17 @@ std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, 
     return pictures;
 }
 
+std::set<std::string> classes_of(const std::vector<LabelledPicture>& pictures) {
+    std::set<std::string> names;
+    for (const LabelledPicture& picture : pictures) names.insert(picture.class_name);
+    return names;
+}
+
+std::set<std::string> family_of(const Options& options, const Cancellation& cancellation) {
+    if (options.positive_dir.empty()) return {};
+    return classes_of(pictures_in(options.positive_dir, cancellation));
+}
+
 Task::Task(const Options& options, const std::set<std::string>& classes, std::set<std::string> family) {
     for (const std::string& name : split_at_commas(options.positive)) {
         if (!classes.contains(name)) {

@@ -26,6 +26,11 @@ pictures::InputFlags input_flags(const std::vector<std::string>& paths);
 /// Throws Error(usage) where a picture has no class or lies in an archive, and where a name stands for nothing.
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);
 
+std::set<std::string> classes_of(const std::vector<LabelledPicture>& pictures);
+
+/// The classes of the pictures in the folders of --positive-dir.
+std::set<std::string> family_of(const Options& options, const Cancellation& cancellation);
+
 /// What is to be told apart: the labels of the network that is made, and which classes of pictures they stand for.
 class Task {
 public:

@@ -209,7 +209,7 @@ void check(const Architecture& architecture, int outputs) {
         throw Error(ErrorKind::usage, "a network of " + std::to_string(outputs) + " outputs, expected 1 or more");
     }
     if (architecture.name == dhrnet && architecture.stem != Stem::imagenet) {
-        throw Error(ErrorKind::usage, "dhrnet has a stem of its own; leave the stem out");
+        throw Error(ErrorKind::usage, architecture.name + ": has a stem of its own; leave the stem out");
     }
 }
 

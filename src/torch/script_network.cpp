@@ -16,6 +16,7 @@
 #include "torch/device.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
+#include "torch/named_outputs.hpp"
 #include "torch/script_module.hpp"
 #include "torch/tensor_values.hpp"
 
@@ -33,49 +34,6 @@ bool has_rows(const at::Tensor& tensor, int rows) {
 
 model::Matrix to_matrix(const at::Tensor& tensor, int rows) {
     return {rows, static_cast<int>(tensor.numel() / rows), float_values(tensor)};
-}
-
-/// logits (or, after a cut, features) and the rest by name.
-struct NamedTensors {
-    at::Tensor first;
-    std::map<std::string, at::Tensor> rest;
-};
-
-/// A network that returns something else than logits, whatever picture it is given.
-class WrongOutput : public Error {
-public:
-    explicit WrongOutput(const std::string& message) : Error(ErrorKind::model, message) {}
-};
-
-NamedTensors name_outputs(const jit::IValue& value) {
-    NamedTensors named;
-    if (value.isTensor()) {
-        named.first = value.toTensor();
-    } else if (value.isTuple()) {
-        const auto& elements = value.toTupleRef().elements();
-        for (std::size_t i = 0; i < elements.size(); ++i) {
-            if (!elements[i].isTensor()) continue;
-            if (i == 0) {
-                named.first = elements[i].toTensor();
-            } else {
-                named.rest["output" + std::to_string(i)] = elements[i].toTensor();
-            }
-        }
-    } else if (value.isGenericDict()) {
-        for (const auto& entry : value.toGenericDict()) {
-            if (!entry.key().isString() || !entry.value().isTensor()) continue;
-            if (entry.key().toStringRef() == "logits") {
-                named.first = entry.value().toTensor();
-            } else {
-                named.rest[entry.key().toStringRef()] = entry.value().toTensor();
-            }
-        }
-    }
-    if (!named.first.defined()) {
-        throw WrongOutput("returned " + value.tagKind() +
-                          ", expected a tensor of logits, a tuple that starts with one, or a dict with \"logits\"");
-    }
-    return named;
 }
 
 bool are_probabilities(std::span<const float> row) {

@@ -18,6 +18,7 @@
 #include "openset/flow/training_feed.hpp"
 #include "torch/device.hpp"
 #include "torch/guarded.hpp"
+#include "torch/named_outputs.hpp"
 #include "torch/script_module.hpp"
 #include "torch/sgd_checkpoint.hpp"
 #include "torch/trainable_network_impl.hpp"
@@ -30,13 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
-// ---- what the network gives
-
-at::Tensor logits_of(const jit::IValue& output) {
-    if (output.isTensor()) return output.toTensor();
-    if (output.isTuple()) return output.toTupleRef().elements().at(0).toTensor();
-    return output.toGenericDict().at("logits").toTensor();
-}
+// ---- what is learned from
 
 struct Labelled {
     at::Tensor pictures; ///< [n, 3, height, width]
@@ -58,7 +53,7 @@ public:
 
     Value operator()(jit::Module& network, const Labelled& batch) const {
         if (options_.recipe == Recipe::plain) {
-            const at::Tensor logits = logits_of(network.forward({batch.pictures}));
+            const at::Tensor logits = name_outputs(network.forward({batch.pictures})).first;
             return {of_labels(logits, batch.labels), logits};
         }
         const bool corrupt = network.is_training() && options_.noise > 0;

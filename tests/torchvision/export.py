@@ -11,8 +11,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
-import torch
-import torchvision
+try:
+    import torch
+    import torchvision
+except ImportError as error:
+    print(f"skipped: {error}; scripts/setup installs python3-torchvision")
+    sys.exit(77)
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENSET = Path(os.environ["OPENSET_BIN"]) / "openset"
@@ -69,7 +73,7 @@ class Export(unittest.TestCase):
         info = self.described()["info"]
         self.assertEqual(info["labels"], ["ant", "bee", "cat"])
         self.assertEqual((info["name"], info["arch"], info["head"]), ("out", "resnet18", "fc"))
-        self.assertEqual(info["preprocess"]["resize"], {"mode": "squash", "size": [64, 64], "interpolation": "bilinear"})
+        self.assertEqual((info["preprocess"]["resize"]["mode"], info["preprocess"]["resize"]["size"]), ("squash", [64, 64]))
         self.assertEqual(info["preprocess"]["crop"], [64, 64])
         self.assert_same_logits(net)
         self.assertIn("exists already", self.export("resnet18", "--weights", self.folder / "weights.pth", code=1))
@@ -79,7 +83,7 @@ class Export(unittest.TestCase):
         self.export("mobilenet_v2", "--weights", self.saved({"model": net.state_dict()}), "--resize", "64", "--crop", "64", "--activation", "sigmoid")
         info = self.described()["info"]
         self.assertEqual((info["head"], info["activation"]), ("classifier.1", "sigmoid"))
-        self.assertIn("the same", self.openset("doctor", "--model", self.folder / "out.pt"))
+        self.assertIn("agrees with the one that was saved", self.openset("doctor", "--model", self.folder / "out.pt"))
 
     def test_a_linear_behind_a_dropout_is_the_head_all_the_same(self):
         net = network("resnet18", 1000)
@@ -88,7 +92,8 @@ class Export(unittest.TestCase):
         self.assert_same_logits(net.eval())
 
     def test_auxiliary_heads_are_left_behind(self):
-        net = network("googlenet", 3)
+        torch.manual_seed(5)
+        net = torchvision.models.googlenet(weights=None, num_classes=3, init_weights=False).eval()
         self.assertIn("traced", self.export("googlenet", "--weights", self.saved(net.state_dict())))
         self.assert_same_logits(net, size=224)
 
