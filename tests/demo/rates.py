@@ -49,23 +49,12 @@ def draw(folder, seed, times):
     return pictures
 
 
-def verdicts(paths, folder, with_openmax):
-    """What the chain says, in order; with or without the config's detector."""
+def verdicts(paths, folder, *flags):
+    """What the chain says, in order."""
     names = folder / "names.txt"
     names.write_text("".join(f"{path}\n" for path in paths))
-    config = folder / "chain.json"
-    text = "\n".join(line for line in (ROOT / "configs/demo.json").read_text().splitlines()
-                     if not line.strip().startswith("//"))
-    chain = json.loads(text)
-    for stage in ("gate", "species", "classifier"):
-        chain[stage]["model"] = str(ROOT / "configs" / chain[stage]["model"])
-    unknown = chain.pop("unknown")
-    if with_openmax:
-        chain["unknown"] = {**unknown, **{key: str(ROOT / "configs" / unknown[key])
-                                          for key in ("fitted", "operating_point")}}
-    config.write_text(json.dumps(chain))
-    rows = openset("infer", "-c", config, "--files-from", names, "-f", "jsonl", "-q").splitlines()
-    return [json.loads(row) for row in rows]
+    rows = openset("infer", "-c", ROOT / "configs/demo.json", "--files-from", names, "-f", "jsonl", "-q", *flags)
+    return [json.loads(row) for row in rows.splitlines()]
 
 
 def measure(seed, times):
@@ -76,7 +65,8 @@ def measure(seed, times):
         for level, pictures in draw(folder, seed, times).items():
             found = collections.Counter()
             paths = [path for path, _ in pictures]
-            for (_, truth), row, before in zip(pictures, verdicts(paths, folder, True), verdicts(paths, folder, False)):
+            without_openmax = verdicts(paths, folder, "--unknown-threshold", "inf")
+            for (_, truth), row, before in zip(pictures, verdicts(paths, folder), without_openmax):
                 found["named_without_openmax"] += before["outcome"] == "known"
                 found["rightly_named_without_openmax"] += before["verdict"] == truth
                 if row["outcome"] == "known":
