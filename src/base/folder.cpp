@@ -40,7 +40,10 @@ Descriptor open_folder(const fs::path& folder) {
 
 } // namespace
 
-fs::path without_slash(fs::path folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+fs::path without_slash(fs::path folder) {
+    if (!folder.has_filename()) folder = folder.parent_path();
+    return folder;
+}
 
 void check_place_for_folder(const fs::path& folder) {
     const fs::path name = without_slash(folder);

@@ -248,26 +248,22 @@ void light(cv::Mat3b& pixels, Random& random) {
     }
 }
 
-/// The mean of the picture and of copies moved along a short way.
+/// The mean of copies moved along a short way, a pixel or less from one to the next.
 void shake(cv::Mat3b& pixels, Random& random) {
     const double length = random.uniform(0.01, 0.035) * pixels.rows, degrees = random.uniform(0, 180);
-    constexpr int copies = 5;
-    const cv::Mat3b still = pixels.clone();
-    std::array<cv::Point, copies> moves;
-    for (int i = 0; i < copies; ++i) {
-        const Point way = polar(degrees, length * (i - copies / 2) / (copies - 1));
-        moves[static_cast<std::size_t>(i)] = {cvRound(way.x), cvRound(way.y)};
+    const int middle = std::max(2, static_cast<int>(std::ceil(length / 2))), copies = 2 * middle + 1;
+    std::vector<cv::Point> moves;
+    for (int i = -middle; i <= middle; ++i) {
+        const Point way = polar(degrees, length * i / (copies - 1));
+        moves.emplace_back(cvRound(way.x), cvRound(way.y));
     }
+    const cv::Mat3b still = pixels.clone();
     for (int y = 0; y < pixels.rows; ++y) {
         for (int x = 0; x < pixels.cols; ++x) {
-            std::array<int, 3> sum{};
-            for (const cv::Point move : moves) {
-                const cv::Vec3b& seen =
-                    still(std::clamp(y + move.y, 0, still.rows - 1), std::clamp(x + move.x, 0, still.cols - 1));
-                for (int c = 0; c < 3; ++c) sum[static_cast<std::size_t>(c)] += seen[c];
-            }
-            for (int c = 0; c < 3; ++c)
-                pixels(y, x)[c] = byte_of((sum[static_cast<std::size_t>(c)] + copies / 2) / copies);
+            cv::Vec3i sum;
+            for (const cv::Point move : moves)
+                sum += still(std::clamp(y + move.y, 0, still.rows - 1), std::clamp(x + move.x, 0, still.cols - 1));
+            for (int c = 0; c < 3; ++c) pixels(y, x)[c] = byte_of((sum[c] + middle) / copies);
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "torch/script_module.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -63,17 +64,17 @@ std::string find_head(const jit::Module& module, const std::string& hint, const 
             throw Error(ErrorKind::model, where + ": its logits do not come straight from a Linear, expected one there "
                                                   "to replace");
         }
-        std::string found;
+        std::optional<std::string> found;
         for (const auto& named : module.named_modules()) {
             if (!is_linear(named.value, *head)) continue;
-            if (found.empty() || named.name == hint) found = named.name;
+            if (!found || named.name == hint) found = named.name;
         }
-        if (found.empty()) {
+        if (!found) {
             throw Error(ErrorKind::model, where +
                                               ": its last Linear is no submodule with a weight and a bias, expected "
                                               "one as torch.nn.Linear makes it");
         }
-        return found;
+        return *found;
     });
 }
 

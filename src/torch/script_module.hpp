@@ -22,13 +22,14 @@ LoadedModule load_module(const std::filesystem::path& path);
 /// Parameters and buffers in half, bfloat16 or double become float: kernels for half are slow or missing on processors.
 void convert_to_float(::torch::jit::Module& module);
 
-/// The name of the Linear that the logits come from, as a path of submodules ("fc", "classifier.1").
+/// The name of the Linear that the logits come from, as a path of submodules ("fc", "classifier.1"; empty: the
+/// module itself has its weights).
 /// hint   that of the ModelInfo, which decides between Linears of equal weights; may be empty
 /// where  names the network in messages
 /// Throws Error(model) where the logits do not come straight from a Linear with a bias that is a submodule of its own.
 std::string find_head(const ::torch::jit::Module& module, const std::string& hint, const std::string& where);
 
-/// The submodule of that name.
+/// The submodule of that path; the module itself where it is empty.
 ::torch::jit::Module submodule(const ::torch::jit::Module& module, const std::string& path);
 
 /// Replaces the weights of the Linear; the number of classes may change, that of the features may not (Error(internal)).

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""openset train as a whole program: new heads on the colour world's networks (tests/networks), whose features are a picture's
+mean colour; and a small network from scratch."""
+
+import json
+import random
+import struct
+import unittest
+import zlib
+
+from openset_cli import NETWORKS, CliTest, main
+
+TRUNK = NETWORKS / "classifier.pt"
+COLOURS = {"plum": (110, 30, 120), "lime": (120, 220, 30), "sky": (110, 190, 250), "rust": (180, 70, 20)}
+
+
+def png(colour, size=8):
+    """A picture of one colour."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes(colour) * size) * size
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+class TrainTest(CliTest):
+    def pictures(self, folder, count, seed=0, classes=COLOURS):
+        """A folder of classes: colours around those of COLOURS."""
+        chance = random.Random(seed)
+        for name in classes:
+            place = self.folder / folder / name
+            place.mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                colour = [max(0, min(255, c + chance.randint(-25, 25))) for c in COLOURS[name]]
+                (place / f"{number:03}.png").write_bytes(png(colour))
+        return self.folder / folder
+
+    def setUp(self):
+        super().setUp()
+        self.data = self.pictures("data", 12)
+        self.test = self.pictures("test", 5, seed=1)
+        self.network = self.folder / "new.pt"
+
+    def train(self, *arguments, output=None, trunk=TRUNK, data=None, **options):
+        with_trunk = ["--trunk", trunk] if trunk else []
+        with_data = ["--data", data or self.data] if data != [] else []
+        return self.openset("train", *with_trunk, *with_data, "-o", output or self.network, *arguments, **options)
+
+    def report(self, network=None):
+        return json.loads((self.folder / f"{network or self.network}.training.json").read_text())
+
+    def info(self, network=None):
+        return json.loads(self.openset("inspect", network or self.network, "-f", "json").text)
+
+    def named(self, folder, network=None):
+        """Path below the folder -> verdict of the network alone."""
+        config = self.write_config("new.json", {"openset": 1, "classifier": {"model": str(network or self.network)}})
+        rows = self.rows(str(folder), config=config)
+        return {row["path"]: row["verdict"] for row in rows}
+
+
+class NewHead(TrainTest):
+    def test_folders_of_classes_become_a_network_that_names_them(self):
+        result = self.train("--test", self.test)
+        self.assertIn("test", result.text)
+        report = self.report()
+        self.assertEqual(report["labels"], sorted(COLOURS))
+        by_name = {one["name"]: one for one in report["sets"]}
+        self.assertEqual(by_name["train"]["pictures"], 48)
+        self.assertEqual(by_name["test"]["accuracy"], 1.0)
+        self.assertEqual(by_name["validation"]["how"], "5-fold cross-validation")
+        for path, verdict in self.named(self.test).items():
+            self.assertIn(f"/{verdict}/", path)
+
+    def test_the_same_again_gives_the_same_bytes(self):
+        self.train()
+        self.train("--threads", "1", output=self.folder / "again.pt")
+        self.assertEqual(self.report()["sets"], self.report(self.folder / "again.pt")["sets"])
+        first = self.network.read_bytes()
+        self.train("--force")
+        self.assertEqual(first, self.network.read_bytes())
+
+    def test_features_are_computed_once_and_anew_where_pictures_were_added(self):
+        first = self.train()
+        self.assertIn("48 pictures in", first.messages)
+        self.assertNotIn("pictures in 0:", self.train("--force").messages)
+        self.pictures("data", 13, classes=["sky"])
+        again = self.train("--force")
+        self.assertIn("computing the features anew", again.messages)
+        self.assertEqual(self.report()["sets"][0]["pictures"], 49)
+
+    def test_a_store_that_extract_made_serves_as_well(self):
+        self.openset("extract", "--model", TRUNK, self.data, "-o", self.folder / "data.store", "-q")
+        self.train("--views", "plain")
+        self.train(data=self.folder / "data.store", output=self.folder / "by_store.pt")
+        self.assertEqual(self.report()["sets"][0]["loss"], self.report(self.folder / "by_store.pt")["sets"][0]["loss"])
+
+    def test_a_table_tells_the_classes_too(self):
+        lines = [f"data/{name}/{n:03}.png,{name}" for name in COLOURS for n in range(12)]
+        (self.folder / "data.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
+        self.train(data=self.folder / "data.csv", output=self.folder / "by_table.pt")
+        self.train()
+        self.assertEqual(self.report()["sets"], self.report(self.folder / "by_table.pt")["sets"])
+
+    def test_sigmoid_gives_one_regression_a_label(self):
+        self.train("--activation", "sigmoid", "--l2", "1e-4")
+        config = self.write_config("s.json", {"openset": 1, "classifier": {"model": str(self.network),
+                                                                           "min_probability": 0.5}})
+        rows = self.rows(str(self.test / "sky"), config=config)
+        self.assertEqual({row["verdict"] for row in rows}, {"sky"})
+        self.assertEqual(self.info()["info"]["activation"] if "info" in self.info() else self.info()["activation"], "sigmoid")
+
+    def test_weights_make_a_rare_class_count_as_much(self):
+        rare = self.pictures("rare", 2, classes=["rust"])
+        self.pictures("rare", 40, classes=["plum"], seed=3)
+        recall = {}
+        for balance in ("none", "weights"):
+            self.train("--balance", balance, "--l2", "1", "--validation", "2", data=rare, output=self.folder / balance)
+            labels = self.report(self.folder / balance)["sets"][0]["labels"]
+            recall[balance] = {one["label"]: one["recall"] for one in labels}
+        self.assertEqual(recall["weights"]["rust"], 1.0)
+        self.assertLess(recall["none"]["rust"], 1.0)
+
+    def test_the_validation_pictures_are_a_share_or_a_folder_of_their_own(self):
+        self.train("--validation", "0.25")
+        self.assertEqual([s["pictures"] for s in self.report()["sets"]], [48, 12])
+        self.train("--validation", self.test, "--force")
+        self.assertEqual([s["pictures"] for s in self.report()["sets"]], [48, 20])
+
+    def test_a_picture_that_cannot_be_read_is_left_out_and_told(self):
+        (self.data / "sky" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+        self.train(code=3)
+        self.assertEqual(self.report()["sets"][0]["failed"], 1)
+        self.assertEqual(self.report()["sets"][0]["pictures"], 48)
+        self.train("--force", "--max-errors", "1")
+
+    def test_what_the_network_says_of_itself(self):
+        self.train("--name", "colours", "--license", "CC0-1.0")
+        shown = json.dumps(self.info())
+        for text in ("colours", "CC0-1.0", "plum", "a head on"):
+            self.assertIn(text, shown)
+
+    def test_the_loss_is_drawn(self):
+        self.train()
+        self.assertTrue((self.folder / "new.pt.loss.svg").read_text().startswith("<svg"))
+
+
+class Filter(TrainTest):
+    def test_named_classes_against_all_others(self):
+        self.train("--positive", "sky,lime", "--test", self.test)
+        self.assertEqual(self.report()["labels"], ["other", "family"])
+        verdicts = self.named(self.test)
+        self.assertEqual({v for p, v in verdicts.items() if "/sky/" in p or "/lime/" in p}, {"family"})
+        self.assertEqual({v for p, v in verdicts.items() if "/plum/" in p or "/rust/" in p}, {"other"})
+
+    def test_a_folder_of_the_family_against_the_data(self):
+        family = self.pictures("family", 9, classes=["sky"])
+        others = self.pictures("others", 9, classes=["plum", "rust"])
+        self.train("--positive-dir", family, "--filter-labels", "NOT_SKY,SKY", "--test", self.test, data=others)
+        self.assertEqual(self.report()["labels"], ["NOT_SKY", "SKY"])
+        verdicts = self.named(self.test)
+        self.assertEqual({v for p, v in verdicts.items() if "/sky/" in p}, {"SKY"})
+        self.assertEqual({v for p, v in verdicts.items() if "/plum/" in p}, {"NOT_SKY"})
+
+    def test_one_class_gives_the_filter_its_name(self):
+        self.train("--positive", "sky")
+        self.assertEqual(self.report()["labels"], ["other", "sky"])
+
+
+class WrongUse(TrainTest):
+    def refused(self, *arguments, says, code=2, **options):
+        result = self.train(*arguments, code=code, **options)
+        self.assertIn(says, result.messages)
+        self.assertFalse(self.network.exists())
+
+    def test_what_does_not_go_together(self):
+        self.refused("--arch", "resnet18", says="--trunk together with --arch")
+        self.refused(trunk=None, says="nothing to begin with")
+        self.refused("--epochs", "3", says="--epochs is for training by gradient")
+        self.refused("--width", "8", says="--width is for --arch")
+        self.refused("--filter-labels", "a,b", says="--filter-labels is for a filter")
+        self.refused("--finetune", "--l2", "1", says="--l2 is for a head alone")
+
+    def test_values_out_of_range(self):
+        self.refused("--l2", "-1", says="--l2 -1: expected a number above 0, or auto")
+        self.refused("--validation", "1.5", says="--validation 1.5: expected a share")
+        self.refused("--views", "mirrored", says="mirror")
+
+    def test_a_class_that_is_not_there(self):
+        self.refused("--positive", "skye", says='did you mean "sky"')
+
+    def test_everything_of_the_family(self):
+        self.refused("--positive", ",".join(COLOURS), says="expected others too")
+
+    def test_one_class_only(self):
+        self.refused(data=self.pictures("one", 3, classes=["sky"]), says="one class only")
+
+    def test_nothing_there(self):
+        self.refused(data=self.folder / "nowhere", says="nowhere")
+
+    def test_a_network_that_stands_there_is_not_replaced_unasked(self):
+        self.network.write_text("mine")
+        self.assertIn("--force", self.train(code=2).messages)
+        self.assertEqual(self.network.read_text(), "mine")
+
+    def test_the_trunk_is_never_the_output(self):
+        result = self.train("--force", output=TRUNK, code=2)
+        self.assertIn("--trunk", result.messages)
+
+    def test_a_network_without_a_last_linear(self):
+        self.refused(trunk=NETWORKS / "halved_in_place.pt", says="holds no features")
+
+
+class FromScratch(TrainTest):
+    FLAGS = ["--arch", "resnet18", "--width", "4", "--input-size", "16", "--stem", "cifar", "--epochs", "6", "--no-flip",
+             "--jitter", "0", "--crop-scale", "1", "--rotate", "0", "--batch", "8", "--learning-rate", "0.05"]
+
+    def test_a_new_network_learns_and_is_judged_as_it_was_written(self):
+        self.train(*self.FLAGS, "--test", self.test, trunk=None)
+        by_name = {one["name"]: one for one in self.report()["sets"]}
+        self.assertGreater(by_name["test"]["accuracy"], 0.7)
+        right = sum(f"/{verdict}/" in path for path, verdict in self.named(self.test).items())
+        self.assertEqual(right, round(20 * by_name["test"]["accuracy"]))
+        self.assertEqual(len(self.report()["curve"]), 6)
+        self.assertFalse((self.folder / "new.pt.checkpoint").exists())
+
+    def test_a_trunk_may_learn_too(self):
+        self.train("--finetune", "--epochs", "2", "--crop-scale", "1", "--jitter", "0", "--rotate", "0")
+        self.assertEqual(len(self.report()["curve"]), 2)
+
+    def test_a_store_has_no_pictures_to_learn_from(self):
+        self.openset("extract", "--model", TRUNK, self.data, "-o", self.folder / "data.store", "-q")
+        result = self.train(*self.FLAGS, trunk=None, data=self.folder / "data.store", code=2)
+        self.assertIn("is a store, expected pictures", result.messages)
+
+
+if __name__ == "__main__":
+    main()
