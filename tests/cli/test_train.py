@@ -134,6 +134,11 @@ class NewHead(TrainTest):
         self.assertEqual(self.report()["sets"][0]["pictures"], 48)
         self.train("--force", "--max-errors", "1")
 
+    def test_copies_that_augment_made_are_no_honest_judges(self):
+        self.openset("augment", self.data, "-o", self.folder / "more", "--copies", "1", "-q")
+        self.assertIn("validation figures are too good", self.train(data=self.folder / "more").messages)
+        self.assertNotIn("too good", self.train("--validation", self.test, "--force", data=self.folder / "more").messages)
+
     def test_what_the_network_says_of_itself(self):
         self.train("--name", "colours", "--license", "CC0-1.0")
         shown = json.dumps(self.info())
