@@ -236,10 +236,9 @@ std::string legend(const Frame& frame, double x, const char* colour, const std::
 std::string text_of(const Report& report) {
     std::string lines, labels;
     for (const Judged& set : report.sets) {
-        if (set.labels.empty()) continue;
         const Measured measured = measure(set, report);
         lines += set_line(set, measured);
-        labels = label_lines(set, measured, report);
+        if (!set.labels.empty()) labels = label_lines(set, measured, report);
     }
     return lines + labels;
 }

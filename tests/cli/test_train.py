@@ -173,6 +173,12 @@ class NewHead(TrainTest):
         self.assertTrue((self.folder / "new.pt.loss.svg").read_text().startswith("<svg"))
 
 
+    def test_test_pictures_of_other_classes_are_left_out_and_told(self):
+        strange = self.pictures("strange", 2, seed=6, classes=["sky"])
+        (strange / "sky").rename(strange / "sea")
+        self.assertIn("2 pictures of other classes left out", self.train("--test", strange).text)
+
+
 class Filter(TrainTest):
     def test_named_classes_against_all_others(self):
         self.train("--positive", "sky,lime", "--test", self.test)

@@ -71,6 +71,24 @@ class TrainByGradientTest(CliTest):
         self.train("net.pt", *epochs, "--resume")
         self.assertEqual(self.bytes_of("net.pt"), self.bytes_of("whole.pt"))
 
+    def test_interrupted_while_the_network_is_asked_it_still_gives_its_report(self):
+        asked = [*SMALL, "--epochs", 1, *(["--test", self.data / "test"] * 60)]
+        running = subprocess.Popen([BIN / "openset", *map(str, self.arguments("net.pt", *asked))],
+                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (self.folder / "net.pt").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        messages = running.communicate(timeout=60)[1].decode()
+        self.assertIn(running.returncode, (-signal.SIGINT, 130), messages)
+        self.assertIn("--resume", messages)
+        self.assertFalse((self.folder / "net.pt.training.json").exists())
+        network = self.bytes_of("net.pt")
+        self.train("net.pt", *asked, "--resume")
+        self.assertEqual(self.bytes_of("net.pt"), network)
+        self.assertTrue((self.folder / "net.pt.training.json").exists())
+        self.assertFalse((self.folder / "net.pt.checkpoint").exists())
+
     def test_progress_as_json_says_how_far_it_is(self):
         result = self.train("net.pt", *SMALL, "--epochs", 2, "--progress", "json")
         lines = [json.loads(line) for line in result.messages.splitlines() if line.startswith("{")]
