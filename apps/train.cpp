@@ -83,7 +83,6 @@ int run(Options& options) {
         return cli::exit_done;
     }
     torch::prepare_process();
-    if (options.mode() == train::Mode::head) pictures::choose_threads(options, "cpu");
     const auto start = std::chrono::steady_clock::now();
     const train::Result result = options.mode() == train::Mode::head ? train::train_head(options, cancellation)
                                                                      : train::train_network(options, cancellation);

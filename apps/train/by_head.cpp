@@ -78,8 +78,13 @@ struct Sets {
 
 Sets sets_of(const Options& options, const model::NetworkFile& trunk, const Task& task, Features features,
              const Cancellation& cancellation) {
-    const auto asked = [&](const char* set, const std::vector<std::string>& paths) {
-        return with_labels(features_of(options, trunk, set, paths, "plain", cancellation), task);
+    const auto asked = [&, columns = features.columns](const char* set, const std::vector<std::string>& paths) {
+        Features others = features_of(options, trunk, set, paths, "plain", cancellation);
+        if (others.columns != columns)
+            throw Error(ErrorKind::usage, paths.front() + ": holds " + std::to_string(others.columns) +
+                                              " features a row, expected " + std::to_string(columns) +
+                                              " as what the head learns from");
+        return with_labels(std::move(others), task);
     };
     Sets sets{with_labels(std::move(features), task), std::nullopt, 0, "", std::nullopt};
     const auto number = options.validation_number();
@@ -145,6 +150,12 @@ torch::LabelledFeatures learning_rows(const Rows& rows, const Taught& training, 
     const std::size_t count = training.labels.size() * static_cast<std::size_t>(training.features.views);
     return {std::span(rows.features).first(count * static_cast<std::size_t>(rows.columns)), rows.columns,
             std::span(rows.labels).first(count), classes};
+}
+
+/// The fits run on the CPU, wherever the features came from.
+int threads_of(pictures::RunFlags flags) {
+    pictures::choose_threads(flags, "cpu");
+    return flags.runner.threads;
 }
 
 /// From strong to weak, two a decade.
@@ -244,7 +255,7 @@ Result train_head(const Options& options, const Cancellation& cancellation) {
     problem.row_weights = rows.weights;
     problem.cancellation = &cancellation;
     const auto choice =
-        torch::choose_l2(labelled, problem, rows.picture, rows.fold, l2_candidates(options), options.runner.threads);
+        torch::choose_l2(labelled, problem, rows.picture, rows.fold, l2_candidates(options), threads_of(options));
     if (cli::caught_signal() != 0) throw cli::Interrupted();
     tell_choice(choice);
     problem.l2 = choice.trials[choice.best].l2;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "cli/command.hpp"
 #include "openset/base/error.hpp"
@@ -104,28 +105,20 @@ void check_validation(const Options& options) {
 }
 
 /// A picture that is seen twice would have two classes, or learn and judge at once.
-void check_apart(const std::string& flag, const std::vector<std::string>& paths, const std::string& other_flag,
-                 const std::vector<std::string>& others) {
-    if (others.empty()) return;
-    const pictures::Inputs around(input_flags(others));
-    for (const std::string& path : paths) {
-        if (const auto folder = around.folder_around(path)) {
-            refuse(flag + " " + path + ": lies in " + other_flag + " " + *folder +
+void check_folders(const Options& options) {
+    std::vector<std::pair<std::string, std::string>> named; // flag, path
+    for (const std::string& path : options.data) named.emplace_back("--data", path);
+    for (const std::string& path : options.positive_dir) named.emplace_back("--positive-dir", path);
+    if (!options.validation_number()) named.emplace_back("--validation", options.validation);
+    for (std::size_t i = named.size(); i-- > 0;) {
+        for (std::size_t k = 0; k < named.size(); ++k) {
+            const auto& [flag, path] = named[i];
+            const auto& [other_flag, other] = named[k];
+            if (k == i || !pictures::Inputs(input_flags({other})).folder_around(path)) continue;
+            refuse(flag + " " + path + ": lies in " + other_flag + " " + other +
                    ", so that its pictures would count twice; expected folders apart from each other");
         }
     }
-}
-
-void check_folders(const Options& options) {
-    const std::vector<std::string> validation = options.validation.empty() || options.validation_number()
-                                                    ? std::vector<std::string>()
-                                                    : std::vector{options.validation};
-    check_apart("--positive-dir", options.positive_dir, "--data", options.data);
-    check_apart("--data", options.data, "--positive-dir", options.positive_dir);
-    check_apart("--validation", validation, "--data", options.data);
-    check_apart("--validation", validation, "--positive-dir", options.positive_dir);
-    check_apart("--data", options.data, "--validation", validation);
-    check_apart("--positive-dir", options.positive_dir, "--validation", validation);
 }
 
 } // namespace

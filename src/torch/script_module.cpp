@@ -89,7 +89,9 @@ void set_head(const jit::Module& module, const std::string& path, const model::H
     jit::Module linear = submodule(module, path);
     const at::Tensor weight = linear.attr("weight").toTensor();
     if (weight.size(1) != head.features())
-        throw Error(ErrorKind::internal, path + ": a head of another number of features");
+        throw Error(ErrorKind::usage, path + " takes " + std::to_string(weight.size(1)) +
+                                          " features, found a head of " + std::to_string(head.features()) +
+                                          "; expected features of the same network");
     const auto replace = [&linear](const char* name, const std::vector<float>& values, at::IntArrayRef shape) {
         const at::Tensor old = linear.attr(name).toTensor();
         at::Tensor tensor = at::empty(shape, at::kFloat);

@@ -258,6 +258,7 @@ class WrongUse(TrainTest):
     def test_pictures_count_once(self):
         self.refused("--positive-dir", self.data / "sky", says="lies in --data")
         self.refused("--validation", self.data, says="so that its pictures would count twice")
+        self.refused("--data", self.data / "sky", says="sky: lies in --data")
 
     def test_a_store_of_another_network(self):
         self.openset("extract", "--model", NETWORKS / "species.pt", self.data, "-o", self.folder / "other.store", "-q")
