@@ -129,6 +129,7 @@ RELAYS = {
     ("src/io/score_reader.cpp", "refuse"): "of CsvFields",
     ("src/io/score_run.cpp", "Error"): THROWN_BELOW,
     ("src/model/network_file.cpp", "Error"): THROWN_BELOW,
+    ("src/torch/named_outputs.hpp", "Error"): "of WrongOutput's callers",
     ("src/torch/sgd.cpp", "Error"): "by refuse()",
     ("src/torch/script_network.cpp", "Error"): "LibTorch's reason, or an error thrown below",
 }
