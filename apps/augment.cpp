@@ -126,9 +126,10 @@ std::vector<std::uint8_t> encode(const image::Picture& picture, bool as_png) {
     return as_png ? image::encode_png(picture) : image::encode_jpeg(picture, jpeg_quality);
 }
 
-void write_copies(Maker& maker, const PlannedPicture& planned, OutputFolder& folder, const AugmentOptions& options) {
+void write_copies(Maker& maker, const PlannedPicture& planned, OutputFolder& folder, const AugmentOptions& options,
+                  const Cancellation& cancellation) {
     const Decoded decoded = maker.decode(planned);
-    for (std::size_t i = 0; i < planned.copies.size(); ++i)
+    for (std::size_t i = 0; i < planned.copies.size() && !cancellation.requested(); ++i)
         folder.write(planned.copies[i], encode(maker.copy(decoded, planned, i + 1), options.plan.ending == "png"));
     if (!planned.original.empty()) folder.write(planned.original, decoded.file);
 }
@@ -211,7 +212,8 @@ int write_all(const std::vector<PlannedPicture>& planned, const AugmentOptions& 
     cli::in_parallel(
         options.jobs, planned.size(),
         [&](std::size_t i) {
-            failures.guard(i, planned[i].source.path, [&] { write_copies(maker, planned[i], folder, options); });
+            failures.guard(i, planned[i].source.path,
+                           [&] { write_copies(maker, planned[i], folder, options, cancellation); });
         },
         [&](std::size_t done) { progress.update(static_cast<std::int64_t>(done)); }, cancellation);
     progress.finish(std::ssize(planned));

@@ -32,6 +32,19 @@ void check_place(const Options& options) {
     cli::keep_apart({{"-o", options.output}}, {{"--trunk", options.trunk}});
 }
 
+/// Copies of one picture may learn and judge at once: the validation figures are too good then.
+void warn_of_copies(const Options& options) {
+    if (std::filesystem::is_directory(options.validation)) return;
+    for (const auto* folders : {&options.data, &options.positive_dir}) {
+        for (const std::string& folder : *folders) {
+            if (!std::filesystem::exists(std::filesystem::path(folder) / ".augment.csv")) continue;
+            log_warning(folder +
+                        ": holds copies that openset augment made, of which one may learn and another judge; the "
+                        "validation figures are too good then, so give --validation a folder of other pictures");
+        }
+    }
+}
+
 void write_reports(const Options& options, const train::Result& result, double seconds) {
     nlohmann::ordered_json facts{
         {"format", "openset-training/1"},
@@ -45,6 +58,7 @@ void write_reports(const Options& options, const train::Result& result, double s
 int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     check_place(options);
+    warn_of_copies(options);
     torch::prepare_process();
     if (options.mode() == train::Mode::head) pictures::choose_threads(options, "cpu");
     const auto start = std::chrono::steady_clock::now();

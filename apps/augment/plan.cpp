@@ -26,7 +26,8 @@ public:
     /// STEM + ENDING, or what comes nearest to it.
     std::string take(const std::string& stem, const std::string& ending) {
         std::string name = stem + ending;
-        for (int number = 2; !taken_.insert(name).second; ++number) name = stem + "_" + std::to_string(number) + ending;
+        for (int number = 2; !taken_.insert(name).second; ++number)
+            name.assign(stem).append("_" + std::to_string(number)).append(ending);
         return name;
     }
 

@@ -111,13 +111,14 @@ void change_contrast(cv::Mat3b& pixels, double factor) {
 }
 
 void change_saturation(cv::Mat3b& pixels, double factor) {
-    std::array<int, 511> from_grey; // by a sample's distance from the pixel's luma, -255 to 255
-    for (int distance = -255; distance <= 255; ++distance)
-        from_grey[static_cast<std::size_t>(distance + 255)] = cvRound(factor * distance);
+    std::array<int, 511> from_grey; // by 255 + a sample's distance from the pixel's luma
+    for (std::size_t i = 0; i < from_grey.size(); ++i) from_grey[i] = cvRound(factor * (static_cast<double>(i) - 255));
     for (cv::Vec3b& pixel : pixels) {
         const int grey = luma(pixel.val);
-        for (std::uint8_t& sample : pixel.val)
-            sample = to_sample(grey + from_grey[static_cast<std::size_t>(sample - grey + 255)]);
+        for (std::uint8_t& sample : pixel.val) {
+            const int place = 255 + sample - grey;
+            sample = to_sample(grey + from_grey[static_cast<std::size_t>(place)]);
+        }
     }
 }
 

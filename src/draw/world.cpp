@@ -102,6 +102,7 @@ std::string_view to_string(WorldLevel level) {
 
 image::Picture draw_world(const WorldClass& what, std::uint64_t seed, std::uint32_t number, const WorldView& view) {
     check(view);
+    keep_to_this_thread();
     Random scene(seed, number);
     // A stream of its own, so that the scene is the same whatever it shows.
     Random subject(scene.bits());

@@ -108,7 +108,7 @@ class NewHead(TrainTest):
                                                                            "min_probability": 0.5}})
         rows = self.rows(str(self.test / "sky"), config=config)
         self.assertEqual({row["verdict"] for row in rows}, {"sky"})
-        self.assertEqual(self.info()["info"]["activation"] if "info" in self.info() else self.info()["activation"], "sigmoid")
+        self.assertEqual(self.info()["info"]["activation"], "sigmoid")
 
     def test_weights_make_a_rare_class_count_as_much(self):
         rare = self.pictures("rare", 2, classes=["rust"])
@@ -133,6 +133,11 @@ class NewHead(TrainTest):
         self.assertEqual(self.report()["sets"][0]["failed"], 1)
         self.assertEqual(self.report()["sets"][0]["pictures"], 48)
         self.train("--force", "--max-errors", "1")
+
+    def test_copies_that_augment_made_are_no_honest_judges(self):
+        self.openset("augment", self.data, "-o", self.folder / "more", "--copies", "1", "-q")
+        self.assertIn("validation figures are too good", self.train(data=self.folder / "more").messages)
+        self.assertNotIn("too good", self.train("--validation", self.test, "--force", data=self.folder / "more").messages)
 
     def test_what_the_network_says_of_itself(self):
         self.train("--name", "colours", "--license", "CC0-1.0")
