@@ -14,10 +14,12 @@
 #include "openset/base/log.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/io/pretty_json.hpp"
+#include "openset/model/network_file.hpp"
 #include "openset/torch/runtime.hpp"
 #include "pictures/run_facts.hpp"
 #include "train/options.hpp"
 #include "train/result.hpp"
+#include "train/task.hpp"
 
 using namespace openset;
 using train::Options;
@@ -26,10 +28,15 @@ namespace {
 
 void check_place(const Options& options) {
     check_place_for_file(options.output);
-    if (std::filesystem::exists(options.output) && !options.force)
+    // A training that was interrupted while its network was asked has written that already.
+    const bool goes_on = options.gradient.resume && std::filesystem::exists(options.checkpoint());
+    if (std::filesystem::exists(options.output) && !options.force && !goes_on)
         throw Error(ErrorKind::usage,
                     "-o " + options.output + ": exists; choose another name, or add --force to replace it");
-    cli::keep_apart({{"-o", options.output}}, {{"--trunk", options.trunk}});
+    std::vector<cli::FlagFile> inputs{{"--trunk", options.trunk}, {"--validation", options.validation}};
+    for (const std::string& path : options.data) inputs.push_back({"--data", path});
+    for (const std::string& path : options.test) inputs.push_back({"--test", path});
+    cli::keep_apart({{"-o", options.output}}, inputs);
 }
 
 /// Copies of one picture may learn and judge at once: the validation figures are too good then.
@@ -55,27 +62,43 @@ void write_reports(const Options& options, const train::Result& result, double s
     write_file_atomically(options.output + ".loss.svg", svg_of(result.report));
 }
 
+void tell_interrupted(const Options& options) {
+    if (options.mode() == train::Mode::head) {
+        log_error("interrupted; what was computed is kept, the same command goes on");
+    } else if (!std::filesystem::exists(options.checkpoint())) {
+        log_error("interrupted before the end of the first epoch; nothing was written");
+    } else {
+        log_error("interrupted; the epochs so far are kept in " + options.checkpoint() +
+                  ", and the same command with --resume goes on");
+    }
+}
+
 int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     check_place(options);
     warn_of_copies(options);
+    if (options.dry_run) {
+        if (!options.trunk.empty()) model::open_network_file(options.trunk);
+        std::cout << train::text_of_plan(options, cancellation);
+        return cli::exit_done;
+    }
     torch::prepare_process();
     if (options.mode() == train::Mode::head) pictures::choose_threads(options, "cpu");
     const auto start = std::chrono::steady_clock::now();
     const train::Result result = options.mode() == train::Mode::head ? train::train_head(options, cancellation)
                                                                      : train::train_network(options, cancellation);
     if (result.cancelled) {
-        log_error("interrupted; the epochs so far are kept in " + options.output +
-                  ".checkpoint, and the same command with --resume goes on");
+        tell_interrupted(options);
         return cli::end_by_signal(cli::caught_signal());
     }
     write_reports(options, result, pictures::seconds_since(start));
+    if (options.mode() != train::Mode::head) std::filesystem::remove(options.checkpoint());
     std::cout << text_of(result.report);
     log_notice("wrote " + options.output + ", and beside it .training.json and .loss.svg, in " +
                cli::duration_text(pictures::seconds_since(start)));
-    for (const train::Judged& set : result.report.sets)
-        if (set.failed > options.max_errors) return cli::exit_some_failed;
-    return cli::exit_done;
+    std::int64_t failed = 0;
+    for (const train::Judged& set : result.report.sets) failed += set.failed;
+    return failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
 }
 
 } // namespace
@@ -100,7 +123,7 @@ int main(int argc, char** argv) {
         try {
             return run(options);
         } catch (const cli::Interrupted&) {
-            log_error("interrupted; what was computed is kept, the same command goes on");
+            tell_interrupted(options);
             return cli::end_by_signal(cli::caught_signal());
         }
     });

@@ -19,6 +19,8 @@ struct Options : pictures::RunFlags {
     bool dry_run = false;
     std::string label_file, preprocess;
     bool quiet = false;
+    std::string
+        files_sha256; ///< of the pictures' names, sizes and times; empty: not told, and not looked at when resuming
     bool own_classes = false; ///< the pictures' classes are not meant to be the network's labels
 };
 

@@ -61,6 +61,7 @@ void check_output(const Options& options, const cascade::PipelineConfig& config,
 }
 
 std::string way_on(const Options& options) {
+    if (options.own_classes) return "the features so far are kept, and the same command goes on";
     return "the rows so far are whole and stand in " + io::partial_store(options.output).string() +
            "; the same command with --resume goes on";
 }

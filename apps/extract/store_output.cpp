@@ -61,7 +61,7 @@ void add(io::RowCounts& counts, const io::RowCounts& more) {
 
 Labelling::Labelling(const Options& options, const std::vector<std::string>& labels)
     : names(labels), from_folders_(!options.unlabelled && options.inputs.csv.empty()), folders_(options.inputs.paths),
-      csv_(options.inputs.csv) {}
+      csv_(options.inputs.csv), files_sha256_(options.files_sha256) {}
 
 std::string Labelling::class_of(const flow::Input& input) const {
     if (from_folders_) return flow::class_folder(input.path, folders_);
@@ -69,8 +69,8 @@ std::string Labelling::class_of(const flow::Input& input) const {
 }
 
 io::StoreRecord Labelling::record() const {
-    if (!csv_.empty()) return {"csv", sha256_hex_of_file(csv_)};
-    return {from_folders_ ? "folders" : "none"};
+    if (!csv_.empty()) return {"csv", sha256_hex_of_file(csv_), files_sha256_};
+    return {from_folders_ ? "folders" : "none", "", files_sha256_};
 }
 
 void check_place(const Options& options) {

@@ -27,7 +27,7 @@ public:
 private:
     bool from_folders_;
     std::vector<std::string> folders_; ///< that were named
-    std::string csv_;
+    std::string csv_, files_sha256_;
 };
 
 /// Throws Error(usage, output) where the store cannot be written: something else has its name, a store or what an

@@ -87,8 +87,6 @@ int threads_of(const Options& options) {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
 }
 
-fs::path checkpoint_of(const Options& options) { return options.output + ".checkpoint"; }
-
 torch::SgdOptions sgd_options(const Options& options, const std::vector<Example>& training,
                               const model::ModelInfo& info) {
     const GradientFlags& flags = options.gradient;
@@ -107,7 +105,7 @@ torch::SgdOptions sgd_options(const Options& options, const std::vector<Example>
     sgd.seed = options.seed;
     sgd.device = options.load.device;
     sgd.threads = threads_of(options);
-    sgd.checkpoint = checkpoint_of(options);
+    sgd.checkpoint = options.checkpoint();
     sgd.resume = flags.resume;
     return sgd;
 }
@@ -155,10 +153,10 @@ std::string start_and_data(const Options& options, const std::string& start, con
 }
 
 void check_checkpoint(const Options& options) {
-    if (!fs::exists(checkpoint_of(options)) || options.gradient.resume || options.force) return;
-    throw Error(ErrorKind::usage, checkpoint_of(options).string() + ": left by a training that was interrupted; add "
-                                                                    "--resume to go on with it, or --force to begin "
-                                                                    "anew");
+    if (!fs::exists(options.checkpoint()) || options.gradient.resume || options.force) return;
+    throw Error(ErrorKind::usage, options.checkpoint() + ": left by a training that was interrupted; add "
+                                                         "--resume to go on with it, or --force to begin "
+                                                         "anew");
 }
 
 // ---- what is told meanwhile
@@ -241,7 +239,6 @@ torch::SgdReport train_by_gradient(const Options& options, const std::vector<Exa
         return report;
     }
     start.network.save(options.output, info);
-    fs::remove(checkpoint_of(options));
     return report;
 }
 

@@ -18,7 +18,7 @@ struct Example {
 
 /// What --finetune and --arch do: trains on the one set while watching the other, and writes the network, with the
 /// ModelInfo inside, to options.output. Shows progress. Checkpoints lie in `<output>.checkpoint`, which --resume goes on
-/// with, and are removed when the network is written.
+/// with; who has written the reports removes it.
 /// info  labels, activation and preprocessing of the network that is made; arch is filled in
 /// Throws Error(usage) for flags that do not fit the network. After a signal nothing is written but the checkpoint, and
 /// SgdReport::cancelled is set.

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 
+#include "cli/signals.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/io/number_text.hpp"
@@ -49,47 +51,100 @@ Taught with_labels(Features features, const Task& task) {
     return taught;
 }
 
+/// The chosen pictures; what was left out and what failed is told of the others.
+Taught chosen(const Taught& all, const std::vector<std::size_t>& positions) {
+    const Features& from = all.features;
+    const auto size_of_picture = static_cast<std::ptrdiff_t>(from.views * from.columns);
+    Taught taught;
+    taught.features.columns = from.columns;
+    taught.features.views = from.views;
+    for (const std::size_t picture : positions) {
+        taught.labels.push_back(all.labels[picture]);
+        taught.features.class_names.push_back(from.class_names[picture]);
+        const auto first = from.values.begin() + static_cast<std::ptrdiff_t>(picture) * size_of_picture;
+        taught.features.values.insert(taught.features.values.end(), first, first + size_of_picture);
+    }
+    return taught;
+}
+
+/// Those that learn, those that judge, and those that are asked at the end.
+struct Sets {
+    Taught training;
+    std::optional<Taught> validation; ///< that never learn; none: the training pictures judge in turn
+    int folds = 0;                    ///< in which they do
+    std::string how;
+    std::optional<Taught> test;
+};
+
+Sets sets_of(const Options& options, const model::NetworkFile& trunk, const Task& task, Features features,
+             const Cancellation& cancellation) {
+    const auto asked = [&](const char* set, const std::vector<std::string>& paths) {
+        return with_labels(features_of(options, trunk, set, paths, "plain", cancellation), task);
+    };
+    Sets sets{with_labels(std::move(features), task), std::nullopt, 0, "", std::nullopt};
+    const auto number = options.validation_number();
+    if (!number) {
+        sets.how = "pictures of their own";
+        sets.validation = asked("validation", {options.validation});
+    } else if (*number < 2) {
+        sets.how = "held out of training";
+        const Split split = split_by_label(sets.training.labels, *number, options.seed);
+        sets.validation = chosen(sets.training, split.validation);
+        Taught learning = chosen(sets.training, split.training);
+        learning.features.failed = sets.training.features.failed;
+        sets.training = std::move(learning);
+    } else {
+        sets.folds = static_cast<int>(*number);
+        sets.how = std::to_string(sets.folds) + "-fold cross-validation";
+    }
+    if (sets.validation && sets.validation->labels.empty()) refuse_empty_validation(options);
+    if (!options.test.empty()) sets.test = asked("test", options.test);
+    return sets;
+}
+
 /// What the fits work on: a row for each view of each picture, of those that learn and then of those that only judge.
 struct Rows {
     std::vector<float> features;
     std::vector<std::int64_t> labels, picture; ///< [rows]
+    std::vector<double> weights;               ///< [rows]
     std::vector<int> fold;                     ///< [pictures] in which each judges; -1: it only ever learns
     std::int64_t columns = 0;
 
-    void append(const Taught& taught, const std::vector<int>& folds) {
+    /// balanced  every label weighs the same among these pictures, however many the others have of it
+    void append(const Taught& taught, const std::vector<int>& folds, int classes, bool balanced) {
+        std::vector<double> count(static_cast<std::size_t>(classes));
+        for (const std::int64_t label : taught.labels) ++count[static_cast<std::size_t>(label)];
         columns = taught.features.columns;
         features.insert(features.end(), taught.features.values.begin(), taught.features.values.end());
         for (std::size_t i = 0; i < taught.labels.size(); ++i) {
             for (std::int64_t view = 0; view < taught.features.views; ++view) {
                 labels.push_back(taught.labels[i]);
                 picture.push_back(std::ssize(fold));
+                weights.push_back(balanced ? 1 / count[static_cast<std::size_t>(taught.labels[i])] : 1);
             }
             fold.push_back(folds[i]);
         }
     }
 };
 
-/// How the pictures that judge are told from those that learn.
-struct Judging {
-    std::vector<int> fold; ///< [pictures]
-    std::string how;
-    bool all_learn_in_the_end = false;
-};
-
-bool is_number(const std::string& text) {
-    return !text.empty() && text.find_first_not_of("0123456789.") == std::string::npos;
+Rows rows_of(const Options& options, const Sets& sets, int classes) {
+    const std::vector<std::int64_t>& labels = sets.training.labels;
+    const bool balanced = options.balance != "none";
+    Rows rows;
+    if (!sets.validation) {
+        rows.append(sets.training, folds_by_label(labels, sets.folds, options.seed), classes, balanced);
+    } else {
+        rows.append(sets.training, std::vector<int>(labels.size(), -1), classes, balanced);
+        rows.append(*sets.validation, std::vector<int>(sets.validation->labels.size(), 0), classes, balanced);
+    }
+    return rows;
 }
 
-Judging choose_judges(const Options& options, const std::vector<std::int64_t>& labels) {
-    const std::string wanted = options.validation.empty() ? "5" : options.validation;
-    const double number = std::stod(wanted);
-    if (number >= 2) {
-        const int folds = static_cast<int>(number);
-        return {folds_by_label(labels, folds, options.seed), std::to_string(folds) + "-fold cross-validation", true};
-    }
-    Judging judging{std::vector<int>(labels.size(), -1), "held out of training", false};
-    for (const std::size_t i : split_by_label(labels, number, options.seed).validation) judging.fold[i] = 0;
-    return judging;
+/// The rows of the training pictures alone: they come first.
+torch::LabelledFeatures learning_rows(const Rows& rows, const Taught& training, int classes) {
+    const std::size_t count = training.labels.size() * static_cast<std::size_t>(training.features.views);
+    return {std::span(rows.features).first(count * static_cast<std::size_t>(rows.columns)), rows.columns,
+            std::span(rows.labels).first(count), classes};
 }
 
 /// From strong to weak, two a decade.
@@ -137,21 +192,6 @@ std::set<std::string> classes_of(const Features& features) {
     return {features.class_names.begin(), features.class_names.end()};
 }
 
-/// One each, or such that every label weighs the same; the labels are counted among all rows.
-std::vector<double> weights_of(const Rows& rows, int classes, bool balanced) {
-    std::vector<double> count(static_cast<std::size_t>(classes)), weights(rows.labels.size(), 1);
-    if (!balanced) return weights;
-    for (const std::int64_t label : rows.labels) ++count[static_cast<std::size_t>(label)];
-    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 1 / count[static_cast<std::size_t>(rows.labels[i])];
-    return weights;
-}
-
-void leave_out_judges(std::vector<double>& weights, const Rows& rows) {
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-        if (rows.fold[static_cast<std::size_t>(rows.picture[i])] >= 0) weights[i] = 0;
-    }
-}
-
 /// The head as the file has it: rounded where the trunk's weights are stored in half.
 model::Head write_network(const Options& options, const Task& task, const model::NetworkFile& trunk,
                           const model::Head& head) {
@@ -166,23 +206,10 @@ model::Head write_network(const Options& options, const Task& task, const model:
     return *written->head();
 }
 
-Judged validation_set(const Judging& judging, const Rows& rows, const torch::L2Choice& choice, int classes,
-                      const Taught* judges) {
-    Judged set{"validation", judging.how, {}, {}, 0, 0};
-    if (judges != nullptr) {
-        set.left_out = judges->left_out;
-        set.failed = judges->features.failed;
-    }
-    std::int64_t before = -1;
-    for (std::size_t row = 0; row < rows.labels.size(); ++row) {
-        const std::int64_t picture = rows.picture[row];
-        if (picture == before || rows.fold[static_cast<std::size_t>(picture)] < 0) continue;
-        before = picture;
-        set.labels.push_back(rows.labels[row]);
-        const auto first = choice.logits.begin() + picture * classes;
-        set.logits.insert(set.logits.end(), first, first + classes);
-    }
-    return set;
+/// By the head that was written, or of each picture by the one that has not seen it.
+Judged validation_set(const Sets& sets, const torch::L2Choice& choice, const model::Head& head) {
+    if (sets.validation) return judged("validation", sets.how, *sets.validation, head);
+    return {"validation", sets.how, sets.training.labels, choice.logits, 0, 0};
 }
 
 Json trials_json(const torch::L2Choice& choice) {
@@ -197,40 +224,34 @@ Json trials_json(const torch::L2Choice& choice) {
 Result train_head(const Options& options, const Cancellation& cancellation) {
     const model::NetworkFile trunk = model::open_network_file(options.trunk);
     for (const std::string& assumption : trunk.assumptions) log_warning(assumption);
+    torch::load_for_training(trunk, 2, options.seed); // one whose head cannot be replaced is refused before the work
     std::vector<std::string> paths = options.data;
     paths.insert(paths.end(), options.positive_dir.begin(), options.positive_dir.end());
     Features features = features_of(options, trunk, "train", paths, options.views, cancellation);
     if (features.pictures() == 0)
         throw Error(ErrorKind::usage,
                     paths.front() + ": found no picture that can be read, expected folders of classes");
+    if (classes_of(features).contains(""))
+        throw Error(ErrorKind::usage, paths.front() + ": has pictures without a class, expected one for each");
     const Task task(options, classes_of(features), family_of(options, cancellation));
-    const Taught taught = with_labels(std::move(features), task);
-
-    Rows rows;
-    Judging judging;
-    std::optional<Taught> judges; // of a folder of their own: they never learn
-    if (options.validation.empty() || is_number(options.validation)) {
-        judging = choose_judges(options, taught.labels);
-        rows.append(taught, judging.fold);
-    } else {
-        judges =
-            with_labels(features_of(options, trunk, "validation", {options.validation}, "plain", cancellation), task);
-        judging.how = "pictures of their own";
-        rows.append(taught, std::vector<int>(taught.labels.size(), -1));
-        rows.append(*judges, std::vector<int>(judges->labels.size(), 0));
-    }
+    const Sets sets = sets_of(options, trunk, task, std::move(features), cancellation);
 
     const int classes = static_cast<int>(task.labels().size());
+    const Rows rows = rows_of(options, sets, classes);
     const torch::LabelledFeatures labelled{rows.features, rows.columns, rows.labels, classes};
     torch::LogisticRegression problem;
     problem.activation = options.activation == "sigmoid" ? model::Activation::sigmoid : model::Activation::softmax;
-    problem.row_weights = weights_of(rows, classes, options.balance != "none");
+    problem.row_weights = rows.weights;
+    problem.cancellation = &cancellation;
     const auto choice =
         torch::choose_l2(labelled, problem, rows.picture, rows.fold, l2_candidates(options), options.runner.threads);
+    if (cli::caught_signal() != 0) throw cli::Interrupted();
     tell_choice(choice);
     problem.l2 = choice.trials[choice.best].l2;
-    if (!judging.all_learn_in_the_end) leave_out_judges(problem.row_weights, rows);
-    const torch::FittedHead fitted = torch::fit_head(labelled, problem);
+    const torch::LabelledFeatures learning = learning_rows(rows, sets.training, classes);
+    problem.row_weights.resize(learning.labels.size());
+    const torch::FittedHead fitted = torch::fit_head(learning, problem);
+    if (cli::caught_signal() != 0) throw cli::Interrupted();
     if (!fitted.converged) {
         log_warning("the fit of the head stopped after " + std::to_string(fitted.losses.size() - 1) +
                     " iterations with a gradient of " + io::shortest(fitted.gradient) + ", expected at most " +
@@ -240,15 +261,12 @@ Result train_head(const Options& options, const Cancellation& cancellation) {
     const model::Head head = write_network(options, task, trunk, fitted.head());
     Result result;
     result.report.title =
-        options.output + ": objective of the head, " + std::to_string(taught.labels.size()) + " pictures";
+        options.output + ": objective of the head, " + std::to_string(sets.training.labels.size()) + " pictures";
     result.report.labels = task.labels();
     result.report.activation = problem.activation;
-    result.report.sets.push_back(judged("train", "", taught, head));
-    result.report.sets.push_back(validation_set(judging, rows, choice, classes, judges ? &*judges : nullptr));
-    if (!options.test.empty()) {
-        const Taught test = with_labels(features_of(options, trunk, "test", options.test, "plain", cancellation), task);
-        result.report.sets.push_back(judged("test", "", test, head));
-    }
+    result.report.sets.push_back(judged("train", "", sets.training, head));
+    result.report.sets.push_back(validation_set(sets, choice, head));
+    if (sets.test) result.report.sets.push_back(judged("test", "", *sets.test, head));
     for (std::size_t i = 0; i < fitted.losses.size(); ++i)
         result.report.curve.push_back({static_cast<double>(i), fitted.losses[i], std::nullopt});
     result.report.curve_unit = "iteration";

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "cli/signals.hpp"
 #include "extract/run.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/io/activation_store.hpp"
 #include "openset/io/store_writer.hpp"
+#include "pictures/resume.hpp"
 #include "train/task.hpp"
 
 namespace openset::train {
@@ -58,10 +61,26 @@ extract::Options extract_options(const Options& options, const model::NetworkFil
     return extraction;
 }
 
+/// Names, sizes and times of the files, as a hash: a picture that was replaced under its name is another.
+std::string files_sha256(const std::vector<std::string>& paths, const Cancellation& cancellation) {
+    pictures::Inputs inputs(input_flags(paths));
+    const auto source = inputs.open(cancellation, 0);
+    std::string text;
+    while (const auto path = pictures::next_path(*source)) {
+        const std::string file = path->substr(0, path->find("//")); // of an archive's member: the archive
+        std::error_code ignored;                                    // what is not there is told when it is read
+        const auto size = fs::file_size(file, ignored);
+        const auto time = fs::last_write_time(file, ignored).time_since_epoch().count();
+        text += *path + '\0' + std::to_string(size) + ' ' + std::to_string(time) + '\0';
+    }
+    return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
 /// Fills the store, or leaves one as it is that the same run has filled.
 void fill(const Options& options, const model::NetworkFile& trunk, const std::vector<std::string>& paths,
-          const View& view, const fs::path& store, const Cancellation& cancellation) {
+          const std::string& files, const View& view, const fs::path& store, const Cancellation& cancellation) {
     extract::Options extraction = extract_options(options, trunk, paths, store);
+    extraction.files_sha256 = files;
     cascade::PipelineConfig config = extract::classifier_config(extraction);
     image::PreprocessSpec preprocess = trunk.info.preprocess;
     preprocess.crop_place = view.place;
@@ -78,6 +97,8 @@ void fill(const Options& options, const model::NetworkFile& trunk, const std::ve
         extract::run(extraction, config, cancellation);
     }
     if (cli::caught_signal() != 0) throw cli::Interrupted();
+    if (options.strict && (!fs::exists(store) || io::ActivationStore(store).meta().failed > 0))
+        throw Error(ErrorKind::unreadable, store.string() + ": a picture failed, and --strict makes no network then");
 }
 
 struct ViewOfAll {
@@ -133,8 +154,21 @@ Features interleave(const std::vector<ViewOfAll>& views, const std::string& wher
     return all;
 }
 
-bool is_store(const std::vector<std::string>& paths) {
-    return paths.size() == 1 && fs::exists(fs::path(paths.front()) / "logits.npy");
+/// A store that the user made must hold what the trunk would give.
+void check_of_trunk(const fs::path& folder, const model::NetworkFile& trunk) {
+    const io::ActivationStore store(folder);
+    const io::StoreMeta& meta = store.meta();
+    const auto preprocess = nlohmann::json::parse(model::to_json(trunk.info)).at("preprocess");
+    const std::string store_text = folder.string() + ": is a store ";
+    if (!meta.model_sha256.empty() && meta.model_sha256 != trunk.sha256) {
+        throw Error(ErrorKind::usage, store_text + "of the network with SHA-256 " + meta.model_sha256 +
+                                          ", expected one of the trunk, " + trunk.path.string() + " with " +
+                                          trunk.sha256);
+    }
+    if (!meta.preprocess_json.empty() && nlohmann::json::parse(meta.preprocess_json) != preprocess) {
+        throw Error(ErrorKind::usage, store_text + "with the preprocessing " + meta.preprocess_json +
+                                          ", expected the trunk's, " + preprocess.dump());
+    }
 }
 
 } // namespace
@@ -158,16 +192,20 @@ const std::vector<std::string>& view_names() {
 Features features_of(const Options& options, const model::NetworkFile& trunk, const std::string& set,
                      const std::vector<std::string>& paths, const std::string& views,
                      const Cancellation& cancellation) {
-    if (is_store(paths)) return interleave({read_store(paths.front())}, paths.front());
+    if (is_store(paths)) {
+        check_of_trunk(paths.front(), trunk);
+        return interleave({read_store(paths.front())}, paths.front());
+    }
     std::error_code problem;
     fs::create_directories(options.cache, problem);
     if (problem)
         throw Error(ErrorKind::output, options.cache + ": cannot make the folder of features: " + problem.message());
+    const std::string files = files_sha256(paths, cancellation);
     std::vector<ViewOfAll> read;
     for (const View& view : views_called(views)) {
         const fs::path store = fs::path(options.cache) / (set + "-" + view.name() + ".store");
         log_info(set + ": " + view.name());
-        fill(options, trunk, paths, view, store, cancellation);
+        fill(options, trunk, paths, files, view, store, cancellation);
         read.push_back(read_store(store));
     }
     return interleave(read, options.cache);

@@ -67,23 +67,25 @@ model::ModelInfo info_of(const Options& options, const Task& task) {
     return info;
 }
 
-/// Those that learn and those that judge.
+/// Those that learn, those that judge, and those that are asked at the end.
 struct Sets {
     std::vector<Example> training;
     Labelled validation;
     std::string how;
+    Labelled test = {};
 };
 
 Sets split(const Options& options, const Task& task, std::vector<Example> all, const Cancellation& cancellation) {
-    double share = 0.1;
-    const bool by_folder = !options.validation.empty() && !CLI::detail::lexical_cast(options.validation, share);
-    if (by_folder) {
-        return {std::move(all), with_labels(pictures_in({options.validation}, cancellation), task),
-                "pictures of their own"};
+    const auto share = options.validation_number();
+    if (!share) {
+        Sets sets{std::move(all), with_labels(pictures_in({options.validation}, cancellation), task),
+                  "pictures of their own"};
+        if (sets.validation.examples.empty()) refuse_empty_validation(options);
+        return sets;
     }
     std::vector<std::int64_t> labels;
     for (const Example& example : all) labels.push_back(example.label);
-    const Split positions = split_by_label(labels, share, options.seed);
+    const Split positions = split_by_label(labels, *share, options.seed);
     Sets sets{{}, {}, "held out of training"};
     for (const std::size_t i : positions.training) sets.training.push_back(all[i]);
     for (const std::size_t i : positions.validation) sets.validation.examples.push_back(all[i]);
@@ -116,7 +118,9 @@ Result train_network(const Options& options, const Cancellation& cancellation) {
     if (pictures.empty())
         throw Error(ErrorKind::usage, paths.front() + ": found no pictures, expected folders of classes");
     const Task task(options, classes_of(pictures), family_of(options, cancellation));
-    const Sets sets = split(options, task, with_labels(pictures, task).examples, cancellation);
+    Sets sets = split(options, task, with_labels(pictures, task).examples, cancellation);
+    // Before hours of training: a name that was mistyped must not cost them.
+    if (!options.test.empty()) sets.test = with_labels(pictures_in(options.test, cancellation), task);
     log_notice("learning from " + std::to_string(sets.training.size()) + " pictures of " +
                std::to_string(task.labels().size()) + " labels, judged by " +
                std::to_string(sets.validation.examples.size()));
@@ -139,9 +143,8 @@ Result train_network(const Options& options, const Cancellation& cancellation) {
         report.sets.back().left_out = sets.validation.left_out;
     }
     if (!options.test.empty()) {
-        const Labelled test = with_labels(pictures_in(options.test, cancellation), task);
-        report.sets.push_back(evaluate(options, "test", test.examples, cancellation));
-        report.sets.back().left_out = test.left_out;
+        report.sets.push_back(evaluate(options, "test", sets.test.examples, cancellation));
+        report.sets.back().left_out = sets.test.left_out;
     }
     report.curve_unit = "epoch";
     for (const torch::EpochReport& epoch : trained.epochs) {

@@ -1,11 +1,13 @@
 #include "train/options.hpp"
 
+#include <cmath>
 #include <filesystem>
 
 #include "cli/command.hpp"
 #include "openset/base/error.hpp"
 #include "openset/torch/architecture.hpp"
 #include "train/features.hpp"
+#include "train/task.hpp"
 
 namespace openset::train {
 namespace {
@@ -80,29 +82,59 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
         ->check(cli::number(0, 1));
 }
 
-bool is_store(const std::string& path) { return fs::exists(fs::path(path) / "logits.npy"); }
-
 void check_paths(const std::string& flag, const std::vector<std::string>& paths, Mode mode) {
     for (const std::string& path : paths) {
-        if (mode != Mode::head && is_store(path))
+        if (mode != Mode::head && is_store({path}))
             refuse(flag + " " + path + ": is a store, expected pictures: training by gradient looks at them anew");
-        if (paths.size() > 1 && (fs::is_regular_file(path) || is_store(path)))
+        if (paths.size() > 1 && (fs::is_regular_file(path) || is_store({path})))
             refuse(flag + " " + path + ": is a table or a store, expected it alone; only folders can be several");
     }
 }
 
 void check_validation(const Options& options) {
-    const std::string& text = options.validation;
-    double value = 0;
-    if (text.empty() || !CLI::detail::lexical_cast(text, value)) return;
-    const bool folds = value >= 2 && value == static_cast<int>(value) && options.mode() == Mode::head;
-    const bool share = value > 0 && value < 1;
+    const auto value = options.validation_number();
+    if (!value) return;
+    constexpr double most_folds = 1000;
+    const bool folds =
+        *value >= 2 && *value <= most_folds && *value == std::floor(*value) && options.mode() == Mode::head;
+    const bool share = *value > 0 && *value < 1;
     if (folds || share) return;
-    refuse("--validation " + text + ": expected a share of the pictures above 0 and below 1" +
-           (options.mode() == Mode::head ? ", a number of folds from 2 on," : "") + " or a folder");
+    refuse("--validation " + options.validation + ": expected a share of the pictures above 0 and below 1" +
+           (options.mode() == Mode::head ? ", a number of folds from 2 to 1000," : "") + " or a folder");
+}
+
+/// A picture that is seen twice would have two classes, or learn and judge at once.
+void check_apart(const std::string& flag, const std::vector<std::string>& paths, const std::string& other_flag,
+                 const std::vector<std::string>& others) {
+    if (others.empty()) return;
+    const pictures::Inputs around(input_flags(others));
+    for (const std::string& path : paths) {
+        if (const auto folder = around.folder_around(path)) {
+            refuse(flag + " " + path + ": lies in " + other_flag + " " + *folder +
+                   ", so that its pictures would count twice; expected folders apart from each other");
+        }
+    }
+}
+
+void check_folders(const Options& options) {
+    const std::vector<std::string> validation = options.validation.empty() || options.validation_number()
+                                                    ? std::vector<std::string>()
+                                                    : std::vector{options.validation};
+    check_apart("--positive-dir", options.positive_dir, "--data", options.data);
+    check_apart("--data", options.data, "--positive-dir", options.positive_dir);
+    check_apart("--validation", validation, "--data", options.data);
+    check_apart("--validation", validation, "--positive-dir", options.positive_dir);
+    check_apart("--data", options.data, "--validation", validation);
+    check_apart("--positive-dir", options.positive_dir, "--validation", validation);
 }
 
 } // namespace
+
+std::optional<double> Options::validation_number() const {
+    if (validation.empty()) return mode() == Mode::head ? 5 : 0.1;
+    double value = 0;
+    return CLI::detail::lexical_cast(validation, value) ? std::optional(value) : std::nullopt;
+}
 
 void add_options(CLI::App& app, Options& options) {
     app.add_option(
@@ -190,7 +222,13 @@ void resolve(const CLI::App& app, Options& options) {
         refuse("--l2 " + options.l2 + ": expected a number above 0, or auto");
     check_paths("--data", options.data, mode);
     check_paths("--test", options.test, mode);
-    if (!options.positive_dir.empty() && (fs::is_regular_file(options.data.front()) || is_store(options.data.front())))
+    if (!options.validation_number()) check_paths("--validation", {options.validation}, mode);
+    if (given("--views") && is_store(options.data))
+        refuse("--views is for pictures, and --data is a store, which holds one view of each; leave it out");
+    if (mode != Mode::head && options.strict)
+        refuse("--strict is for a head alone: a training by gradient leaves out what it cannot read, and tells how "
+               "many; leave it out");
+    if (!options.positive_dir.empty() && (fs::is_regular_file(options.data.front()) || is_store(options.data)))
         refuse("--positive-dir together with a table or a store; name the family's classes with --positive instead");
     if (!options.filter_labels.empty()) {
         if (options.positive.empty() && options.positive_dir.empty())
@@ -199,7 +237,10 @@ void resolve(const CLI::App& app, Options& options) {
         if (comma == std::string::npos || comma == 0 || comma + 1 == options.filter_labels.size() ||
             options.filter_labels.find(',', comma + 1) != std::string::npos)
             refuse("--filter-labels " + options.filter_labels + ": expected two names, as other,cat");
+        if (options.filter_labels.substr(0, comma) == options.filter_labels.substr(comma + 1))
+            refuse("--filter-labels " + options.filter_labels + ": expected two different names, as other,cat");
     }
+    check_folders(options);
     if (!given("--batch") && mode != Mode::head) options.runner.batch = 32;
     if (options.name.empty()) options.name = fs::path(options.output).stem().string();
     if (options.cache.empty()) options.cache = options.output + ".features";

@@ -72,6 +72,12 @@ struct Options : pictures::RunFlags {
     Mode mode() const {
         return gradient.finetune ? Mode::finetune : gradient.arch.empty() ? Mode::head : Mode::scratch;
     }
+
+    /// The number of folds, from 2 on, or the share of the pictures; none: the judges lie in a folder of their own.
+    std::optional<double> validation_number() const;
+
+    /// Where a training by gradient keeps its epochs until everything is written.
+    std::string checkpoint() const { return output + ".checkpoint"; }
 };
 
 void add_options(CLI::App& app, Options& options);

@@ -6,9 +6,12 @@
 #include <sstream>
 
 #include "openset/base/error.hpp"
+#include "openset/base/printable.hpp"
 #include "openset/base/random.hpp"
 #include "openset/base/spelling.hpp"
 #include "openset/flow/class_folder.hpp"
+#include "openset/io/activation_store.hpp"
+#include "openset/io/number_text.hpp"
 
 namespace openset::train {
 namespace {
@@ -35,6 +38,32 @@ std::vector<std::vector<std::size_t>> shuffled_by_label(const std::vector<std::i
     return by_label;
 }
 
+/// Those of a store that have a row.
+std::vector<LabelledPicture> pictures_of_store(const std::string& folder) {
+    std::vector<LabelledPicture> pictures;
+    io::ActivationStore(folder).for_each_sample(
+        [&pictures](std::int64_t, const std::string& path, const std::string& label) {
+            pictures.push_back({path, label});
+        });
+    return pictures;
+}
+
+/// "test: 20 pictures", and a line a label.
+std::string lines_of_set(const std::string& name, const std::vector<LabelledPicture>& pictures, const Task& task) {
+    std::vector<std::int64_t> counts(task.labels().size());
+    std::int64_t left_out = 0;
+    for (const LabelledPicture& picture : pictures) {
+        const auto label = task.label_of(picture.class_name);
+        ++(label ? counts[static_cast<std::size_t>(*label)] : left_out);
+    }
+    std::string text = name + ": " + std::to_string(std::ssize(pictures) - left_out) + " pictures";
+    if (left_out > 0) text += ", and " + std::to_string(left_out) + " of other classes left out";
+    text += "\n";
+    for (std::size_t label = 0; label < counts.size(); ++label)
+        text += std::to_string(counts[label]) + "\t" + printable(task.labels()[label]) + "\n";
+    return text;
+}
+
 std::string quoted_list(const std::set<std::string>& names) {
     constexpr std::size_t most = 8;
     std::string text;
@@ -59,7 +88,12 @@ pictures::InputFlags input_flags(const std::vector<std::string>& paths) {
     return flags;
 }
 
+bool is_store(const std::vector<std::string>& paths) {
+    return paths.size() == 1 && fs::exists(fs::path(paths.front()) / "logits.npy");
+}
+
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation) {
+    if (is_store(paths)) return pictures_of_store(paths.front());
     const pictures::InputFlags flags = input_flags(paths);
     pictures::Inputs inputs(flags);
     if (!inputs.missing().empty())
@@ -106,6 +140,8 @@ Task::Task(const Options& options, const std::set<std::string>& classes, std::se
         labels_ = options.filter_labels.empty()
                       ? std::vector<std::string>{"other", family.size() == 1 ? *family.begin() : "family"}
                       : split_at_commas(options.filter_labels);
+        if (labels_.front() == labels_.back())
+            refuse("both labels of the filter would be " + labels_.front() + "; name them with --filter-labels");
         for (const std::string& name : family) ids_.emplace(name, 1);
         if (std::ranges::includes(family, classes))
             refuse("every class is of the family (" + quoted_list(classes) +
@@ -120,6 +156,27 @@ std::optional<std::int64_t> Task::label_of(const std::string& class_name) const 
     const auto found = ids_.find(class_name);
     if (found != ids_.end()) return found->second;
     return is_filter_ ? std::optional<std::int64_t>(0) : std::nullopt;
+}
+
+std::string text_of_plan(const Options& options, const Cancellation& cancellation) {
+    std::vector<std::string> paths = options.data;
+    paths.insert(paths.end(), options.positive_dir.begin(), options.positive_dir.end());
+    const auto data = pictures_in(paths, cancellation);
+    const Task task(options, classes_of(data), family_of(options, cancellation));
+    std::string text = lines_of_set("data", data, task);
+    if (const auto number = options.validation_number()) {
+        text += std::string(*number >= 2 ? "validation: " : "validation: a share of ") + io::shortest(*number) +
+                (*number >= 2 ? " folds of the data\n" : " of the data\n");
+    } else {
+        text += lines_of_set("validation", pictures_in({options.validation}, cancellation), task);
+    }
+    if (!options.test.empty()) text += lines_of_set("test", pictures_in(options.test, cancellation), task);
+    return text + "nothing was learned\n";
+}
+
+void refuse_empty_validation(const Options& options) {
+    refuse("--validation " + options.validation +
+           ": has no picture of what is taught, expected folders that are called as those of --data");
 }
 
 Split split_by_label(const std::vector<std::int64_t>& labels, double share, std::uint64_t seed) {

@@ -22,9 +22,16 @@ struct LabelledPicture {
 /// How the inputs of a run name a table, or folders and files.
 pictures::InputFlags input_flags(const std::vector<std::string>& paths);
 
+/// Whether they name an activation store instead of pictures.
+bool is_store(const std::vector<std::string>& paths);
+
 /// The pictures of folders, or of a table, of classes, in the order in which runs see them.
 /// Throws Error(usage) where a picture has no class or lies in an archive, and where a name stands for nothing.
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);
+
+/// --dry-run: how many pictures of which label would learn, judge and be asked. Reads no picture.
+/// Throws as pictures_in() and Task().
+std::string text_of_plan(const Options& options, const Cancellation& cancellation);
 
 std::set<std::string> classes_of(const std::vector<LabelledPicture>& pictures);
 
@@ -57,6 +64,9 @@ private:
 struct Split {
     std::vector<std::size_t> training, validation; ///< positions, ascending
 };
+
+/// Throws Error(usage): the folder of --validation has nothing of what is taught.
+[[noreturn]] void refuse_empty_validation(const Options& options);
 
 /// Takes of every label the same share for validation, at least one where it has two; which ones follows from the seed
 /// and the numbers of the pictures alone.

@@ -114,6 +114,7 @@ StoreRecord read_store(const CheckedValue& value) {
     if (const auto labels = members.member("labels", "folders, csv or none"))
         store.labels = labels->one_of({"folders", "csv", "none"}).value_or("");
     if (members.optional("csv_sha256")) members.read("csv_sha256", store.csv_sha256);
+    if (members.optional("files_sha256")) members.read("files_sha256", store.files_sha256);
     return store;
 }
 
@@ -202,6 +203,7 @@ std::vector<std::pair<std::string, Json>> identity(const RunRecord& record) {
     return {{"output", record.store ? "an activation store" : "rows"},
             {"labels from", store(&StoreRecord::labels)},
             {"the table of --csv", store(&StoreRecord::csv_sha256)},
+            {"the hash of the pictures' names, sizes and times", store(&StoreRecord::files_sha256)},
             {"config", deciding_config(record)},
             {"networks", deciding_networks(record)},
             {"--closed-set", record.closed_set},
@@ -272,6 +274,7 @@ std::string to_json(const RunRecord& record) {
     if (record.store) {
         json["store"] = {{"labels", record.store->labels}};
         if (!record.store->csv_sha256.empty()) json["store"]["csv_sha256"] = record.store->csv_sha256;
+        if (!record.store->files_sha256.empty()) json["store"]["files_sha256"] = record.store->files_sha256;
     } else {
         json["row_format"] = to_string(record.format);
     }

@@ -54,6 +54,10 @@ bool stands_still(const std::vector<double>& losses) {
     return losses.size() > 1 && losses.back() >= losses[losses.size() - 2];
 }
 
+bool is_cancelled(const LogisticRegression& problem) {
+    return problem.cancellation != nullptr && problem.cancellation->requested();
+}
+
 FittedHead minimise(const Tensors& rows, int classes, const LogisticRegression& problem, const FittedHead* start) {
     const std::int64_t columns = rows.features.size(1);
     at::Tensor weight =
@@ -89,7 +93,8 @@ FittedHead minimise(const Tensors& rows, int classes, const LogisticRegression& 
         stands_here = true;
         optimiser.step(objective);
         fitted.converged = fitted.gradient <= problem.tolerance;
-    } while (!fitted.converged && std::ssize(fitted.losses) <= problem.max_iterations && !stands_still(fitted.losses));
+    } while (!is_cancelled(problem) && !fitted.converged && std::ssize(fitted.losses) <= problem.max_iterations &&
+             !stands_still(fitted.losses));
     stands_here = true; // the last step went on from there, and down
     objective();
     fitted.weight = to_vector(weight);
@@ -119,9 +124,9 @@ Tensors tensors_of(const LabelledFeatures& rows, const LogisticRegression& probl
 
 /// The rows that learn and those that are judged while one fold is left out, and the head that is fitted meanwhile.
 struct Fold {
-    Tensors learning, judging;
-    std::vector<std::int64_t> judged; ///< rows
-    double weight = 0;                ///< of them all
+    std::vector<std::int64_t> learning, judged; ///< rows
+    Tensors judging;                            ///< the judged ones
+    double weight = 0;                          ///< of them all
     FittedHead fitted;
     at::Tensor logits; ///< [judged, classes]
 };
@@ -129,26 +134,26 @@ struct Fold {
 Fold leave_out(const LabelledFeatures& rows, const LogisticRegression& problem, std::span<const std::int64_t> picture,
                std::span<const int> fold, int which) {
     Fold left_out;
-    std::vector<std::int64_t> learning;
     std::int64_t before = -1;
     for (std::int64_t row = 0; row < rows.rows(); ++row) {
         const std::int64_t of = picture[static_cast<std::size_t>(row)];
         if (fold[static_cast<std::size_t>(of)] != which) {
-            learning.push_back(row);
+            left_out.learning.push_back(row);
         } else if (of != before) {
             left_out.judged.push_back(row);
             left_out.weight += problem.row_weights.empty() ? 1 : problem.row_weights[static_cast<std::size_t>(row)];
         }
         before = of;
     }
-    left_out.learning = tensors_of(rows, problem, learning);
     left_out.judging = tensors_of(rows, problem, left_out.judged);
     return left_out;
 }
 
-/// Fits from where the fold's last fit ended, and judges.
+/// Fits from where the fold's last fit ended, and judges. The rows that learn, in double, are there meanwhile only: those of
+/// all folds at once would be the features many times over.
 void fit_and_judge(Fold& fold, const LabelledFeatures& rows, const LogisticRegression& problem) {
-    fold.fitted = minimise(fold.learning, rows.classes, problem, fold.fitted.weight.empty() ? nullptr : &fold.fitted);
+    fold.fitted = minimise(tensors_of(rows, problem, fold.learning), rows.classes, problem,
+                           fold.fitted.weight.empty() ? nullptr : &fold.fitted);
     const ::torch::NoGradGuard no_gradients;
     fold.logits = at::linear(fold.judging.features, from_vector(fold.fitted.weight, {rows.classes, rows.columns}),
                              from_vector(fold.fitted.bias, {rows.classes}));

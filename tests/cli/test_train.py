@@ -89,6 +89,18 @@ class NewHead(TrainTest):
         self.assertIn("computing the features anew", again.messages)
         self.assertEqual(self.report()["sets"][0]["pictures"], 49)
 
+    def test_features_are_computed_anew_where_a_picture_was_replaced_under_its_name(self):
+        self.train()
+        (self.data / "sky" / "000.png").write_bytes(png(COLOURS["rust"]))
+        self.assertIn("computing the features anew", self.train("--force").messages)
+        self.assertLess(self.report()["sets"][0]["accuracy"], 1)
+
+    def test_a_dry_run_says_what_would_be_learned(self):
+        result = self.train("--dry-run", "--test", self.test, "--positive", "sky")
+        self.assertEqual(result.text, "data: 48 pictures\n36\tother\n12\tsky\nvalidation: 5 folds of the data\n"
+                                      "test: 20 pictures\n15\tother\n5\tsky\nnothing was learned\n")
+        self.assertEqual([file.name for file in self.folder.iterdir() if "new" in file.name], [])
+
     def test_a_store_that_extract_made_serves_as_well(self):
         self.openset("extract", "--model", TRUNK, self.data, "-o", self.folder / "data.store", "-q")
         self.train("--views", "plain")
@@ -121,9 +133,20 @@ class NewHead(TrainTest):
         self.assertEqual(recall["weights"]["rust"], 1.0)
         self.assertLess(recall["none"]["rust"], 1.0)
 
+    def test_the_weights_are_those_of_the_pictures_that_learn(self):
+        rare = self.pictures("rare", 3, classes=["rust"])
+        self.pictures("rare", 20, classes=["plum"], seed=3)
+        made = []
+        for few, many in (("rust", "plum"), ("plum", "rust")):
+            judges = self.pictures(f"many-{many}", 2, classes=[few], seed=4)
+            self.pictures(f"many-{many}", 30, classes=[many], seed=5)
+            self.train("--balance", "weights", "--l2", "0.1", "--name", "net", "--validation", judges, "--force", data=rare)
+            made.append(self.network.read_bytes())
+        self.assertEqual(made[0], made[1])
+
     def test_the_validation_pictures_are_a_share_or_a_folder_of_their_own(self):
         self.train("--validation", "0.25")
-        self.assertEqual([s["pictures"] for s in self.report()["sets"]], [48, 12])
+        self.assertEqual([s["pictures"] for s in self.report()["sets"]], [36, 12])
         self.train("--validation", self.test, "--force")
         self.assertEqual([s["pictures"] for s in self.report()["sets"]], [48, 20])
 
@@ -213,7 +236,38 @@ class WrongUse(TrainTest):
         self.assertIn("--trunk", result.messages)
 
     def test_a_network_without_a_last_linear(self):
-        self.refused(trunk=NETWORKS / "halved_in_place.pt", says="holds no features")
+        self.refused(trunk=NETWORKS / "halved_in_place.pt", code=1, says="do not come straight from a Linear")
+
+    def test_sets_that_are_not_there_or_of_no_use_cost_no_training(self):
+        strange = self.folder / "strange"
+        self.test.rename(strange)
+        (strange / "sky").rename(strange / "sea")
+        for name in ("lime", "plum", "rust"):
+            (strange / name).rename(strange / f"no {name}")
+        for way in ([], [*FromScratch.FLAGS]):
+            trunk = None if way else TRUNK
+            self.refused(*way, "--test", self.folder / "tset", trunk=trunk, says="tset")
+            self.refused(*way, "--validation", strange, trunk=trunk, says="has no picture of what is taught")
+
+    def test_pictures_count_once(self):
+        self.refused("--positive-dir", self.data / "sky", says="lies in --data")
+        self.refused("--validation", self.data, says="so that its pictures would count twice")
+
+    def test_a_store_of_another_network(self):
+        self.openset("extract", "--model", NETWORKS / "species.pt", self.data, "-o", self.folder / "other.store", "-q")
+        self.refused(data=self.folder / "other.store", says="expected one of the trunk")
+        self.refused("--views", "ten-crop", data=self.folder / "other.store", says="--data is a store")
+
+    def test_strict_makes_no_network_where_a_picture_fails(self):
+        self.refused("--strict", "--finetune", says="--strict is for a head alone")
+        (self.data / "sky" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+        self.refused("--strict", code=1, says="--strict makes no network then")
+        self.refused("--strict", code=1, says="--strict makes no network then")
+        (self.data / "sky" / "broken.png").unlink()
+        self.train("--strict")
+
+    def test_two_labels_of_one_name(self):
+        self.refused("--positive", "sky", "--filter-labels", "sky,sky", says="expected two different names")
 
 
 class FromScratch(TrainTest):

@@ -37,8 +37,9 @@ struct PartRecord {
 
 /// Where a run that filled an activation store took the pictures' classes from.
 struct StoreRecord {
-    std::string labels;          ///< folders, csv or none
-    std::string csv_sha256 = {}; ///< of the table that names them
+    std::string labels;            ///< folders, csv or none
+    std::string csv_sha256 = {};   ///< of the table that names them
+    std::string files_sha256 = {}; ///< of the pictures' names, sizes and times; empty: not told
 };
 
 struct RunRecord {

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "openset/base/cancellation.hpp"
 #include "openset/model/head.hpp"
 #include "openset/model/model_info.hpp"
 
@@ -31,6 +32,8 @@ struct LogisticRegression {
     std::vector<double> row_weights = {}; ///< [rows], 0 or more; empty: 1 each
     int max_iterations = 1000;
     double tolerance = 1e-6; ///< of the largest component of the gradient
+    /// Ends a fit after the iteration in which a stop is requested: what comes back is of no use then. Null: none
+    const Cancellation* cancellation = nullptr;
 };
 
 struct FittedHead {
