@@ -77,7 +77,7 @@ std::optional<int> last_blocks_of(const std::string& text) {
 
 double learning_rate_of(const Options& options) {
     if (options.gradient.learning_rate > 0) return options.gradient.learning_rate;
-    return options.mode() == Mode::finetune ? 0.01 : 0.1;
+    return options.mode() == Mode::finetune ? 0.01 : 0.05;
 }
 
 /// One core is left to the threads that prepare pictures: LibTorch's wait for each other at the end of every layer, so that
@@ -93,7 +93,7 @@ torch::SgdOptions sgd_options(const Options& options, const std::vector<Example>
     torch::SgdOptions sgd;
     sgd.epochs = flags.epochs;
     sgd.learning_rate = learning_rate_of(options);
-    sgd.warmup_epochs = flags.warmup;
+    sgd.warmup_epochs = flags.warmup >= 0 ? flags.warmup : std::min(1, flags.epochs - 1);
     sgd.momentum = flags.momentum;
     sgd.weight_decay = flags.weight_decay;
     sgd.label_smoothing = flags.label_smoothing;

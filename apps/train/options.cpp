@@ -54,12 +54,12 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
     more("--last-blocks", flags.last_blocks, "of --finetune: how many blocks before the head learn, or all (default)")
         ->type_name("N");
     more("--learning-rate", flags.learning_rate,
-         "at its highest; it falls along half a cosine (default 0.1, of --finetune 0.01)")
+         "at its highest; it falls along half a cosine (default 0.05, of --finetune 0.01)")
         ->type_name("X")
         ->check(cli::number(1e-9, 1e3));
     more("--momentum", flags.momentum, "(default 0.9)")->type_name("X")->check(cli::number(0, 0.9999));
     more("--weight-decay", flags.weight_decay, "(default 1e-4)")->type_name("X")->check(cli::number(0, 1));
-    more("--warmup", flags.warmup, "epochs over which the learning rate rises first (default 0)")
+    more("--warmup", flags.warmup, "epochs over which the learning rate rises first (default 1)")
         ->type_name("N")
         ->check(cli::number(0, 1e6));
     more("--label-smoothing", flags.label_smoothing, "share of the truth given to all labels alike (default 0)")

@@ -37,7 +37,8 @@ struct GradientFlags {
     std::string last_blocks = "all"; ///< or a number
     int epochs = 30;
     double learning_rate = 0; ///< 0: not given
-    double momentum = 0.9, weight_decay = 1e-4, warmup = 0, label_smoothing = 0;
+    double momentum = 0.9, weight_decay = 1e-4, label_smoothing = 0;
+    double warmup = -1; ///< epochs; below 0: not given
     int patience = 0;
     bool resume = false;
     AugmentFlags augment;

@@ -118,9 +118,9 @@ def forward(self, x):
     ModuleBuilder build_;
 };
 
-// ---- DHRNet (Yoshihashi et al. 2019, section 4)
+// ---- DHRNet (after Yoshihashi et al. 2019)
 
-constexpr std::int64_t latent_maps = 32; // of each stage: the paper's number
+constexpr std::int64_t latent_maps = 32; // of each stage
 
 class DhrNetBuilder {
 public:
