@@ -15,6 +15,7 @@
 #include "openset/io/number_text.hpp"
 #include "openset/model/network_file.hpp"
 #include "openset/torch/architecture.hpp"
+#include "openset/torch/script_network.hpp"
 
 namespace openset::train {
 namespace {
@@ -121,12 +122,25 @@ struct Start {
     std::string facts; ///< what makes it this start
 };
 
+/// A head that was fitted for the same labels is a better start than a random one, which would first spoil the features
+/// below it (Kumar et al. 2022, arXiv 2202.10054).
+void keep_fitting_head(torch::TrainableNetwork& network, const model::NetworkFile& file, const model::ModelInfo& info,
+                       const Options& options) {
+    if (file.info.labels != info.labels || file.info.activation != info.activation) return;
+    const auto loaded = torch::load_network(file, options.load);
+    if (loaded->head() == nullptr) return;
+    network.set_head(*loaded->head());
+    log_notice(options.trunk + ": has these labels already, so its head is kept and goes on learning");
+}
+
 Start start_of(const Options& options, model::ModelInfo& info) {
     const auto outputs = static_cast<int>(info.labels.size());
     if (options.mode() == Mode::finetune) {
         const model::NetworkFile file = model::open_network_file(options.trunk);
         info.arch = file.info.arch;
-        return {torch::load_for_training(file, outputs, options.seed), file.sha256};
+        Start start{torch::load_for_training(file, outputs, options.seed), file.sha256};
+        keep_fitting_head(start.network, file, info, options);
+        return start;
     }
     const GradientFlags& flags = options.gradient;
     info.arch = flags.arch;

@@ -18,7 +18,9 @@ namespace fs = std::filesystem;
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorKind::usage, message); }
 
 void add_gradient_options(CLI::App& app, GradientFlags& flags) {
-    app.add_flag("--finetune", flags.finetune, "with --trunk: its own weights learn too, by gradient descent");
+    app.add_flag(
+        "--finetune", flags.finetune,
+        "with --trunk: its own weights learn too, by gradient descent; begin with a network that has a fitted head");
     app.add_option(
            "--arch", flags.arch,
            "instead of --trunk: a new network, " +

@@ -294,6 +294,13 @@ class FromScratch(TrainTest):
         self.train("--finetune", "--epochs", "2", "--crop-scale", "1", "--jitter", "0", "--rotate", "0")
         self.assertEqual(len(self.report()["curve"]), 2)
 
+    def test_a_head_that_was_fitted_for_the_same_labels_is_where_fine_tuning_begins(self):
+        self.train()
+        again = self.train("--finetune", "--epochs", "1", "--learning-rate", "1e-6", "--crop-scale", "1", "--jitter", "0",
+                           "--rotate", "0", trunk=self.network, output=self.folder / "fine.pt")
+        self.assertIn("its head is kept", again.messages)
+        self.assertEqual(self.named(self.test), self.named(self.test, self.folder / "fine.pt"))
+
     def test_a_store_has_no_pictures_to_learn_from(self):
         self.openset("extract", "--model", TRUNK, self.data, "-o", self.folder / "data.store", "-q")
         result = self.train(*self.FLAGS, trunk=None, data=self.folder / "data.store", code=2)
