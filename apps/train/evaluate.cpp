@@ -25,15 +25,15 @@ private:
 
 } // namespace
 
-Judged evaluate(const Options& options, const std::string& set, const std::vector<Example>& examples,
-                const Cancellation& cancellation) {
+Judged evaluate(const Options& options, const std::string& network, const std::string& set,
+                const std::vector<Example>& examples, const Cancellation& cancellation) {
     cascade::PipelineConfig config;
     config.name = options.name;
-    config.classifier.network.model = options.output;
+    config.classifier.network.model = network;
     flow::PipelineLoadOptions how;
     how.closed_set = true;
     io::RunRecord record;
-    const auto loaded = pictures::load_networks(config, options.output, options.load, how, record);
+    const auto loaded = pictures::load_networks(config, network, options.load, how, record);
 
     pictures::RunFlags flags = options;
     pictures::choose_threads(flags, record.device);

@@ -10,9 +10,9 @@
 
 namespace openset::train {
 
-/// What the written network says of pictures, run as infer would run it.
+/// What a network file says of pictures, run as infer would run it.
 /// Throws cli::Interrupted after a signal.
-Judged evaluate(const Options& options, const std::string& set, const std::vector<Example>& examples,
-                const Cancellation& cancellation);
+Judged evaluate(const Options& options, const std::string& network, const std::string& set,
+                const std::vector<Example>& examples, const Cancellation& cancellation);
 
 } // namespace openset::train

@@ -196,6 +196,7 @@ Features features_of(const Options& options, const model::NetworkFile& trunk, co
         check_of_trunk(paths.front(), trunk);
         return interleave({read_store(paths.front())}, paths.front());
     }
+    refuse_strays(paths);
     std::error_code problem;
     fs::create_directories(options.cache, problem);
     if (problem)

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -109,6 +110,38 @@ Json epochs_json(const torch::SgdReport& report) {
     return epochs;
 }
 
+/// Whether fine-tuning began with a network for these very labels.
+bool has_fitted_head(const Options& options, const Task& task) {
+    return options.mode() == Mode::finetune && model::open_network_file(options.trunk).info.labels == task.labels();
+}
+
+double accuracy_of(const Judged& set, std::size_t labels) {
+    std::int64_t right = 0;
+    for (std::size_t row = 0; row < set.labels.size(); ++row) {
+        const auto first = set.logits.begin() + static_cast<std::ptrdiff_t>(row * labels);
+        right += std::max_element(first, first + static_cast<std::ptrdiff_t>(labels)) - first == set.labels[row];
+    }
+    return static_cast<double>(right) / static_cast<double>(set.labels.size());
+}
+
+/// Says whether fine-tuning has helped; the network of before is asked about the test pictures, too.
+void tell_change(const Options& options, const Sets& sets, Report& report, const Cancellation& cancellation) {
+    log_warning(options.trunk +
+                ": its head may have been fitted on the validation pictures, which then judge too well; "
+                "believe --test, or give --validation a folder of others");
+    if (sets.test.examples.empty() || report.sets.back().labels.empty()) return;
+    Judged before = evaluate(options, options.trunk, "before", sets.test.examples, cancellation);
+    before.how = "the test pictures, by " + options.trunk;
+    const std::size_t labels = report.labels.size();
+    const double was = accuracy_of(before, labels), is = accuracy_of(report.sets.back(), labels);
+    const auto percent = [](double share) {
+        return std::to_string(std::lround(1000 * share) / 10.0).substr(0, 4) + " %";
+    };
+    log_notice("test accuracy " + percent(is) + " after fine-tuning, " + percent(was) + " before: " +
+               (is > was ? "it has helped" : "it has not helped, " + options.trunk + " is the network to use"));
+    report.sets.insert(report.sets.end() - 1, std::move(before));
+}
+
 } // namespace
 
 Result train_network(const Options& options, const Cancellation& cancellation) {
@@ -136,16 +169,17 @@ Result train_network(const Options& options, const Cancellation& cancellation) {
     report.title = options.output + ": loss, " + std::to_string(sets.training.size()) + " pictures";
     report.labels = task.labels();
     report.activation = options.activation == "sigmoid" ? model::Activation::sigmoid : model::Activation::softmax;
-    report.sets.push_back(evaluate(options, "train", sets.training, cancellation));
+    report.sets.push_back(evaluate(options, options.output, "train", sets.training, cancellation));
     if (!sets.validation.examples.empty()) {
-        report.sets.push_back(evaluate(options, "validation", sets.validation.examples, cancellation));
+        report.sets.push_back(evaluate(options, options.output, "validation", sets.validation.examples, cancellation));
         report.sets.back().how = sets.how;
         report.sets.back().left_out = sets.validation.left_out;
     }
     if (!options.test.empty()) {
-        report.sets.push_back(evaluate(options, "test", sets.test.examples, cancellation));
+        report.sets.push_back(evaluate(options, options.output, "test", sets.test.examples, cancellation));
         report.sets.back().left_out = sets.test.left_out;
     }
+    if (has_fitted_head(options, task)) tell_change(options, sets, report, cancellation);
     report.curve_unit = "epoch";
     for (const torch::EpochReport& epoch : trained.epochs) {
         report.curve.push_back({static_cast<double>(epoch.epoch), epoch.train.loss, std::nullopt});

@@ -92,9 +92,29 @@ bool is_store(const std::vector<std::string>& paths) {
     return paths.size() == 1 && fs::exists(fs::path(paths.front()) / "logits.npy");
 }
 
+void refuse_strays(const std::vector<std::string>& folders) {
+    for (const std::string& folder : folders) {
+        std::error_code ignored; // who walks the folder says what is wrong
+        std::string stray;
+        bool has_classes = false;
+        for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+            if (entry->path().filename().string().starts_with(".")) continue;
+            if (entry->is_directory(ignored)) {
+                has_classes = true;
+            } else if (stray.empty() || entry->path().string() < stray) {
+                stray = entry->path().string();
+            }
+        }
+        if (has_classes && !stray.empty())
+            refuse(stray +
+                   ": lies beside folders of classes, expected nothing else there; move it into one of them or away");
+    }
+}
+
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation) {
     if (is_store(paths)) return pictures_of_store(paths.front());
     const pictures::InputFlags flags = input_flags(paths);
+    refuse_strays(flags.paths);
     pictures::Inputs inputs(flags);
     if (!inputs.missing().empty())
         refuse(inputs.missing().front() +

@@ -25,6 +25,9 @@ pictures::InputFlags input_flags(const std::vector<std::string>& paths);
 /// Whether they name an activation store instead of pictures.
 bool is_store(const std::vector<std::string>& paths);
 
+/// Throws Error(usage) where a file lies beside folders of classes: it would be of a class called after the folder around.
+void refuse_strays(const std::vector<std::string>& folders);
+
 /// The pictures of folders, or of a table, of classes, in the order in which runs see them.
 /// Throws Error(usage) where a picture has no class or lies in an archive, and where a name stands for nothing.
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);

@@ -229,6 +229,10 @@ class WrongUse(TrainTest):
     def test_one_class_only(self):
         self.refused(data=self.pictures("one", 3, classes=["sky"]), says="one class only")
 
+    def test_a_file_that_strayed_among_the_classes(self):
+        (self.data / "stray.png").write_bytes(png((1, 2, 3)))
+        self.refused(says="stray.png: lies beside folders of classes")
+
     def test_nothing_there(self):
         self.refused(data=self.folder / "nowhere", says="nowhere")
 
@@ -299,7 +303,16 @@ class FromScratch(TrainTest):
         again = self.train("--finetune", "--epochs", "1", "--learning-rate", "1e-6", "--crop-scale", "1", "--jitter", "0",
                            "--rotate", "0", trunk=self.network, output=self.folder / "fine.pt")
         self.assertIn("its head is kept", again.messages)
+        self.assertIn("may have been fitted on the validation pictures", again.messages)
         self.assertEqual(self.named(self.test), self.named(self.test, self.folder / "fine.pt"))
+
+    def test_fine_tuning_says_whether_it_has_helped(self):
+        self.train()
+        again = self.train("--finetune", "--epochs", "1", "--learning-rate", "10", "--no-flip", "--test", self.test,
+                           trunk=self.network, output=self.folder / "fine.pt")
+        self.assertIn("it has not helped", again.messages)
+        by_name = {one["name"]: one for one in self.report(self.folder / "fine.pt")["sets"]}
+        self.assertEqual(by_name["before"]["accuracy"], 1.0)
 
     def test_a_store_has_no_pictures_to_learn_from(self):
         self.openset("extract", "--model", TRUNK, self.data, "-o", self.folder / "data.store", "-q")
