@@ -1,5 +1,6 @@
 """scripts/show-demo on the colour world: verdicts by stage, before and after the detector, and what is wrong said as such."""
 
+import collections
 import json
 import os
 import pathlib
@@ -75,6 +76,22 @@ class Demo(CliTest):
         (self.root / "configs/demo.json").unlink()
         self.assertIn("no configs/demo.json", self.shown(code=1))
         self.assertIn("show-demo [OPENSET]", self.shown("--help"))
+
+
+class WhatShips(CliTest):
+    def test_the_chain_knows_some_and_every_stage_rejects_some(self):
+        root = SCRIPT.parents[1]
+        result = self.openset("infer", "-c", root / "configs/demo.json", root / "samples/demo", "-f", "jsonl")
+        rows = [json.loads(line) for line in result.text.splitlines()]
+        outcomes = collections.Counter(row["decided_by"] for row in rows if row["outcome"] == "unknown")
+        self.assertGreaterEqual(sum(row["outcome"] == "known" for row in rows), 5)
+        for stage in ("gate", "species", "unknown"):
+            self.assertGreater(outcomes[stage], 0, stage)
+
+    def test_networks_and_pictures_stay_small(self):
+        root = SCRIPT.parents[1]
+        self.assertLess(sum(file.stat().st_size for file in (root / "models/demo").glob("*.pt")), 10_000_000)
+        self.assertLess(sum(file.stat().st_size for file in (root / "samples/demo").iterdir()), 2_000_000)
 
 
 if __name__ == "__main__":
