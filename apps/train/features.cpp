@@ -91,7 +91,9 @@ void fill(const Options& options, const model::NetworkFile& trunk, const std::ve
     } catch (const Error& error) {
         const bool of_before = fs::exists(store) || fs::exists(io::partial_store(store));
         if (error.kind() != ErrorKind::usage || !of_before) throw;
-        log_notice("computing the features anew: " + std::string(error.what()));
+        log_notice(store.string() +
+                   ": the pictures, or how they are looked at, have changed; computing the features anew");
+        log_info("why they are computed anew: " + std::string(error.what()));
         extraction.resume = false;
         extraction.force = true;
         extract::run(extraction, config, cancellation);

@@ -6,6 +6,7 @@
 
 #include "cli/command.hpp"
 #include "openset/base/error.hpp"
+#include "openset/base/missing_file.hpp"
 #include "openset/torch/architecture.hpp"
 #include "train/features.hpp"
 #include "train/task.hpp"
@@ -87,6 +88,13 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
 
 void check_paths(const std::string& flag, const std::vector<std::string>& paths, Mode mode) {
     for (const std::string& path : paths) {
+        if (!fs::exists(path))
+            refuse(flag + " " + path + ": " + no_such_file(path, "a folder with a folder for each class in it"));
+        if (fs::is_regular_file(path) && fs::path(path).extension() != ".csv") {
+            refuse(flag + " " + path +
+                   ": is a file, expected a folder with a folder for each class in it, or a table whose name ends in "
+                   ".csv");
+        }
         if (mode != Mode::head && is_store({path}))
             refuse(flag + " " + path + ": is a store, expected pictures: training by gradient looks at them anew");
         if (paths.size() > 1 && (fs::is_regular_file(path) || is_store({path})))
@@ -217,6 +225,7 @@ void resolve(const CLI::App& app, Options& options) {
         refuse("--l2 " + options.l2 + ": expected a number above 0, or auto");
     check_paths("--data", options.data, mode);
     check_paths("--test", options.test, mode);
+    check_paths("--positive-dir", options.positive_dir, mode);
     if (!options.validation_number()) check_paths("--validation", {options.validation}, mode);
     if (given("--views") && is_store(options.data))
         refuse("--views is for pictures, and --data is a store, which holds one view of each; leave it out");

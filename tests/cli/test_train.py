@@ -233,6 +233,14 @@ class WrongUse(TrainTest):
         (self.data / "stray.png").write_bytes(png((1, 2, 3)))
         self.refused(says="stray.png: lies beside folders of classes")
 
+    def test_a_picture_where_a_folder_is_expected(self):
+        self.refused(data=self.data / "sky" / "000.png", says="is a file, expected a folder")
+
+    def test_sets_are_looked_for_before_anything_is_computed(self):
+        for flag in ("--test", "--validation", "--positive-dir"):
+            self.refused(flag, self.folder / "tset", says='did you mean')
+        self.assertFalse((self.folder / "new.pt.features").exists())
+
     def test_nothing_there(self):
         self.refused(data=self.folder / "nowhere", says="nowhere")
 
