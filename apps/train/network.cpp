@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "charts/svg.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/torch/architecture.hpp"
@@ -111,8 +112,10 @@ Json epochs_json(const torch::SgdReport& report) {
 }
 
 /// Whether fine-tuning began with a network for these very labels.
-bool has_fitted_head(const Options& options, const Task& task) {
-    return options.mode() == Mode::finetune && model::open_network_file(options.trunk).info.labels == task.labels();
+bool has_fitted_head(const Options& options, const Report& report) {
+    if (options.mode() != Mode::finetune) return false;
+    const model::ModelInfo trunk = model::open_network_file(options.trunk).info;
+    return trunk.labels == report.labels && trunk.activation == report.activation;
 }
 
 double accuracy_of(const Judged& set, std::size_t labels) {
@@ -134,9 +137,7 @@ void tell_change(const Options& options, const Sets& sets, Report& report, const
     before.how = "the test pictures, by " + options.trunk;
     const std::size_t labels = report.labels.size();
     const double was = accuracy_of(before, labels), is = accuracy_of(report.sets.back(), labels);
-    const auto percent = [](double share) {
-        return std::to_string(std::lround(1000 * share) / 10.0).substr(0, 4) + " %";
-    };
+    const auto percent = [](double share) { return charts::formatted("%.1f %%", 100 * share); };
     log_notice("test accuracy " + percent(is) + " after fine-tuning, " + percent(was) + " before: " +
                (is > was ? "it has helped" : "it has not helped, " + options.trunk + " is the network to use"));
     report.sets.insert(report.sets.end() - 1, std::move(before));
@@ -179,7 +180,7 @@ Result train_network(const Options& options, const Cancellation& cancellation) {
         report.sets.push_back(evaluate(options, options.output, "test", sets.test.examples, cancellation));
         report.sets.back().left_out = sets.test.left_out;
     }
-    if (has_fitted_head(options, task)) tell_change(options, sets, report, cancellation);
+    if (has_fitted_head(options, report)) tell_change(options, sets, report, cancellation);
     report.curve_unit = "epoch";
     for (const torch::EpochReport& epoch : trained.epochs) {
         report.curve.push_back({static_cast<double>(epoch.epoch), epoch.train.loss, std::nullopt});

@@ -319,6 +319,7 @@ class FromScratch(TrainTest):
         again = self.train("--finetune", "--epochs", "1", "--learning-rate", "10", "--no-flip", "--test", self.test,
                            trunk=self.network, output=self.folder / "fine.pt")
         self.assertIn("it has not helped", again.messages)
+        self.assertIn("100.0 % before", again.messages)
         by_name = {one["name"]: one for one in self.report(self.folder / "fine.pt")["sets"]}
         self.assertEqual(by_name["before"]["accuracy"], 1.0)
 
