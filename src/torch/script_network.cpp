@@ -17,6 +17,7 @@
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
 #include "torch/named_outputs.hpp"
+#include "torch/quantised_engine.hpp"
 #include "torch/script_module.hpp"
 #include "torch/tensor_values.hpp"
 
@@ -73,6 +74,7 @@ public:
 private:
     void load(bool optimise) {
         const c10::InferenceMode inference;
+        choose_quantised_engine();
         jit::Module module = jit::load(where_, device_);
         module.eval();
         convert_to_float(module);
