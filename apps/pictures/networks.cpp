@@ -25,6 +25,7 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
         record.device = report.device;
+        if (report.precision != "fp32") record.precision = report.precision;
         record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
                                    report.cut_at_head, report.picture_by_picture});
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +

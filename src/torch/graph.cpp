@@ -145,6 +145,12 @@ std::optional<model::Head> cut_at_head(jit::Module& frozen) {
                        float_values(linear->weight), float_values(linear->bias));
 }
 
+bool is_quantised(const jit::Graph& graph) {
+    return std::ranges::any_of(graph.nodes(), [](const jit::Node* node) {
+        return std::string_view(node->kind().toQualString()).starts_with("quantized::");
+    });
+}
+
 bool depends_on_batch(const jit::Graph& graph) { return depends_on_batch(graph.block()); }
 
 } // namespace openset::torch

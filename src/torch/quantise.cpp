@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "openset/base/error.hpp"
+#include "torch/graph.hpp"
 #include "torch/guarded.hpp"
 #include "torch/quantise_graph.hpp"
 #include "torch/quantised_engine.hpp"
@@ -80,7 +81,7 @@ Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<S
                                            : layers.concatenations);
     }
     layers.in_float = state_->plan.in_float;
-    if (layers.in_float.contains("aten::dequantize"))
+    if (is_quantised(*state_->module.get_method("forward").graph()))
         throw Error(ErrorKind::model, state_->where + ": computes in eight bits already, expected a network in float");
     if (layers.convolutions == 0) {
         throw Error(ErrorKind::model,

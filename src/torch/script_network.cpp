@@ -78,6 +78,7 @@ private:
         jit::Module module = jit::load(where_, device_);
         module.eval();
         convert_to_float(module);
+        if (info_.quantisation) report_.precision = "int8";
         const bool on_cpu = device_.is_cpu();
         if (!optimise) {
             module_ = module;
@@ -87,6 +88,7 @@ private:
         try {
             module_ = jit::freeze_module(module);
             head_ = cut_at_head(module_);
+            if (is_quantised(*module_.get_method("forward").graph())) report_.precision = "int8";
             report_.cut_at_head = head_.has_value();
             auto graph = module_.get_method("forward").graph();
             jit::OptimizeFrozenGraph(graph);
