@@ -56,33 +56,6 @@ bool is_tensor(const jit::Value* value) { return value->type()->isSubtypeOf(*c10
 
 // ---- what stands in a graph
 
-/// A convolution with constant weights.
-struct Convolution {
-    at::Tensor weight;              ///< [outputs, inputs / groups, height, width]
-    c10::optional<at::Tensor> bias; ///< [outputs]
-    Ints stride, padding, dilation; ///< [2]: vertically, horizontally
-    std::int64_t groups = 1;
-};
-
-std::optional<Convolution> as_convolution(const jit::Node* node) {
-    const bool general = is(node, "aten::_convolution"); // as traced
-    if (!general && !is(node, "aten::conv2d")) return std::nullopt;
-    const auto weight = tensor_of(node->input(1));
-    const auto bias = tensor_of(node->input(2));
-    const auto stride = ints_of(node->input(3), 2), padding = ints_of(node->input(4), 2),
-               dilation = ints_of(node->input(5), 2);
-    const auto groups = number_of(node->input(general ? 8 : 6));
-    if (!weight || weight->dim() != 4 || (!bias && !is_none(node->input(2)))) return std::nullopt;
-    if (!stride || !padding || !dilation || !groups) return std::nullopt;
-    if (general) {
-        const auto transposed = jit::toIValue(node->input(6));
-        if (!transposed || transposed->toBool()) return std::nullopt;
-    }
-    Convolution found{*weight, c10::nullopt, *stride, *padding, *dilation, static_cast<std::int64_t>(*groups)};
-    if (bias) found.bias = *bias;
-    return found;
-}
-
 /// How many pixels of zeros are put around a picture.
 struct Padding {
     std::int64_t left = 0, right = 0, top = 0, bottom = 0;
@@ -285,7 +258,7 @@ private:
         if (as_convolution(node)) {
             if (!in_eight_bits(node->input(0))) observe(node->input(0));
             add_layer(Kind::convolution, node);
-            ++plan_.convolutions;
+            plan_.convolutions.push_back(node);
         } else if (is_plain_sum(node) && in_eight_bits(node->input(0)) && in_eight_bits(node->input(1))) {
             add_layer(Kind::sum, node);
         } else if (const auto* parts = parts_of_concatenation(node);
@@ -315,7 +288,6 @@ struct Grid {
 };
 
 constexpr int largest_activation = 255;
-constexpr int largest_weight = 64;
 
 /// relu   nothing below 0 comes
 /// clip   nor above it; 0: no limit
@@ -329,16 +301,10 @@ Grid grid_of(stats::ValueRange range, bool relu, float clip) {
     return {scale, std::clamp(std::llround(-low / scale), 0LL, static_cast<long long>(largest_activation))};
 }
 
-at::Tensor quantised_weight(const at::Tensor& weight) {
-    at::Tensor scales = weight.abs().amax({1, 2, 3}).to(at::kDouble) / largest_weight;
-    scales = at::where(scales > 0, scales, at::ones_like(scales));
-    return at::quantize_per_channel(weight.contiguous(), scales, at::zeros({weight.size(0)}, at::kLong), 0, at::kQInt8);
-}
-
-c10::IValue packed(const Convolution& convolution) {
+c10::IValue packed(const Convolution& convolution, const RoundedWeights& rounded) {
     static const auto prepack = c10::Dispatcher::singleton().findSchemaOrThrow("quantized::conv2d_prepack", "");
-    jit::Stack stack{quantised_weight(convolution.weight),
-                     convolution.bias ? c10::IValue(*convolution.bias) : c10::IValue(),
+    jit::Stack stack{rounded.weight,
+                     rounded.bias,
                      c10::List<std::int64_t>(convolution.stride),
                      c10::List<std::int64_t>(convolution.padding),
                      c10::List<std::int64_t>(convolution.dilation),
@@ -349,8 +315,9 @@ c10::IValue packed(const Convolution& convolution) {
 
 class Rewriter {
 public:
-    Rewriter(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges)
-        : module_(module), graph_(module.get_method("forward").graph()), plan_(plan) {
+    Rewriter(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges,
+             const std::vector<RoundedWeights>& weights)
+        : module_(module), graph_(module.get_method("forward").graph()), plan_(plan), weights_(weights) {
         for (std::size_t i = 0; i < ranges.size(); ++i) ranges_[plan.observed.at(i)] = ranges[i];
     }
 
@@ -408,7 +375,7 @@ private:
             jit::Node* const list = graph_->insertNode(graph_->createList(c10::TensorType::get(), parts));
             return call("quantized::cat", {list->output(), layer.first->input(1), grid.scale, grid.zero_point});
         }
-        const c10::IValue weights = packed(*as_convolution(layer.first));
+        const c10::IValue weights = packed(*as_convolution(layer.first), weights_.at(packed_count_));
         const std::string name = "packed_" + std::to_string(packed_count_++);
         module_.register_attribute(name, weights.type(), weights);
         jit::Value* const attribute = graph_->insertGetAttr(graph_->inputs().at(0), name);
@@ -433,13 +400,33 @@ private:
     jit::Module& module_;
     std::shared_ptr<jit::Graph> graph_;
     const QuantisationPlan& plan_;
+    const std::vector<RoundedWeights>& weights_;
     std::map<const jit::Value*, stats::ValueRange> ranges_;
     std::map<jit::Value*, jit::Value*> quantised_, entering_; ///< of layers and what passes; of floats that go into one
     std::set<const jit::Node*> rewritten_;
-    int packed_count_ = 0;
+    std::size_t packed_count_ = 0;
 };
 
 } // namespace
+
+std::optional<Convolution> as_convolution(const jit::Node* node) {
+    const bool general = is(node, "aten::_convolution"); // as traced
+    if (!general && !is(node, "aten::conv2d")) return std::nullopt;
+    const auto weight = tensor_of(node->input(1));
+    const auto bias = tensor_of(node->input(2));
+    const auto stride = ints_of(node->input(3), 2), padding = ints_of(node->input(4), 2),
+               dilation = ints_of(node->input(5), 2);
+    const auto groups = number_of(node->input(general ? 8 : 6));
+    if (!weight || weight->dim() != 4 || (!bias && !is_none(node->input(2)))) return std::nullopt;
+    if (!stride || !padding || !dilation || !groups) return std::nullopt;
+    if (general) {
+        const auto transposed = jit::toIValue(node->input(6));
+        if (!transposed || transposed->toBool()) return std::nullopt;
+    }
+    Convolution found{*weight, c10::nullopt, *stride, *padding, *dilation, static_cast<std::int64_t>(*groups)};
+    if (bias) found.bias = *bias;
+    return found;
+}
 
 jit::Module flattened(jit::Module module, image::Size size) {
     module.eval();
@@ -466,8 +453,9 @@ jit::Module flattened(jit::Module module, image::Size size) {
 
 QuantisationPlan plan_quantisation(jit::Graph& graph) { return Planner(graph).plan(); }
 
-void quantise(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges) {
-    Rewriter(module, plan, ranges).rewrite();
+void quantise(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges,
+              const std::vector<RoundedWeights>& weights) {
+    Rewriter(module, plan, ranges, weights).rewrite();
 }
 
 } // namespace openset::torch

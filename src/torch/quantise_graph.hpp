@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <torch/csrc/jit/api/module.h>
@@ -9,6 +10,7 @@
 
 #include "openset/image/preprocess.hpp"
 #include "openset/stats/value_histogram.hpp"
+#include "torch/weight_rounding.hpp"
 
 /// What becomes of a TorchScript graph on its way to eight bits.
 namespace openset::torch {
@@ -39,15 +41,20 @@ struct QuantisationPlan {
         observed; ///< whose ranges are needed: of layers, and what goes into one from outside
     std::map<std::string, int>
         in_float; ///< what else computes on pictures and stays in float: operations, with their number
-    int convolutions = 0;
+    std::vector<::torch::jit::Node*> convolutions; ///< of the layers, in their order
 };
+
+/// None where the node is no convolution over pictures with constant weights.
+std::optional<Convolution> as_convolution(const ::torch::jit::Node* node);
 
 QuantisationPlan plan_quantisation(::torch::jit::Graph& graph);
 
 /// Rewrites the module's forward() by the plan: quantize_per_tensor -> quantized::conv2d_relu, ... -> dequantize.
 /// Activations take 8 bits (quint8), weights 7, symmetric and a scale a channel (qint8, -64 to 64): a processor without
 /// VNNI adds two products in 16 bits, and 2 * 255 * 64 fits. So the sums are the same everywhere, whatever the picture.
-/// ranges  of plan.observed, in that order
-void quantise(::torch::jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges);
+/// ranges   of plan.observed, in that order
+/// weights  of plan.convolutions
+void quantise(::torch::jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges,
+              const std::vector<RoundedWeights>& weights);
 
 } // namespace openset::torch
