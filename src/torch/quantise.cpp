@@ -71,7 +71,7 @@ Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<S
     const jit::Module module = load_module(file.path).module;
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
-        state_->module = flattened(module, size);
+        state_->module = flattened(module, size, file.info.preprocess);
         const auto graph = state_->module.get_method("forward").graph();
         state_->plan = plan_quantisation(*graph);
         for (const jit::Node* node : state_->plan.convolutions) state_->convolutions.push_back(*as_convolution(node));
@@ -138,8 +138,10 @@ std::string Quantiser::archive(const model::ModelInfo& info, stats::RangeRule ru
     return guarded(state_->where, [&] {
         const c10::InferenceMode inference;
         std::vector<stats::ValueRange> ranges;
-        for (const stats::ValueHistogram& histogram : state_->histograms)
-            ranges.push_back(histogram.range(rule, coverage));
+        for (std::size_t i = 0; i < state_->histograms.size(); ++i) {
+            ranges.push_back(is_pixels(state_->plan.observed[i]) ? stats::ValueRange{0, 1}
+                                                                 : state_->histograms[i].range(rule, coverage));
+        }
         std::vector<RoundedWeights> weights;
         for (std::size_t i = 0; i < state_->moments.size(); ++i)
             weights.push_back(round_weights(state_->convolutions[i], state_->moments[i]));

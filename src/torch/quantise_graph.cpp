@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <torch/csrc/jit/ir/constants.h>
@@ -197,6 +198,39 @@ void fold_padding(const std::shared_ptr<jit::Graph>& graph) {
             use.user->replaceInput(4, graph->insertConstant(Ints{vertical, horizontal}));
         }
     }
+    jit::EliminateDeadCode(graph);
+}
+
+/// A tensor with a number a channel.
+at::Tensor of_channels(const std::array<float, 3>& numbers) {
+    return at::tensor(std::vector<float>(numbers.begin(), numbers.end())).reshape({1, 3, 1, 1});
+}
+
+/// The first convolution takes pixels from 0 to 1, which eight bits hold exactly, instead of normalised values: the graph
+/// takes the normalisation back, after padding as ever, and the convolution's weights make up for it.
+void take_pixels(const std::shared_ptr<jit::Graph>& graph, const image::PreprocessSpec& preprocess) {
+    jit::Value* const input = graph->inputs().at(1);
+    jit::Node* const node = only_user(input);
+    const auto convolution = node == nullptr ? std::nullopt : as_convolution(node);
+    if (!convolution || convolution->weight.size(1) != 3) return;
+    const at::Tensor mean = of_channels(preprocess.mean), std = of_channels(preprocess.std);
+    const at::Tensor weight = convolution->weight / std;
+    at::Tensor bias = -(weight.to(at::kDouble) * mean).sum({1, 2, 3});
+    if (convolution->bias) bias = bias + *convolution->bias;
+
+    const jit::WithInsertPoint here(node);
+    jit::Value* pixels = input;
+    if (convolution->padding != Ints{0, 0}) {
+        const Ints ends{convolution->padding[1], convolution->padding[1], convolution->padding[0],
+                        convolution->padding[0]};
+        pixels = graph->insert(c10::aten::constant_pad_nd, {pixels, ends, 0.0});
+    }
+    pixels = graph->insert(c10::aten::mul, {pixels, graph->insertConstant(std)});
+    pixels = graph->insert(c10::aten::add, {pixels, graph->insertConstant(mean)});
+    node->replaceInput(0, pixels);
+    node->replaceInput(1, graph->insertConstant(weight));
+    node->replaceInput(2, graph->insertConstant(bias.to(at::kFloat)));
+    node->replaceInput(4, graph->insertConstant(Ints{0, 0}));
     jit::EliminateDeadCode(graph);
 }
 
@@ -428,7 +462,15 @@ std::optional<Convolution> as_convolution(const jit::Node* node) {
     return found;
 }
 
-jit::Module flattened(jit::Module module, image::Size size) {
+bool is_pixels(const jit::Value* value) {
+    const jit::Node* const shift = value->node();
+    if (!is(shift, "aten::add") || !is(shift->input(0)->node(), "aten::mul")) return false;
+    const jit::Value* source = shift->input(0)->node()->input(0);
+    if (is(source->node(), "aten::constant_pad_nd")) source = source->node()->input(0);
+    return source == value->owningGraph()->inputs().at(1);
+}
+
+jit::Module flattened(jit::Module module, image::Size size, const image::PreprocessSpec& preprocess) {
     module.eval();
     module = jit::freeze_module(module);
     auto graph = module.get_method("forward").graph();
@@ -440,6 +482,7 @@ jit::Module flattened(jit::Module module, image::Size size) {
     jit::ConstantPropagation(graph);
     jit::OptimizeFrozenGraph(graph); // what stood in branches
     fold_padding(graph);
+    take_pixels(graph, preprocess);
     for (const jit::Node* node : graph->nodes()) {
         const auto* const schema = node->maybeSchema();
         if (schema != nullptr && schema->is_mutable()) {

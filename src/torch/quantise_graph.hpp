@@ -18,9 +18,14 @@ namespace openset::torch {
 /// A module whose forward() is one flat run of functional operations, as far as they can be: frozen, batch normalisation
 /// folded into the convolutions, nothing written in place; what the graph computes of the input's size alone is constant
 /// (TensorFlow's padding depends on it), and padding with zeros is part of the convolution behind it. Where that padding is
-/// asymmetric, the kernel has rows and columns of zeros instead.
-/// size  of the pictures
-::torch::jit::Module flattened(::torch::jit::Module module, image::Size size);
+/// asymmetric, the kernel has rows and columns of zeros instead. A first convolution over the picture takes its pixels, 0 to
+/// 1, instead of normalised values: eight bits hold those exactly.
+/// size        of the pictures
+/// preprocess  how they were normalised
+::torch::jit::Module flattened(::torch::jit::Module module, image::Size size, const image::PreprocessSpec& preprocess);
+
+/// Whether the value is the pixels of the input, 0 to 1.
+bool is_pixels(const ::torch::jit::Value* value);
 
 /// A convolution, sum or concatenation that is to be computed in eight bits, with the activation behind it.
 struct QuantisedLayer {
