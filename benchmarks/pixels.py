@@ -26,7 +26,7 @@ try:
     import torchvision
 
     torch.set_num_threads(1)
-except ImportError:
+except (ImportError, RuntimeError):  # the latter: a torchvision that was built for another torch
     torchvision = None
 
 
