@@ -108,6 +108,14 @@ std::size_t place(std::vector<Buffer>& buffers) {
 
 // ---- layers as primitives
 
+/// Copies of a primitive_attr share what they hold, so each primitive has its own. Scratch memory is ours: a primitive
+/// that has some itself cannot be run by two threads at once.
+dnnl::primitive_attr new_attributes() {
+    dnnl::primitive_attr attributes;
+    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    return attributes;
+}
+
 void append(dnnl::post_ops& operations, const Activation& activation) {
     using Kind = Activation::Kind;
     const auto eltwise = [&](dnnl::algorithm algorithm, float alpha, float beta) {
@@ -160,7 +168,6 @@ public:
     Implementation(const LayerGraph& unfused, Precision precision)
         : graph_(fuse(unfused)), type_(precision == Precision::bf16 ? Type::bf16 : Type::f32) {
         const OneThread one_thread;
-        attributes_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
         find_last_uses();
         for (current_ = 0; current_ < graph_.nodes.size(); ++current_) {
             values_.emplace_back();
@@ -237,7 +244,7 @@ private:
     }
 
     void add_reorder(const Place& from, const Place& to, const std::string& name) {
-        const dnnl::reorder::primitive_desc description(cpu(), from.layout, cpu(), to.layout, attributes_);
+        const dnnl::reorder::primitive_desc description(cpu(), from.layout, cpu(), to.layout, new_attributes());
         add_step(description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, name);
     }
 
@@ -287,7 +294,7 @@ private:
                        convolution.kernel.width};
         const memory::desc bias_layout({node.shape.channels}, Type::f32, Tag::x);
 
-        dnnl::primitive_attr attributes = attributes_;
+        dnnl::primitive_attr attributes = new_attributes();
         dnnl::post_ops operations;
         std::optional<Place> residual;
         bool in_place = false;
@@ -338,7 +345,7 @@ private:
         const dnnl::pooling_forward::desc layer(
             dnnl::prop_kind::forward_inference, algorithm, input.layout, any_layout(node.shape), dims(pool.stride),
             dims(pool.kernel), {pool.padding.top, pool.padding.left}, {pool.padding.bottom, pool.padding.right});
-        const dnnl::pooling_forward::primitive_desc description(layer, attributes_, cpu());
+        const dnnl::pooling_forward::primitive_desc description(layer, new_attributes(), cpu());
         values_.back() = new_buffer(description.dst_desc());
         add_step(description, {{DNNL_ARG_SRC, input}, {DNNL_ARG_DST, values_.back()}}, "pooling");
     }
@@ -348,7 +355,7 @@ private:
         const Place input = in_type(values_[node.inputs[0]]);
         dnnl::post_ops operations;
         append(operations, activate.activation);
-        dnnl::primitive_attr attributes = attributes_;
+        dnnl::primitive_attr attributes = new_attributes();
         attributes.set_post_ops(operations);
         const dnnl::eltwise_forward::desc layer(dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear,
                                                 input.layout, 1.0F, 0.0F);
@@ -363,7 +370,7 @@ private:
     void add_binary(const Node& node, dnnl::algorithm algorithm, const std::string& name) {
         const Place x = in_type(values_[node.inputs[0]]), y = in_type(values_[node.inputs[1]]);
         const dnnl::binary::desc layer(algorithm, x.layout, y.layout, any_layout(node.shape));
-        const dnnl::binary::primitive_desc description(layer, attributes_, cpu());
+        const dnnl::binary::primitive_desc description(layer, new_attributes(), cpu());
         values_.back() = new_buffer(description.dst_desc());
         add_step(description, {{DNNL_ARG_SRC_0, x}, {DNNL_ARG_SRC_1, y}, {DNNL_ARG_DST, values_.back()}}, name);
     }
@@ -375,7 +382,7 @@ private:
             inputs.push_back(in_type(values_[input]));
             layouts.push_back(inputs.back().layout);
         }
-        const dnnl::concat::primitive_desc description(any_layout(node.shape), 1, layouts, cpu(), attributes_);
+        const dnnl::concat::primitive_desc description(any_layout(node.shape), 1, layouts, cpu(), new_attributes());
         values_.back() = new_buffer(description.dst_desc());
         std::unordered_map<int, Place> places{{DNNL_ARG_DST, values_.back()}};
         for (std::size_t i = 0; i < inputs.size(); ++i) places[DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i)] = inputs[i];
@@ -450,7 +457,6 @@ private:
 
     LayerGraph graph_;
     Type type_;
-    dnnl::primitive_attr attributes_;
     std::vector<ValueId> last_use_; ///< the node that takes each value last; the number of nodes for outputs
     ValueId current_ = 0;           ///< the node at work
     std::vector<Place> values_;     ///< of the nodes so far

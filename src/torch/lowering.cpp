@@ -105,9 +105,19 @@ private:
     void compute(const jit::Node* node) {
         if (node->kind() == c10::prim::RaiseException || !node->blocks().empty())
             throw Obstacle(node->kind().toQualString());
+        if (node->kind() == c10::prim::ListConstruct) {
+            c10::impl::GenericList elements(node->output()->type()->expectRef<c10::ListType>().getElementType());
+            for (const jit::Value* input : node->inputs()) elements.push_back(known_.at(input));
+            known_[node->output()] = elements;
+            return;
+        }
         jit::Stack stack;
         for (const jit::Value* input : node->inputs()) stack.push_back(known_.at(input));
-        node->getOperation()(stack);
+        try {
+            node->getOperation()(stack);
+        } catch (const std::exception&) { // none, or refused
+            throw Obstacle(node->kind().toQualString());
+        }
         for (std::size_t i = 0; i < node->outputs().size(); ++i)
             known_[node->output(i)] = stack.at(stack.size() - node->outputs().size() + i);
     }
