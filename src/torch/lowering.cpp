@@ -66,7 +66,11 @@ private:
             if (const auto value = jit::toIValue(node->output())) known_[node->output()] = *value;
             return;
         }
-        if (is_made_of_traced(node)) return; // looked into where it is used
+        if (is_list_of_tensors(node)) {
+            lists_[node->output()] = {node->inputs().begin(), node->inputs().end()};
+            return;
+        }
+        if (is_made_of_traced(node) || is_message(node)) return; // outputs are looked into in the end
         if (std::ranges::none_of(node->inputs(), [this](const jit::Value* input) { return depends_on_picture(input); }))
             return compute(node);
         lower(node);
@@ -91,15 +95,18 @@ private:
 
     bool depends_on_picture(const jit::Value* value) const { return !known_.contains(value); }
 
-    static bool is_made_of_traced(const jit::Node* node, const std::function<bool(const jit::Value*)>& known) {
-        const bool container = node->kind() == c10::prim::ListConstruct || node->kind() == c10::prim::TupleConstruct ||
-                               node->kind() == c10::prim::DictConstruct;
-        return container && !std::ranges::all_of(node->inputs(), known);
+    static bool is_list_of_tensors(const jit::Node* node) {
+        return node->kind() == c10::prim::ListConstruct &&
+               node->output()->type()->expectRef<c10::ListType>().getElementType()->kind() == c10::TypeKind::TensorType;
     }
 
     bool is_made_of_traced(const jit::Node* node) const {
-        return is_made_of_traced(node, [this](const jit::Value* value) { return known_.contains(value); });
+        const bool container = node->kind() == c10::prim::TupleConstruct || node->kind() == c10::prim::DictConstruct;
+        return container && std::ranges::any_of(node->inputs(),
+                                                [this](const jit::Value* input) { return depends_on_picture(input); });
     }
+
+    static bool is_message(const jit::Node* node) { return node->kind() == c10::aten::warn; }
 
     /// What does not depend on the picture, by LibTorch's own operation.
     void compute(const jit::Node* node) {
@@ -200,6 +207,7 @@ private:
             {"aten::hardswish", &Lowerer::hard_swish},
             {"aten::add", &Lowerer::add},
             {"aten::mul", &Lowerer::multiply},
+            {"aten::append", &Lowerer::append_to_list},
             {"aten::cat", &Lowerer::concatenate},
             {"aten::max_pool2d", &Lowerer::maximum_pool},
             {"aten::avg_pool2d", &Lowerer::average_pool},
@@ -362,13 +370,13 @@ private:
     }
 
     void concatenate(const jit::Node* node) {
-        const jit::Node* const list = node->input(0)->node();
+        const auto list = lists_.find(node->input(0));
         const int dimension = ints(node->input(1)).at(0);
-        if (list->kind() != c10::prim::ListConstruct) throw Obstacle(kind_);
+        if (list == lists_.end()) throw Obstacle(kind_);
         std::vector<ValueId> inputs;
         Shape made;
         bool flat = false;
-        for (const jit::Value* each : list->inputs()) {
+        for (const jit::Value* each : list->second) {
             const Traced part = traced(each);
             const Shape& of = shape(part.value);
             const bool fits =
@@ -380,6 +388,15 @@ private:
         }
         if (dimension != 1 && dimension != (flat ? -1 : -3)) throw Obstacle(kind_ + " of other than channels");
         append(node, engine::Concatenation{}, std::move(inputs), made, flat);
+    }
+
+    /// To a list of tensors.
+    void append_to_list(const jit::Node* node) {
+        const auto list = lists_.find(node->input(0));
+        if (list == lists_.end()) throw Obstacle(kind_);
+        list->second.push_back(node->input(1));
+        const auto longer = list->second;
+        lists_[node->output()] = longer;
     }
 
     void pool(const jit::Node* node, engine::Pool made, bool ceil) {
@@ -496,8 +513,9 @@ private:
         const auto bound = [&](std::size_t at, std::int64_t otherwise) {
             return known(node->input(at)).isNone() ? otherwise : known(node->input(at)).toInt();
         };
-        if (dimension < 0 || bound(2, 0) != 0 || bound(3, sizes[3]) < sizes.at(static_cast<std::size_t>(dimension)))
-            throw Obstacle(kind_);
+        if (dimension < 0 || dimension > 3) throw Obstacle(kind_);
+        const int whole = sizes.at(static_cast<std::size_t>(dimension));
+        if (bound(2, 0) != 0 || bound(3, whole) < whole) throw Obstacle(kind_ + " of a part");
         const auto step = static_cast<int>(bound(4, 1));
         if (step == 1) return same(node);
         if (dimension < 2) throw Obstacle(kind_);
@@ -572,7 +590,8 @@ private:
     engine::LayerGraph result_;
     std::unordered_map<const jit::Value*, Traced> traced_;
     std::unordered_map<const jit::Value*, c10::IValue> known_;
-    std::string kind_; ///< of the node at work
+    std::unordered_map<const jit::Value*, std::vector<const jit::Value*>> lists_; ///< of tensors
+    std::string kind_;                                                            ///< of the node at work
     bool has_slices_ = false;
 };
 
