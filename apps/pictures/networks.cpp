@@ -11,6 +11,27 @@
 
 namespace openset::pictures {
 
+namespace {
+
+/// Says, and records, which stages have one trunk.
+void tell_shared_trunks(const flow::LoadedPipeline& loaded, io::RunRecord& record) {
+    const auto trunk_of = flow::trunk_of(loaded.networks());
+    for (std::size_t trunk = 0; trunk < trunk_of.size(); ++trunk) {
+        std::vector<std::string> names;
+        for (std::size_t stage = trunk; stage < trunk_of.size(); ++stage) {
+            if (trunk_of[stage] != trunk) continue;
+            names.emplace_back(to_string(loaded.stages[stage].stage));
+            if (stage != trunk) record.networks[stage].shares_pass_of = names.front();
+        }
+        if (names.size() < 2) continue;
+        std::string listed = names.front();
+        for (std::size_t i = 1; i < names.size(); ++i) listed += (i + 1 == names.size() ? " and " : ", ") + names[i];
+        log_notice(listed + " share one trunk: 1 forward pass instead of " + std::to_string(names.size()));
+    }
+}
+
+} // namespace
+
 flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const std::string& file_name,
                                    const torch::LoadOptions& how, const flow::PipelineLoadOptions& options,
                                    io::RunRecord& record) {
@@ -48,6 +69,7 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         record.networks[i].stage = to_string(loaded.stages[i].stage);
         record.networks[i].info_sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }
+    if (how.share_trunk) tell_shared_trunks(loaded, record);
     for (const std::string& note : loaded.notes) log_warning(note);
     return loaded;
 }

@@ -45,6 +45,8 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     more("--device", flags.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     more_flag("--no-optimise,--no-optimize", flags.no_optimise,
               "run the networks as they were saved: slower, for comparison");
+    more_flag("--no-share", flags.no_share,
+              "one forward pass for each stage, also where stages are one network up to the head: for comparison");
     more("--progress", flags.progress, "auto, always, never or json (lines on standard error)")
         ->type_name("WHEN")
         ->check(cli::one_of({"auto", "always", "never", "json"}));
@@ -52,6 +54,7 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
 
 void resolve(RunFlags& flags) {
     flags.load.optimise = !flags.no_optimise;
+    flags.load.share_trunk = flags.runner.share_trunks = !flags.no_share;
     flags.runner.decode.exif_orientation =
         flags.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 }

@@ -16,7 +16,7 @@ struct RunFlags {
     std::string exif_orientation = "ignore";
     std::string progress = "auto";
     torch::LoadOptions load;
-    bool no_optimise = false;
+    bool no_optimise = false, no_share = false;
     flow::RunnerOptions runner; ///< threads 0: not given
 };
 

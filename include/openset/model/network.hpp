@@ -47,6 +47,11 @@ public:
     /// The last Linear, where the network is cut in front of it; its input are the features that run() returns.
     virtual const Head* head() const = 0;
 
+    /// What tells a network's trunk, all of it up to the head(), from others. Networks of equal trunk(), not empty, return
+    /// for one batch the same features and extras bit for bit: what one of them returned serves the other, which has but
+    /// to apply its own head. Empty: not known, or no head().
+    virtual std::string trunk() const { return {}; }
+
     /// Throws Error(out_of_memory) where a smaller batch may pass, Error(model) where the network refuses the input.
     virtual Outputs run(const Batch& batch) = 0;
 };
