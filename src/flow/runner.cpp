@@ -390,15 +390,9 @@ private:
     void forward(std::size_t stage, std::span<Item> items) {
         const StageNetwork& stage_network = networks_[stage];
         const std::size_t preparation = preparation_of_[stage];
-        const image::Picture& first = items.front().prepared[preparation];
-        const std::size_t size = first.rgb.size();
-        model::Batch batch{static_cast<int>(items.size()), first.height, first.width, {}};
-        batch.data.resize(items.size() * size);
-        for (std::size_t i = 0; i < items.size(); ++i) {
-            image::normalise(items[i].prepared[preparation], stage_network.preprocess,
-                             std::span(batch.data).subspan(i * size, size));
-        }
-        const model::Outputs outputs = stage_network.network->run(batch);
+        std::vector<const image::Picture*> pictures;
+        for (const Item& item : items) pictures.push_back(&item.prepared[preparation]);
+        const model::Outputs outputs = stage_network.network->run_pictures(pictures, stage_network.preprocess);
         const model::Matrix logits = model::logits(*stage_network.network, outputs);
         const bool is_classifier = stage_network.stage == cascade::Stage::classifier;
         const bool keep = options_.keep_activations && is_classifier;
