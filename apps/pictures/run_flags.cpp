@@ -45,6 +45,11 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
         ->type_name("N")
         ->check(cli::whole_number(1, 1024));
     more("--device", flags.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
+    more("--precision", flags.precision,
+         "auto and fp32: what each network was saved in; int8: MODEL.int8.pt beside each MODEL.pt, as \"openset "
+         "quantize\" makes it")
+        ->type_name("PRECISION")
+        ->check(cli::one_of({"auto", "fp32", "int8"}));
     more_flag("--no-optimise,--no-optimize", flags.no_optimise,
               "run the networks as they were saved: slower, for comparison");
     more_flag("--no-share", flags.no_share,
