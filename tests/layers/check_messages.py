@@ -107,9 +107,10 @@ RELAYS = {
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
     ("src/flow/loaded_pipeline.cpp", "notes.push_back"): "the gate's own warning, in cascade/decide.cpp",
     ("src/flow/name_list.cpp", "Error"): THROWN_BELOW,
-    ("src/flow/runner.cpp", "fail"): THROWN_BELOW,
-    ("src/flow/runner.cpp", "log_warning"): "a decoder's warning, or a network's error",
+    ("src/flow/picture_preparer.cpp", "fail"): THROWN_BELOW,
     ("src/flow/scan.cpp", "failed_input"): "of read_standard_input() and of the callers of fail()",
+    ("src/flow/stage_work.cpp", "fail"): THROWN_BELOW,
+    ("src/flow/stage_work.cpp", "log_warning"): "a network's error",
     ("src/flow/table.cpp", "Error"): "by refuse()",
     ("src/flow/table.cpp", "refuse"): "of CsvFields",
     ("src/flow/tar.cpp", "Error"): THROWN_BELOW,
@@ -156,7 +157,7 @@ EXCEPTIONS = {
     '{"ready": true, "protocol": 1}{}': "no message",
 }
 
-THROWN = {"Error", "WrongOutput", "std::bad_alloc", "cli::Interrupted", ";"}
+THROWN = {"Error", "WrongOutput", "NotKnown", "std::bad_alloc", "cli::Interrupted", ";"}
 
 # ---- rules
 
