@@ -27,6 +27,7 @@ inline constexpr std::array commands = {
     CommandEntry{"merge", "parts made on many machines -> the one of a single run"},
     CommandEntry{"inspect", "say what a file is: network, rows, store, detector..."},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
+    CommandEntry{"bench", "where the time goes, and how near the limit that is"},
     CommandEntry{"completion", "what makes a shell complete all this"},
 };
 

@@ -78,6 +78,7 @@ struct RunStatistics {
     };
     double decode_seconds = 0;           ///< reading and decoding, on decode threads
     double resize_seconds = 0;           ///< resizing and cropping, on decode threads
+    double prepare_cpu_seconds = 0;      ///< CPU time of these two: the rest was waiting for a disk or a core
     double decode_wait_seconds = 0;      ///< of decode threads, for room: inference is the slower part
     double inference_wait_seconds = 0;   ///< of inference threads, for pictures: decoding is the slower part
     double deliver_seconds = 0;          ///< in the receiver of rows
