@@ -32,15 +32,6 @@ struct Options : pictures::RunFlags {
     int rounds = 3;
 };
 
-double cpu_seconds() {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 std::int64_t peak_bytes() {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
@@ -59,11 +50,11 @@ bench::TimedRun time_run(const flow::LoadedPipeline& loaded, const Options& opti
         bytes += io::to_json_line(delivery.row).size();
         return true;
     };
-    const double cpu_before = cpu_seconds();
+    const double cpu_before = bench::process_seconds();
     const auto start = std::chrono::steady_clock::now();
     run.statistics = pictures::run(loaded, *source, receive, runner, record, cancellation);
     run.wall_seconds = pictures::seconds_since(start);
-    run.cpu_seconds = cpu_seconds() - cpu_before;
+    run.cpu_seconds = bench::process_seconds() - cpu_before;
     if (cancellation.requested()) throw cli::Interrupted();
     log_info("run: " + pictures::speed_text(run.counts.total(), run.wall_seconds));
     return run;

@@ -31,22 +31,19 @@ std::string part(const std::string& name, double seconds, std::int64_t pictures,
            more + "\n";
 }
 
-std::string stage_parts(const flow::RunStatistics::Stage& stage, const std::vector<PassSeconds>& rounds, int threads) {
+std::string stage_parts(const flow::RunStatistics::Stage& stage, const BestPass& best) {
     const std::string name(to_string(stage.stage));
     if (stage.passes == 0) {
         return part(name + ": head, rule", stage.judge_seconds, stage.pictures,
                     stage.pictures > 0 ? "  (an earlier stage's pass serves)" : "");
     }
-    const BestPass best = best_pass(rounds);
     return part(name + ": normalise", stage.normalise_seconds, stage.passed) +
            part(name + ": forward", stage.forward_seconds, stage.passed,
-                printed("  %.1f a pass; alone %.2f, in passes of %d",
-                        static_cast<double>(stage.passed) / static_cast<double>(stage.passes),
-                        1000 * best.seconds * threads, best.batch)) +
+                printed("  %.1f a pass; alone %.2f of CPU, in passes of %d",
+                        static_cast<double>(stage.passed) / static_cast<double>(stage.passes), 1000 * best.picture.cpu,
+                        best.batch)) +
            part(name + ": head, rule", stage.judge_seconds, stage.pictures);
 }
-
-int limit_threads(const Result& result) { return result.record.device == "cpu" ? result.cores : 1; }
 
 std::string by_hand_table(const Result& result) {
     const auto own = walls(result.runs);
@@ -77,7 +74,7 @@ const TimedRun& Result::middle_run() const {
                                      [middle](const TimedRun& run) { return std::abs(run.wall_seconds - middle); });
 }
 
-Limit Result::limit() const { return limit_of(middle_run().statistics, passes, record.device == "cpu", cores); }
+Limit Result::limit() const { return limit_of(middle_run().statistics, passes, on_cpu(), cores); }
 
 std::string to_table(const Result& result) {
     const TimedRun& run = result.middle_run();
@@ -92,7 +89,7 @@ std::string to_table(const Result& result) {
     text += part("read and decode", statistics.decode_seconds, pictures);
     text += part("resize and crop", statistics.resize_seconds, pictures);
     for (std::size_t i = 0; i < statistics.stages.size(); ++i)
-        text += stage_parts(statistics.stages[i], result.passes[i], limit_threads(result));
+        text += stage_parts(statistics.stages[i], best_pass(result.passes[i], result.on_cpu()));
     text += part("rows", statistics.deliver_seconds, pictures);
     text += part("decode threads wait for room", statistics.decode_wait_seconds, pictures);
     text += part("inference threads wait", statistics.inference_wait_seconds, pictures);
@@ -102,7 +99,8 @@ std::string to_table(const Result& result) {
                     static_cast<double>(pictures) / run.wall_seconds, least, most);
     text += printed("limit       %9.3f s  %.0f %% of it reached; passes alone %.3f s, decoding %.3f s\n", limit.seconds,
                     100 * limit.seconds / run.wall_seconds, limit.passes, limit.decode);
-    text += printed("CPU         %9.3f s  of %d cores\n", run.cpu_seconds, result.cores);
+    text += printed("CPU         %9.3f s  on %d cores; the limit takes %.3f s, %.0f %% of that\n", run.cpu_seconds,
+                    result.cores, limit.cpu_seconds, 100 * limit.cpu_seconds / run.cpu_seconds);
     text += printed("threads     %d decode, %d inference; device %s\n", result.record.jobs, result.record.threads,
                     result.record.device.c_str());
     text += printed("memory      %.0f MiB at the peak\n", static_cast<double>(result.peak_bytes) / (1 << 20));
@@ -118,10 +116,14 @@ std::string to_json(const Result& result) {
     Json stages = Json::array();
     for (std::size_t i = 0; i < statistics.stages.size(); ++i) {
         const auto& stage = statistics.stages[i];
-        const BestPass best = best_pass(result.passes[i]);
+        const BestPass best = best_pass(result.passes[i], result.on_cpu());
         Json alone = Json::object();
-        for (const PassSeconds& round : result.passes[i])
-            for (const auto& [size, seconds] : round) alone[std::to_string(size)].push_back(seconds);
+        for (const PassCosts& round : result.passes[i]) {
+            for (const auto& [size, cost] : round) {
+                alone[std::to_string(size)]["wall_seconds"].push_back(cost.wall);
+                alone[std::to_string(size)]["cpu_seconds"].push_back(cost.cpu);
+            }
+        }
         stages.push_back({{"stage", to_string(stage.stage)},
                           {"pictures", stage.pictures},
                           {"passed", stage.passed},
@@ -130,8 +132,9 @@ std::string to_json(const Result& result) {
                           {"forward_seconds", stage.forward_seconds},
                           {"judge_seconds", stage.judge_seconds},
                           {"best_batch", best.batch},
-                          {"best_seconds_a_picture", best.seconds},
-                          {"seconds_a_picture_alone", alone}});
+                          {"best_wall_seconds_a_picture", best.picture.wall},
+                          {"best_cpu_seconds_a_picture", best.picture.cpu},
+                          {"a_picture_alone_by_batch", alone}});
     }
     Json json = {{"format", "openset-bench/1"},
                  {"pictures", run.counts.total()},
@@ -150,7 +153,9 @@ std::string to_json(const Result& result) {
                   {{"seconds", limit.seconds},
                    {"passes_seconds", limit.passes},
                    {"decode_seconds", limit.decode},
-                   {"percent", 100 * limit.seconds / run.wall_seconds}}},
+                   {"cpu_seconds", limit.cpu_seconds},
+                   {"percent", 100 * limit.seconds / run.wall_seconds},
+                   {"cpu_percent", 100 * limit.cpu_seconds / run.cpu_seconds}}},
                  {"peak_bytes", result.peak_bytes},
                  {"load_seconds", result.record.load_seconds},
                  {"cores", result.cores},

@@ -29,14 +29,15 @@ struct ByHand {
 struct Result {
     io::RunRecord record; ///< settings, networks, device
     int cores = 1;
-    std::vector<TimedRun> runs;                   ///< the settings in question
-    std::vector<std::vector<PassSeconds>> passes; ///< by stage and round
+    std::vector<TimedRun> runs;                 ///< the settings in question
+    std::vector<std::vector<PassCosts>> passes; ///< by stage and round
     std::vector<ByHand> by_hand;
     std::int64_t peak_bytes = 0; ///< resident, of the process
 
     /// The run of the median wall time.
     const TimedRun& middle_run() const;
     Limit limit() const;
+    bool on_cpu() const { return record.device == "cpu"; }
 };
 
 std::string to_table(const Result& result);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <sys/resource.h>
 #include <thread>
 
 #include "openset/image/preprocess.hpp"
@@ -44,8 +45,8 @@ std::vector<image::Picture> Samples::of(std::size_t stage, int count) const {
     return result;
 }
 
-PassSeconds time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads) {
-    PassSeconds result;
+PassCosts time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads) {
+    PassCosts result;
     for (int size = 1; size <= largest_batch; size *= 2) {
         const auto pictures = samples.of(stage, size);
         if (pictures.empty()) return {};
@@ -55,6 +56,7 @@ PassSeconds time_passes(const flow::StageNetwork& network, const Samples& sample
         network.network->run(batch);
         const int passes = std::max(1, static_cast<int>(std::ceil(least_seconds / seconds_since(start))));
         start = Clock::now();
+        const double cpu_start = process_seconds();
         {
             std::vector<std::jthread> workers;
             for (int i = 0; i < threads; ++i) {
@@ -63,32 +65,50 @@ PassSeconds time_passes(const flow::StageNetwork& network, const Samples& sample
                 });
             }
         }
-        result[size] = seconds_since(start) / (static_cast<double>(size) * passes * threads);
+        const double count = static_cast<double>(size) * passes * threads;
+        result[size] = {seconds_since(start) / count, (process_seconds() - cpu_start) / count};
     }
     return result;
 }
 
-BestPass best_pass(const std::vector<PassSeconds>& rounds) {
-    std::map<int, std::vector<double>> by_size;
-    for (const PassSeconds& round : rounds) {
-        for (const auto& [size, seconds] : round) by_size[size].push_back(seconds);
+BestPass best_pass(const std::vector<PassCosts>& rounds, bool on_cpu) {
+    std::map<int, std::vector<double>> walls, cpus;
+    for (const PassCosts& round : rounds) {
+        for (const auto& [size, cost] : round) {
+            walls[size].push_back(cost.wall);
+            cpus[size].push_back(cost.cpu);
+        }
     }
     BestPass best;
-    for (const auto& [size, seconds] : by_size) {
-        const double middle = median(seconds);
-        if (best.batch == 0 || middle < best.seconds) best = {size, middle};
+    for (const auto& [size, wall] : walls) {
+        const Cost cost{median(wall), median(cpus[size])};
+        const bool less = on_cpu ? cost.cpu < best.picture.cpu : cost.wall < best.picture.wall;
+        if (best.batch == 0 || less) best = {size, cost};
     }
     return best;
 }
 
-Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassSeconds>>& rounds, bool on_cpu,
+Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassCosts>>& rounds, bool on_cpu,
                int cores) {
     Limit limit;
-    for (std::size_t stage = 0; stage < run.stages.size(); ++stage)
-        limit.passes += static_cast<double>(run.stages[stage].passed) * best_pass(rounds[stage]).seconds;
+    limit.cpu_seconds = run.prepare_cpu_seconds;
+    for (std::size_t stage = 0; stage < run.stages.size(); ++stage) {
+        const BestPass best = best_pass(rounds[stage], on_cpu);
+        limit.passes += static_cast<double>(run.stages[stage].passed) * best.picture.wall;
+        limit.cpu_seconds += static_cast<double>(run.stages[stage].passed) * best.picture.cpu;
+    }
     limit.decode = run.prepare_cpu_seconds / cores;
     limit.seconds = on_cpu ? limit.passes + limit.decode : std::max(limit.passes, limit.decode);
     return limit;
+}
+
+double process_seconds() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 double median(std::vector<double> values) {

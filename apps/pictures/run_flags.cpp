@@ -62,11 +62,11 @@ void resolve(RunFlags& flags) {
 }
 
 void choose_settings(RunFlags& flags, const std::string& device) {
-    const bool on_cpu = device == "cpu";
+    const bool on_cpu = flags.runner.on_cpu = device == "cpu";
     if (flags.runner.threads == 0) flags.runner.threads = on_cpu ? cores() : 1;
     if (flags.runner.batch == 0) {
         flags.runner.find_batch = true;
-        flags.runner.batch = on_cpu ? 32 : 256; // more never is faster on a processor, and takes memory
+        flags.runner.batch = on_cpu ? 16 : 256; // on a processor more is not faster, but takes memory
     }
 }
 
