@@ -52,6 +52,7 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         {
             const std::scoped_lock lock(mutex);
             record.device = report.device;
+            if (report.precision != "fp32") record.precision = report.precision;
             records[file.path] = {"",
                                 file.path.string(),
                                 network->info().name,

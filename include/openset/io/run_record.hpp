@@ -49,7 +49,7 @@ struct RunRecord {
     std::string libtorch_version;
     std::string cpu_capability;
     std::string device; ///< cpu, cuda:0
-    std::string precision = "fp32";
+    std::string precision = "fp32"; ///< or int8: of the networks, or some of them
     bool optimised = true;
     std::string config_json; ///< in full, with what flags changed
     bool closed_set = false;
