@@ -26,43 +26,54 @@ from pathlib import Path
 WARM_UP = 3
 
 
-def export(archive, output):
+def node_count(path):
+    import onnx
+
+    return len(onnx.load(str(path)).graph.node)
+
+
+def export(archive, batch, output):
+    """As ONNX, for one size of batch. What depends on sizes alone, such as a padding that asks for the input's, is computed here once:
+    OpenVINO would do it anew for every layer of every pass."""
+    import onnxruntime
     import torch
 
     network = torch.jit.freeze(torch.jit.load(str(archive), map_location="cpu").float().eval())
     more = {"dynamo": False} if "dynamo" in torch.onnx.export.__code__.co_varnames else {}
-    torch.onnx.export(
-        network,
-        torch.zeros(1, 3, 224, 224),
-        str(output),
-        input_names=["input"],
-        output_names=["logits"],
-        dynamic_axes={"input": {0: "n"}},
-        opset_version=13,
-        **more,
-    )
+    raw = output.with_suffix(".raw.onnx")
+    inputs = torch.zeros(batch, 3, 224, 224)
+    torch.onnx.export(network, inputs, str(raw), input_names=["input"], output_names=["logits"], opset_version=13, **more)
+    nodes = None
+    while nodes != (nodes := node_count(raw)):  # behind each `if` that is settled there are sizes that settle the next
+        settings = onnxruntime.SessionOptions()
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        settings.optimized_model_filepath = str(output)
+        onnxruntime.InferenceSession(str(raw), settings, providers=["CPUExecutionProvider"])
+        output.replace(raw)
+    raw.replace(output)
 
 
-def calibration_inputs(photos, count):
+def calibration_inputs(photos, batch, count):
+    """Batches of the size that the network was exported for, `count` pictures or a few more."""
     import numpy
 
+    batches = -(-count // batch)
     if not photos:
         random = numpy.random.default_rng(5)
-        return [random.standard_normal((1, 3, 224, 224)).astype(numpy.float32) for _ in range(count)]
+        return [random.standard_normal((batch, 3, 224, 224)).astype(numpy.float32) for _ in range(batches)]
     from PIL import Image
 
     paths = sorted(path for path in Path(photos).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     mean, std = numpy.array([0.485, 0.456, 0.406]), numpy.array([0.229, 0.224, 0.225])
-    inputs = []
-    for path in paths[:: max(1, len(paths) // count)][:count]:
+    pictures = []
+    for path in itertools.islice(itertools.cycle(paths[:: max(1, len(paths) // count)]), batches * batch):
         pixels = numpy.asarray(Image.open(path).convert("RGB").resize((224, 224), Image.BILINEAR)) / 255
-        inputs.append(((pixels - mean) / std).transpose(2, 0, 1)[None].astype(numpy.float32))
-    return inputs
+        pictures.append(((pixels - mean) / std).transpose(2, 0, 1).astype(numpy.float32))
+    return [numpy.stack(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
 
 
 def quantise(source, output, inputs):
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
         def __init__(self):
@@ -72,10 +83,8 @@ def quantise(source, output, inputs):
             value = next(self.left, None)
             return None if value is None else {"input": value}
 
-    prepared = output.with_suffix(".prepared.onnx")
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
     quantize_static(
-        str(prepared),
+        str(source),
         str(output),
         Reader(),
         quant_format=QuantFormat.QDQ,
@@ -151,17 +160,17 @@ def main():
     times = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         runs = []  # (network, batch, engine, command)
-        for model in options.models:
-            files = {"fp32": Path(folder) / f"{model.stem}.onnx"}
-            export(model, files["fp32"])
+        for model, batch in itertools.product(options.models, batches):
+            files = {"fp32": Path(folder) / f"{model.stem}.{batch}.onnx"}
+            export(model, batch, files["fp32"])
             if options.int8:
-                files["int8"] = Path(folder) / f"{model.stem}.int8.onnx"
-                quantise(files["fp32"], files["int8"], calibration_inputs(options.photos, options.calibration))
-            for batch, (precision, file), engine in itertools.product(batches, files.items(), ENGINES):
+                files["int8"] = Path(folder) / f"{model.stem}.{batch}.int8.onnx"
+                quantise(files["fp32"], files["int8"], calibration_inputs(options.photos, batch, options.calibration))
+            for (precision, file), engine in itertools.product(files.items(), ENGINES):
                 name = engine if precision == "fp32" else f"{engine} {precision}"
                 command = [sys.executable, __file__, "--one", engine, str(file), str(batch), str(options.rounds)]
                 runs.append((model.stem, batch, name, command))
-            for batch, (name, command) in itertools.product(batches, ours.items()):
+            for name, command in ours.items():
                 filled = command.format(model=model, batch=batch, rounds=options.rounds)
                 runs.append((model.stem, batch, name, shlex.split(filled)))
         for _ in range(options.alternations):
