@@ -5,8 +5,10 @@ set(_package "${CMAKE_INSTALL_LIBDIR}/cmake/openset")
 set(_pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 # Two exports, so that who wants openset::core alone needs no LibTorch.
+set(_targets_core openset_core)
+set(_targets_torch openset_torch openset_engine)
 foreach(_component core torch)
-  install(TARGETS openset_${_component} EXPORT openset-${_component}
+  install(TARGETS ${_targets_${_component}} EXPORT openset-${_component}
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
   install(EXPORT openset-${_component} NAMESPACE openset:: DESTINATION ${_package} COMPONENT development)
 endforeach()

@@ -25,6 +25,7 @@ inline constexpr std::array commands = {
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
     CommandEntry{"eval", "scores -> metrics"},
     CommandEntry{"merge", "parts made on many machines -> the one of a single run"},
+    CommandEntry{"quantize", "network -> int8 network, with what it costs"},
     CommandEntry{"inspect", "say what a file is: network, rows, store, detector..."},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
     CommandEntry{"completion", "what makes a shell complete all this"},

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "openset/base/log.hpp"
 #include "openset/base/sha256.hpp"
@@ -10,6 +12,27 @@
 #include "openset/torch/runtime.hpp"
 
 namespace openset::pictures {
+
+namespace {
+
+/// Says, and records, which stages have one trunk.
+void tell_shared_trunks(const flow::LoadedPipeline& loaded, io::RunRecord& record) {
+    const auto trunk_of = flow::trunk_of(loaded.networks());
+    for (std::size_t trunk = 0; trunk < trunk_of.size(); ++trunk) {
+        std::vector<std::string> names;
+        for (std::size_t stage = trunk; stage < trunk_of.size(); ++stage) {
+            if (trunk_of[stage] != trunk) continue;
+            names.emplace_back(to_string(loaded.stages[stage].stage));
+            if (stage != trunk) record.networks[stage].shares_pass_of = names.front();
+        }
+        if (names.size() < 2) continue;
+        std::string listed = names.front();
+        for (std::size_t i = 1; i < names.size(); ++i) listed += (i + 1 == names.size() ? " and " : ", ") + names[i];
+        log_notice(listed + " share one trunk: 1 forward pass instead of " + std::to_string(names.size()));
+    }
+}
+
+} // namespace
 
 flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const std::string& file_name,
                                    const torch::LoadOptions& how, const flow::PipelineLoadOptions& options,
@@ -19,14 +42,25 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
     record.libtorch_version = facts.compiled_version;
     record.cpu_capability = facts.cpu_capability;
     record.optimised = how.optimise;
+    std::mutex mutex; ///< guards record.device and records: networks are loaded by several threads at once
+    std::map<std::filesystem::path, io::NetworkRecord> records;
     const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
         const auto start = std::chrono::steady_clock::now();
         auto network = torch::load_network(file, how);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
-        record.device = report.device;
-        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
-                                   report.cut_at_head, report.picture_by_picture});
+        {
+            const std::scoped_lock lock(mutex);
+            record.device = report.device;
+            if (report.precision != "fp32") record.precision = report.precision;
+            records[file.path] = {"",
+                                file.path.string(),
+                                network->info().name,
+                                file.sha256,
+                                file.info_source,
+                                report.cut_at_head,
+                                report.picture_by_picture};
+        }
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
                  " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +
                  (report.cut_at_head ? "cut in front of its head" : "run as a whole") + ", sha256 " +
@@ -45,9 +79,11 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         model::ModelInfo info = loaded.stages[i].network->info();
         info.preprocess = loaded.stages[i].preprocess;
         const std::string text = model::to_json(info);
+        record.networks.push_back(records.at(loaded.stages[i].file.path));
         record.networks[i].stage = to_string(loaded.stages[i].stage);
         record.networks[i].info_sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }
+    if (how.share_trunk) tell_shared_trunks(loaded, record);
     for (const std::string& note : loaded.notes) log_warning(note);
     return loaded;
 }

@@ -1,5 +1,7 @@
 #include "pictures/run_facts.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 
@@ -8,6 +10,7 @@
 #include "cli/signals.hpp"
 #include "cli/version.hpp"
 #include "openset/base/log.hpp"
+#include "openset/io/number_text.hpp"
 
 namespace openset::pictures {
 namespace {
@@ -48,11 +51,14 @@ void log_statistics(const flow::RunStatistics& statistics, const RunFlags& flags
         std::snprintf(figures, sizeof figures, ": %.1f s on %d thread%s", seconds, threads, threads == 1 ? "" : "s");
         log_info(what + figures);
     };
-    line("reading, decoding and resizing", flags.runner.jobs, statistics.prepare_seconds);
+    line("reading, decoding and resizing", flags.runner.jobs, statistics.decode_seconds + statistics.resize_seconds);
     for (const auto& stage : statistics.stages) {
-        line(std::string(to_string(stage.stage)) + ", " + std::to_string(stage.pictures) + " pictures in " +
-                 std::to_string(stage.batches) + " batches",
-             flags.runner.threads, stage.seconds);
+        const auto mean =
+            static_cast<double>(stage.passed) / static_cast<double>(std::max<std::int64_t>(1, stage.passes));
+        line(std::string(to_string(stage.stage)) + ", " + std::to_string(stage.pictures) + " pictures, " +
+                 std::to_string(stage.passed) + " of them in " + std::to_string(stage.passes) + " forward passes (" +
+                 io::shortest(std::round(10 * mean) / 10) + " each)",
+             flags.runner.threads, stage.seconds());
     }
     if (statistics.warnings_not_shown > 0) {
         log_warning(std::to_string(statistics.warnings_not_shown) +

@@ -15,6 +15,7 @@ int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurre
 void add_run_flags(CLI::App& app, RunFlags& flags) {
     flags.runner.jobs = cores();
     flags.runner.threads = 0;
+    flags.runner.batch = 0;
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
     more_flag("--strict", flags.strict, "stop at the first picture that fails, exit code 1");
@@ -33,7 +34,8 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     more("--exif-orientation", flags.exif_orientation, "ignore (as in training with Pillow) or apply")
         ->type_name("WHAT")
         ->check(cli::one_of({"ignore", "apply"}));
-    more("-b,--batch", flags.runner.batch, "most pictures a forward pass (default 8)")
+    more("-b,--batch", flags.runner.batch,
+         "most pictures a forward pass (default: what is fastest here, found by trying and remembered)")
         ->type_name("N")
         ->check(cli::whole_number(1, 4096));
     more("-j,--jobs", flags.runner.jobs, "decode threads (default: one a core)")
@@ -45,6 +47,8 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     more("--device", flags.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     more_flag("--no-optimise,--no-optimize", flags.no_optimise,
               "run the networks as they were saved: slower, for comparison");
+    more_flag("--no-share", flags.no_share,
+              "one forward pass for each stage, also where stages are one network up to the head: for comparison");
     more("--progress", flags.progress, "auto, always, never or json (lines on standard error)")
         ->type_name("WHEN")
         ->check(cli::one_of({"auto", "always", "never", "json"}));
@@ -52,12 +56,18 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
 
 void resolve(RunFlags& flags) {
     flags.load.optimise = !flags.no_optimise;
+    flags.load.share_trunk = flags.runner.share_trunks = !flags.no_share;
     flags.runner.decode.exif_orientation =
         flags.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 }
 
-void choose_threads(RunFlags& flags, const std::string& device) {
-    if (flags.runner.threads == 0) flags.runner.threads = device == "cpu" ? cores() : 1;
+void choose_settings(RunFlags& flags, const std::string& device) {
+    const bool on_cpu = device == "cpu";
+    if (flags.runner.threads == 0) flags.runner.threads = on_cpu ? cores() : 1;
+    if (flags.runner.batch == 0) {
+        flags.runner.find_batch = true;
+        flags.runner.batch = on_cpu ? 32 : 256; // more never is faster on a processor, and takes memory
+    }
 }
 
 } // namespace openset::pictures

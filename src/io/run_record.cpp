@@ -76,6 +76,7 @@ NetworkRecord read_network(const CheckedValue& value) {
     if (members.optional("info_sha256")) members.read("info_sha256", network.info_sha256);
     members.read("cut_at_head", network.cut_at_head);
     members.read("picture_by_picture", network.picture_by_picture);
+    if (members.optional("shares_pass_of")) members.read("shares_pass_of", network.shares_pass_of);
     return network;
 }
 
@@ -256,6 +257,7 @@ std::string to_json(const RunRecord& record) {
         if (!network.info_sha256.empty()) json["info_sha256"] = network.info_sha256;
         json["cut_at_head"] = network.cut_at_head;
         json["picture_by_picture"] = network.picture_by_picture;
+        if (!network.shares_pass_of.empty()) json["shares_pass_of"] = network.shares_pass_of;
         networks.push_back(std::move(json));
     }
     OrderedJson decided_by = OrderedJson::object();

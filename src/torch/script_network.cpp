@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -14,9 +17,11 @@
 
 #include "openset/base/error.hpp"
 #include "torch/device.hpp"
+#include "torch/fingerprint.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
 #include "torch/named_outputs.hpp"
+#include "torch/quantised_engine.hpp"
 #include "torch/script_module.hpp"
 #include "torch/tensor_values.hpp"
 
@@ -45,11 +50,44 @@ bool are_probabilities(std::span<const float> row) {
     return std::abs(sum - 1) < 1e-4;
 }
 
+// ---- trunks
+
+/// A frozen module, made fast for its device once, by the first network that needs it.
+class Trunk {
+public:
+    explicit Trunk(jit::Module frozen) : module_(std::move(frozen)) {}
+
+    const jit::Module& optimised(const c10::Device& device) {
+        std::call_once(once_, [&] {
+            auto graph = module_.get_method("forward").graph();
+            jit::OptimizeFrozenGraph(graph);
+            // Packs for oneDNN: of no use elsewhere.
+            if (device.is_cpu()) module_ = jit::optimize_for_inference(module_);
+        });
+        return module_;
+    }
+
+private:
+    std::once_flag once_;
+    jit::Module module_;
+};
+
+/// The trunk of this name that a network of this process holds; else the one that is given, from now on.
+std::shared_ptr<Trunk> shared_trunk(const std::string& name, const jit::Module& frozen) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<Trunk>> known;
+    const std::scoped_lock lock(mutex);
+    std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+    auto trunk = known[name].lock();
+    if (!trunk) known[name] = trunk = std::make_shared<Trunk>(frozen);
+    return trunk;
+}
+
 class TorchScriptNetwork : public ScriptNetwork {
 public:
     TorchScriptNetwork(const model::NetworkFile& file, const LoadOptions& options)
         : where_(file.path.string()), info_(file.info), device_(resolve_device(options.device)) {
-        guarded(where_, [&] { load(options.optimise); });
+        guarded(where_, [&] { load(options); });
         report_.device = device_.str();
         try_once();
         check_labels();
@@ -57,6 +95,7 @@ public:
 
     const model::ModelInfo& info() const override { return info_; }
     const model::Head* head() const override { return head_ ? &*head_ : nullptr; }
+    std::string trunk() const override { return trunk_name_; }
     const LoadReport& report() const override { return report_; }
 
     model::Outputs run(const model::Batch& batch) override {
@@ -71,13 +110,15 @@ public:
     }
 
 private:
-    void load(bool optimise) {
+    void load(const LoadOptions& options) {
         const c10::InferenceMode inference;
+        choose_quantised_engine();
         jit::Module module = jit::load(where_, device_);
         module.eval();
         convert_to_float(module);
+        if (info_.quantisation) report_.precision = "int8";
         const bool on_cpu = device_.is_cpu();
-        if (!optimise) {
+        if (!options.optimise) {
             module_ = module;
             report_.picture_by_picture = on_cpu;
             return;
@@ -85,11 +126,13 @@ private:
         try {
             module_ = jit::freeze_module(module);
             head_ = cut_at_head(module_);
+            if (is_quantised(*module_.get_method("forward").graph())) report_.precision = "int8";
             report_.cut_at_head = head_.has_value();
-            auto graph = module_.get_method("forward").graph();
-            jit::OptimizeFrozenGraph(graph);
-            // Packs for oneDNN: of no use elsewhere.
-            if (on_cpu) module_ = jit::optimize_for_inference(module_);
+            if (head_) trunk_name_ = fingerprint(*module_.get_method("forward").graph());
+            if (!trunk_name_.empty()) trunk_name_ += " on " + device_.str();
+            shared_ = options.share_trunk && !trunk_name_.empty() ? shared_trunk(trunk_name_, module_)
+                                                                  : std::make_shared<Trunk>(module_);
+            module_ = shared_->optimised(device_);
         } catch (const std::exception& error) {
             if (is_out_of_memory(error.what())) throw;
             throw Error(ErrorKind::model,
@@ -201,6 +244,8 @@ private:
     model::ModelInfo info_;
     c10::Device device_;
     jit::Module module_;
+    std::shared_ptr<Trunk> shared_; ///< holds the module for networks that are loaded later
+    std::string trunk_name_;
     std::optional<model::Head> head_;
     LoadReport report_;
     int outputs_ = 0;

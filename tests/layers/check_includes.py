@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-ABOVE_THE_LINE = ["base", "io", "image", "draw", "stats", "detect", "model", "cascade", "flow"]
+ABOVE_THE_LINE = ["base", "io", "image", "draw", "stats", "detect", "model", "engine", "cascade", "flow"]
 LAYERS = ABOVE_THE_LINE + ["torch", "apps"]
 SUFFIXES = {".cpp", ".hpp", ".h", ".cc", ".cu", ".in"}
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -20,7 +21,12 @@ struct StageNetwork {
     cascade::Stage stage = cascade::Stage::classifier;
     model::Network* network = nullptr;
     image::PreprocessSpec preprocess; ///< the network's own, or what the config says instead
+    int batch = 0;                    ///< most pictures a forward pass, where it is known; 0: as RunnerOptions say
 };
+
+/// For each stage the first one whose trunk and preprocessing are its own too, itself where it shares them with none
+/// before it. What the first's network returned for a picture serves them all; each applies its own head.
+std::vector<std::size_t> trunk_of(const std::vector<StageNetwork>& networks);
 
 /// What one stage did to one picture.
 struct StageObservation {
@@ -33,9 +39,12 @@ struct StageObservation {
 };
 
 struct RunnerOptions {
-    int batch = 8;   ///< most pictures a forward pass, 1 or more
-    int jobs = 1;    ///< decode threads, 1 or more
-    int threads = 1; ///< inference threads, 1 or more
+    int batch = 8; ///< most pictures a forward pass, 1 or more
+    /// Each network's own size, of which `batch` is the largest, is found while it runs: the first passes serve as trials.
+    bool find_batch = false;
+    bool share_trunks = true; ///< stages of one trunk_of() need one forward pass between them; the rows are the same
+    int jobs = 1;             ///< decode threads, 1 or more
+    int threads = 1;          ///< inference threads, 1 or more
     image::DecodeOptions decode;
     /// Most bytes that decoding takes at a time, all threads together: the contents of files, and apart from them what
     /// decoders and resizing need, each up to this. A picture waits until its part is free; one that alone needs more
@@ -52,14 +61,26 @@ struct RunnerOptions {
     std::function<void(const StageObservation&)> observe;
 };
 
-/// Where the time went.
+/// Where the time went. Seconds are the threads' of one kind, added up.
 struct RunStatistics {
     struct Stage {
         cascade::Stage stage = cascade::Stage::classifier;
-        std::int64_t pictures = 0, batches = 0;
-        double seconds = 0; ///< of inference threads, added up
+        std::int64_t pictures = 0;    ///< that the stage had a say about
+        std::int64_t passed = 0;      ///< of these: through its network; an earlier stage's features served the others
+        std::int64_t passes = 0;      ///< forward passes
+        double normalise_seconds = 0; ///< bytes -> a batch of floats
+        double forward_seconds = 0;   ///< the network
+        double judge_seconds = 0;     ///< head, rule, detector
+        int batch_found = 0;          ///< the fastest number of pictures a pass; 0: not looked for, or not found yet
+
+        double seconds() const { return normalise_seconds + forward_seconds + judge_seconds; }
+        void add(const Stage& more);
     };
-    double prepare_seconds = 0;          ///< reading, decoding and resizing; of decode threads, added up
+    double decode_seconds = 0;           ///< reading and decoding, on decode threads
+    double resize_seconds = 0;           ///< resizing and cropping, on decode threads
+    double decode_wait_seconds = 0;      ///< of decode threads, for room: inference is the slower part
+    double inference_wait_seconds = 0;   ///< of inference threads, for pictures: decoding is the slower part
+    double deliver_seconds = 0;          ///< in the receiver of rows
     std::vector<Stage> stages;           ///< as networks were given
     std::int64_t warnings_not_shown = 0; ///< about pictures: the first few are logged as warnings, the rest as info
 };
@@ -81,8 +102,9 @@ using Receiver = std::function<bool(const Delivery&)>;
 /// networks  one for each of cascade::stages(pipeline), in that order
 /// Decode threads read and prepare pictures; inference threads take a full batch of the latest stage that has one, else
 /// what waits at the earliest stage, so that nothing ever waits for a batch to fill. Only what a stage lets pass goes
-/// on. At most `batch * (stages + threads) + jobs` pictures, and as many rows, are in flight, and their pixels take at
-/// most `waiting_bytes` and one picture a decode thread: memory does not grow with the inputs. A network that runs out
+/// on; through a stage whose trunk has seen a picture already it goes at once. At most `batch * (stages + threads) +
+/// jobs` pictures, and as many rows, are in flight, and their pixels take at most `waiting_bytes` and one picture a
+/// decode thread: memory does not grow with the inputs. A network that runs out
 /// of memory is given half the batch from then on; one that refuses a batch is asked picture by picture. On
 /// cancellation no further input is started and the rows in flight are delivered.
 ///

@@ -23,6 +23,8 @@ struct NetworkRecord {
     std::string info_source;
     bool cut_at_head = false;
     bool picture_by_picture = false;
+    /// The earlier stage whose forward pass served this one too, as the two are one network up to the head. Empty: none.
+    std::string shares_pass_of{};
     /// Of the ModelInfo in force, as JSON: labels and preprocessing may come from a sidecar or from flags. Empty: not
     /// told.
     std::string info_sha256{};
@@ -47,7 +49,7 @@ struct RunRecord {
     std::string libtorch_version;
     std::string cpu_capability;
     std::string device; ///< cpu, cuda:0
-    std::string precision = "fp32";
+    std::string precision = "fp32"; ///< or int8: of the networks, or some of them
     bool optimised = true;
     std::string config_json; ///< in full, with what flags changed
     bool closed_set = false;

@@ -13,11 +13,13 @@ namespace openset::torch {
 struct LoadOptions {
     std::string device = "auto"; ///< auto (a CUDA device where there is one), cpu, cuda, cuda:N
     bool optimise = true;        ///< cut, fold, fuse and pack; off: the network exactly as it was saved
+    bool share_trunk = true;     ///< networks of equal trunk() have one copy of it between them
 };
 
 /// What became of a network file.
 struct LoadReport {
     std::string device;                ///< "cpu", "cuda:0"
+    std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "int8"
     bool cut_at_head = false;          ///< features come from the graph, logits from our own head
     bool picture_by_picture = false;   ///< a batch goes through one by one, see load_network
     std::vector<std::string> warnings; ///< what looks wrong: sentences that name the file
@@ -34,6 +36,9 @@ public:
 /// features, head() is the Linear (not so without `optimise`). The output may be a tensor, a tuple whose first element,
 /// or a dict whose entry `logits` is the logits; further tensors [n, ...] become extras, by their key or as output1,
 /// output2, ...
+///
+/// A network that is cut has a trunk(), a digest of the graph that is left, with its weights and the device, unless
+/// something in it cannot be told (random operations, attributes that freezing leaves in the module).
 ///
 /// On the CPU equal pictures give equal bits, whatever the batch, their place in it and the number of threads: an
 /// optimised convolutional network has this property by itself. One that holds operations whose kernels are chosen by

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <torch/csrc/jit/api/module.h>
+#include <vector>
+
+#include "openset/image/preprocess.hpp"
+#include "openset/stats/value_histogram.hpp"
+
+/// What becomes of a TorchScript graph on its way to eight bits.
+namespace openset::torch {
+
+/// A module whose forward() is one flat run of functional operations, as far as they can be: frozen, batch normalisation
+/// folded into the convolutions, nothing written in place; what the graph computes of the input's size alone is constant
+/// (TensorFlow's padding depends on it), and padding with zeros is part of the convolution behind it. Where that padding is
+/// asymmetric, the kernel has rows and columns of zeros instead.
+/// size  of the pictures
+::torch::jit::Module flattened(::torch::jit::Module module, image::Size size);
+
+/// A convolution, sum or concatenation that is to be computed in eight bits, with the activation behind it.
+struct QuantisedLayer {
+    enum class Kind { convolution, sum, concatenation };
+    Kind kind = Kind::convolution;
+    ::torch::jit::Node* first = nullptr; ///< the operation itself
+    ::torch::jit::Node* last = nullptr;  ///< the activation that belongs to it, else the operation
+    bool relu = false;
+    float clip = 0; ///< largest value that the activation lets through (ReLU6: 6); 0: any
+};
+
+/// Which operations of a flattened graph are computed in eight bits, and which values must be known for that.
+struct QuantisationPlan {
+    std::vector<QuantisedLayer> layers; ///< in the graph's order
+    std::set<::torch::jit::Node*>
+        passing; ///< operations that leave values as they are: the range of their input is theirs
+    std::vector<::torch::jit::Value*>
+        observed; ///< whose ranges are needed: of layers, and what goes into one from outside
+    std::map<std::string, int>
+        in_float; ///< what else computes on pictures and stays in float: operations, with their number
+    int convolutions = 0;
+};
+
+QuantisationPlan plan_quantisation(::torch::jit::Graph& graph);
+
+/// Rewrites the module's forward() by the plan: quantize_per_tensor -> quantized::conv2d_relu, ... -> dequantize.
+/// Activations take 8 bits (quint8), weights 7, symmetric and a scale a channel (qint8, -64 to 64): a processor without
+/// VNNI adds two products in 16 bits, and 2 * 255 * 64 fits. So the sums are the same everywhere, whatever the picture.
+/// ranges  of plan.observed, in that order
+void quantise(::torch::jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges);
+
+} // namespace openset::torch
