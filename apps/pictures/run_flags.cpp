@@ -54,6 +54,12 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
         ->check(cli::one_of({"auto", "always", "never", "json"}));
 }
 
+void add_fast_decode(CLI::App& app, RunFlags& flags) {
+    app.add_flag("--fast-decode", flags.runner.fast_decode,
+                 "decode large JPEGs at 1/2 or 1/4 of their size: faster, and figures change a little")
+        ->group(cli::more_options);
+}
+
 void resolve(RunFlags& flags) {
     flags.load.optimise = !flags.no_optimise;
     flags.load.share_trunk = flags.runner.share_trunks = !flags.no_share;

@@ -22,6 +22,9 @@ struct RunFlags {
 
 void add_run_flags(CLI::App& app, RunFlags& flags);
 
+/// --fast-decode, for commands whose pictures all go through flow::run.
+void add_fast_decode(CLI::App& app, RunFlags& flags);
+
 /// What the flags mean, once they are parsed.
 void resolve(RunFlags& flags);
 

@@ -209,7 +209,7 @@ void StageWork::decide(std::size_t stage, Item& item, const cascade::StageScores
     }
     if (options_.observe) {
         const image::Picture& prepared = item.prepared[preparer_.preparation_of(stage)];
-        options_.observe({which, item.decoded, prepared, scores, activations, item.row});
+        options_.observe({which, item.decoded, item.divisor, prepared, scores, activations, item.row});
     }
 }
 

@@ -32,6 +32,7 @@ std::vector<std::size_t> trunk_of(const std::vector<StageNetwork>& networks);
 struct StageObservation {
     cascade::Stage stage;
     image::Size decoded;            ///< the picture as it was read
+    int divisor = 1;                ///< of its sides: RunnerOptions::fast_decode
     const image::Picture& prepared; ///< resized and cropped
     const cascade::StageScores& scores;
     const io::Activations& activations; ///< one row
@@ -48,6 +49,9 @@ struct RunnerOptions {
     int jobs = 1;             ///< decode threads, 1 or more
     int threads = 1;          ///< inference threads, 1 or more
     image::DecodeOptions decode;
+    /// JPEGs are decoded at half or a quarter of their size where that leaves more than twice what every stage's
+    /// preprocessing resizes to: image::decode_divisor. Figures change a little.
+    bool fast_decode = false;
     /// Most bytes that decoding takes at a time, all threads together: the contents of files, and apart from them what
     /// decoders and resizing need, each up to this. A picture waits until its part is free; one that alone needs more
     /// fails as too-large, whatever runs beside it.
