@@ -102,6 +102,7 @@ RELAYS = {
     ("apps/train/network.cpp", "log_warning"): NOTED_BELOW,
     ("apps/train/options.cpp", "Error"): "by refuse()",
     ("apps/train/task.cpp", "Error"): "by refuse()",
+    ("src/cascade/starter_config.cpp", "notes.push_back"): "of why_unused()",
     ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
     ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
