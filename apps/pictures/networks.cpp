@@ -8,6 +8,7 @@
 #include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/torch/runtime.hpp"
+#include "pictures/engine_agreements.hpp"
 
 namespace openset::pictures {
 
@@ -42,12 +43,17 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
     record.optimised = how.optimise;
     const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
         const auto start = std::chrono::steady_clock::now();
-        auto network = torch::load_network(file, how);
+        torch::LoadOptions chosen = how;
+        if (how.optimise && how.engine == torch::Engine::automatic) chosen.engine = automatic_engine(file);
+        auto network = torch::load_network(file, chosen);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
         record.device = report.device;
         record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
                                    report.cut_at_head, report.picture_by_picture});
+        record.networks.back().engine = report.engine;
+        if (report.engine == "onednn") record.onednn_version = engine::onednn_version();
+        if (report.precision != "fp32") record.precision = report.precision;
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
                  " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +
                  (report.cut_at_head ? "cut in front of its head" : "run as a whole") + ", sha256 " +
