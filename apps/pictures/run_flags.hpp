@@ -16,12 +16,15 @@ struct RunFlags {
     std::string exif_orientation = "ignore";
     std::string progress = "auto";
     torch::LoadOptions load;
-    std::string precision = "auto"; ///< int8: for with_int8_networks()
+    std::string engine = "auto", precision = "auto"; ///< precision int8: for with_int8_networks()
     bool no_optimise = false, no_share = false;
     flow::RunnerOptions runner; ///< threads or batch 0: not given
 };
 
 void add_run_flags(CLI::App& app, RunFlags& flags);
+
+/// --fast-decode, for commands whose pictures all go through flow::run.
+void add_fast_decode(CLI::App& app, RunFlags& flags);
 
 /// What the flags mean, once they are parsed.
 void resolve(RunFlags& flags);

@@ -74,6 +74,7 @@ NetworkRecord read_network(const CheckedValue& value) {
     members.read("sha256", network.sha256);
     members.read("info", network.info_source);
     if (members.optional("info_sha256")) members.read("info_sha256", network.info_sha256);
+    if (members.optional("engine")) members.read("engine", network.engine);
     members.read("cut_at_head", network.cut_at_head);
     members.read("picture_by_picture", network.picture_by_picture);
     if (members.optional("shares_pass_of")) members.read("shares_pass_of", network.shares_pass_of);
@@ -141,6 +142,7 @@ RunRecord read_record(Members members) {
         if (const auto rows = members.member("row_format", "jsonl, csv or table")) record.format = read_format(*rows);
     }
     members.read("exif_orientation", record.exif_orientation);
+    if (members.optional("fast_decode")) members.read("fast_decode", record.fast_decode); // none before it existed
     members.read("max_pixels", record.max_pixels);
     members.read("decode_memory", record.decode_memory);
     if (const auto shard = members.optional("shard")) record.shard = read_shard(*shard);
@@ -160,6 +162,7 @@ RunRecord read_record(Members members) {
     members.read("precision", record.precision);
     members.read("optimised", record.optimised);
     members.read("libtorch", record.libtorch_version);
+    if (members.optional("onednn")) members.read("onednn", record.onednn_version);
     members.read("cpu_capability", record.cpu_capability);
     members.read("batch", record.batch);
     members.read("jobs", record.jobs);
@@ -212,6 +215,7 @@ std::vector<std::pair<std::string, Json>> identity(const RunRecord& record) {
             {"--top", record.top},
             {"--format", to_string(record.format)},
             {"--exif-orientation", record.exif_orientation},
+            {"--fast-decode", record.fast_decode},
             {"--max-pixels", record.max_pixels},
             {"--decode-memory", record.decode_memory},
             {"precision", record.precision},
@@ -255,6 +259,7 @@ std::string to_json(const RunRecord& record) {
                             {"sha256", network.sha256},
                             {"info", network.info_source}};
         if (!network.info_sha256.empty()) json["info_sha256"] = network.info_sha256;
+        json["engine"] = network.engine;
         json["cut_at_head"] = network.cut_at_head;
         json["picture_by_picture"] = network.picture_by_picture;
         if (!network.shares_pass_of.empty()) json["shares_pass_of"] = network.shares_pass_of;
@@ -289,6 +294,7 @@ std::string to_json(const RunRecord& record) {
     if (!record.store) json["top"] = record.top;
     json.update({
         {"exif_orientation", record.exif_orientation},
+        {"fast_decode", record.fast_decode},
         {"max_pixels", record.max_pixels},
         {"decode_memory", record.decode_memory},
         {"networks", networks},
@@ -299,6 +305,7 @@ std::string to_json(const RunRecord& record) {
         {"optimised", record.optimised},
         {"libtorch", record.libtorch_version},
         {"cpu_capability", record.cpu_capability},
+        {"onednn", record.onednn_version},
         {"batch", record.batch},
         {"jobs", record.jobs},
         {"threads", record.threads},
@@ -365,6 +372,14 @@ std::vector<std::string> differences_in_last_digits(const RunRecord& then, const
     std::vector<std::string> sentences;
     compare("LibTorch", "", then.libtorch_version, now.libtorch_version, sentences);
     compare("processor", "", then.cpu_capability, now.cpu_capability, sentences);
+    const auto engines = [](const RunRecord& record) {
+        Json by_stage = Json::object();
+        for (const NetworkRecord& network : record.networks) by_stage[network.stage] = network.engine;
+        return by_stage;
+    };
+    compare("engine", "", engines(then), engines(now), sentences);
+    if (!then.onednn_version.empty() && !now.onednn_version.empty())
+        compare("oneDNN", "", then.onednn_version, now.onednn_version, sentences);
     return sentences;
 }
 

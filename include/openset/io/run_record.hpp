@@ -28,6 +28,7 @@ struct NetworkRecord {
     /// Of the ModelInfo in force, as JSON: labels and preprocessing may come from a sidecar or from flags. Empty: not
     /// told.
     std::string info_sha256{};
+    std::string engine = "torch"; ///< torch or onednn
 };
 
 /// One of the row files that a merged one was joined from.
@@ -47,8 +48,9 @@ struct StoreRecord {
 struct RunRecord {
     std::string openset_version;
     std::string libtorch_version;
+    std::string onednn_version{}; ///< of the engine onednn; empty where no network ran on it
     std::string cpu_capability;
-    std::string device; ///< cpu, cuda:0
+    std::string device;             ///< cpu, cuda:0
     std::string precision = "fp32"; ///< or int8: of the networks, or some of them
     bool optimised = true;
     std::string config_json; ///< in full, with what flags changed
@@ -57,6 +59,7 @@ struct RunRecord {
     int top = 5;
     RowFormat format = RowFormat::jsonl;
     std::string exif_orientation = "ignore"; ///< or apply
+    bool fast_decode = false;                ///< large JPEGs were decoded at a part of their size
     std::int64_t max_pixels = 0;             ///< larger pictures failed
     std::int64_t decode_memory = 0;          ///< bytes; pictures that need more failed. 0: no such limit
     std::optional<Shard> shard;
@@ -100,7 +103,8 @@ std::optional<RunRecord> read_run_record(const std::filesystem::path& rows_or_st
 /// inputs, batch, threads and times decide nothing.
 std::vector<std::string> differences(const RunRecord& then, const RunRecord& now);
 
-/// The same for what may move the last digits of a figure, but seldom a verdict: LibTorch, the processor.
+/// The same for what may move the last digits of a figure, but seldom a verdict: LibTorch, the processor, the
+/// engine of each network.
 std::vector<std::string> differences_in_last_digits(const RunRecord& then, const RunRecord& now);
 
 } // namespace openset::io
