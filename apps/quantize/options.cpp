@@ -34,9 +34,10 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option("--pictures", options.pictures, "most pictures that ranges are measured on (default 200)")
         ->type_name("N")
         ->check(cli::whole_number(1, 1'000'000));
-    app.add_option("--observer", options.observer,
-                   "how the range of a layer is chosen: minmax, percentile, or histogram (default), the least squared "
-                   "error")
+    app.add_option(
+           "--observer", options.observer,
+           "how the range of a layer is chosen: minmax (default), all that was seen; percentile; or histogram, the "
+           "least squared error")
         ->type_name("RULE")
         ->check(cli::one_of(stats::range_rule_names()));
     app.add_flag("--force", options.force, "replace a network that stands there");

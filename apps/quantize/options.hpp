@@ -17,7 +17,7 @@ struct Options : pictures::RunFlags {
     std::vector<std::string> test; ///< folders, or one table, to compare on; empty: what calibration leaves of `data`
     std::vector<std::string> unknown;   ///< pictures of nothing the network knows
     std::int64_t pictures = 200;        ///< for calibration, at most
-    std::string observer = "histogram"; ///< of stats::range_rule_names()
+    std::string observer = "minmax"; ///< of stats::range_rule_names()
     double percentile = 99.99;
     std::string label_file, preprocess;
     std::string output, format = "text";

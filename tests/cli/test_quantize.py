@@ -41,7 +41,7 @@ class QuantizeTest(CliTest):
 
     def test_makes_an_int8_network_and_says_what_it_costs(self):
         result = self.quantize("--pictures", 30, "--unknown", self.far)
-        for words in ["1 convolution in eight bits", "ranges by histogram on 30 pictures",
+        for words in ["1 convolution in eight bits", "ranges by minmax on 30 pictures",
                       "30 pictures that ranges were not measured on", "accuracy", "AUROC of msp", "same likeliest label"]:
             self.assertIn(words, result.text)
         self.assertIn("fit detectors and choose thresholds anew", result.messages)
@@ -53,13 +53,13 @@ class QuantizeTest(CliTest):
         self.assertEqual(sorted(report["auroc"]), ["max-logit", "msp"])
 
     def test_the_int8_network_says_what_it_is(self):
-        self.quantize("--observer", "minmax", "--test", self.data)
+        self.quantize("--observer", "histogram", "--test", self.data)
         text = self.openset("inspect", self.int8).text
         source = json.loads(self.openset("inspect", self.model, "-f", "json").text)
         self.assertIn(f"int8, made by openset quantize of the network with SHA-256 {source['sha256'][:12]}", text)
         info = json.loads(self.openset("inspect", self.int8, "-f", "json").text)["info"]
         self.assertEqual(info["quantization"],
-                         {"precision": "int8", "source_sha256": source["sha256"], "observer": "minmax", "pictures": 60})
+                         {"precision": "int8", "source_sha256": source["sha256"], "observer": "histogram", "pictures": 60})
         self.assertEqual(info["labels"], source["info"]["labels"])
         self.assertEqual(info["preprocess"], source["info"]["preprocess"])
 

@@ -78,6 +78,8 @@ RELAYS = {
     ("apps/extract/run.cpp", "Error"): THROWN_BELOW,
     ("apps/extract/run.cpp", "log_warning"): "of ClassNames::unknown(), in flow/extraction.cpp",
     ("apps/infer.cpp", "Error"): THROWN_BELOW,
+    ("apps/pictures/int8_networks.cpp", "Error"): "of take_int8(), line by line",
+    ("apps/quantize.cpp", "log_warning"): NOTED_BELOW,
     ("apps/infer.cpp", "log_notice"): "figures",
     ("apps/infer.cpp", "log_warning"): "of infer/row_output.cpp, doubt_about_ending()",
     ("apps/pictures/inputs.cpp", "Error"): "by refuse()",

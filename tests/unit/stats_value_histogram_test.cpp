@@ -72,7 +72,7 @@ TEST(ValueHistograms, PercentileLeavesTheShareOutsideAtEitherEnd) {
 
 TEST(ValueHistograms, LeastErrorIsNoWorseThanAnyOtherRule) {
     std::vector<float> values = normal_values(20000, 2);
-    for (float& value : values) value = value * value * value * value * value; // few are large
+    for (std::size_t i = 0; i < values.size(); i += 100) values[i] *= 5; // one in a hundred is large
     const ValueHistogram histogram = of(values);
     const double least = error_of(values, histogram.range(RangeRule::histogram, 1));
     EXPECT_LE(least, 1.02 * error_of(values, histogram.range(RangeRule::minmax, 1)));
