@@ -14,20 +14,17 @@
 #include "cli/command.hpp"
 #include "cli/network_defaults.hpp"
 #include "cli/version.hpp"
+#include "doctor/engines.hpp"
+#include "doctor/line.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/torch/runtime.hpp"
 #include "openset/torch/script_network.hpp"
 
 using namespace openset;
+using doctor::line;
 
 namespace {
-
-void line(const std::string& name, const std::string& value) {
-    std::string left = name;
-    left.resize(22, ' ');
-    std::cout << left << value << "\n";
-}
 
 std::string instruction_sets() {
     std::string sets;
@@ -190,18 +187,28 @@ int check_model(const std::string& path, const std::string& device, const model:
 
 int main(int argc, char** argv) {
     std::string model_path, device = "auto";
+    std::vector<std::string> pictures;
     cli::NetworkDefaults defaults;
     cli::Command command(
         "openset doctor",
         "Says what this machine has and what will be slow; with --model, whether a network runs as it should.",
         {{"openset doctor", "libraries, processor, threads"},
-         {"openset doctor --model cats8.pt", "load it, compare optimised and plain, time it"}});
+         {"openset doctor --model cats8.pt", "load it, compare optimised and plain, time it"},
+         {"openset doctor --model cats8.pt photos/", "compare engines on your pictures, for --engine auto"}});
+    command.app()
+        .add_option("PICTURE", pictures,
+                    "compare LibTorch and onednn on these pictures, and remember it for --engine "
+                    "auto")
+        ->type_name("PICTURE");
     command.app().add_option("--model", model_path, "network to try")->type_name("FILE");
     command.app().add_option("--device", device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
     defaults.add_options(command.app());
-    for (const char* flag : {"--device", "--labels", "--preprocess"})
+    for (const char* flag : {"--device", "--labels", "--preprocess", "PICTURE"})
         command.app().get_option(flag)->needs(command.app().get_option("--model"));
     return command.main(argc, argv, [&] {
-        return model_path.empty() ? check_machine() : check_model(model_path, device, defaults.read());
+        if (model_path.empty()) return check_machine();
+        return pictures.empty()
+                   ? check_model(model_path, device, defaults.read())
+                   : doctor::compare_engines(model::open_network_file(model_path, defaults.read()), pictures);
     });
 }

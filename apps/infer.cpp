@@ -254,11 +254,6 @@ int main(int argc, char** argv) {
         infer::resolve(command.app(), options);
         options.output.quiet = command.common().quiet;
         options.output.colour = command.common().colour;
-        try {
-            return run(options);
-        } catch (const cli::Interrupted&) {
-            log_error("interrupted; nothing was written");
-            return cli::end_by_signal(cli::caught_signal());
-        }
+        return run(options);
     });
 }

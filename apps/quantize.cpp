@@ -79,7 +79,8 @@ int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     check_place(options);
     torch::prepare_process();
-    pictures::choose_threads(options, "cpu");
+    pictures::choose_settings(options, "cpu");
+    if (options.runner.batch == 0) options.runner.batch = 8;
     model::InfoDefaults defaults;
     defaults.preprocess = cli::preprocess_named(options.preprocess);
     if (!options.label_file.empty()) defaults.labels = cli::read_label_file(options.label_file);

@@ -28,6 +28,7 @@ inline constexpr std::array commands = {
     CommandEntry{"quantize", "network -> int8 network, with what it costs"},
     CommandEntry{"inspect", "say what a file is: network, rows, store, detector..."},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
+    CommandEntry{"bench", "where the time goes, and how near the limit that is"},
     CommandEntry{"completion", "what makes a shell complete all this"},
 };
 

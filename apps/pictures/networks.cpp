@@ -10,6 +10,7 @@
 #include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/torch/runtime.hpp"
+#include "pictures/engine_agreements.hpp"
 
 namespace openset::pictures {
 
@@ -46,7 +47,9 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
     std::map<std::filesystem::path, io::NetworkRecord> records;
     const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
         const auto start = std::chrono::steady_clock::now();
-        auto network = torch::load_network(file, how);
+        torch::LoadOptions chosen = how;
+        if (how.optimise && how.engine == torch::Engine::automatic) chosen.engine = automatic_engine(file);
+        auto network = torch::load_network(file, chosen);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
         {
@@ -60,6 +63,8 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
                                 file.info_source,
                                 report.cut_at_head,
                                 report.picture_by_picture};
+            records[file.path].engine = report.engine;
+            if (report.engine == "onednn") record.onednn_version = engine::onednn_version();
         }
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
                  " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +

@@ -4,9 +4,22 @@
 #include <thread>
 
 #include "cli/command.hpp"
+#include "openset/base/error.hpp"
 
 namespace openset::pictures {
 namespace {
+
+/// bf16 asks for the engine that has it.
+void resolve_engine(RunFlags& flags) {
+    const bool bf16 = flags.precision == "bf16";
+    if (bf16 && flags.engine == "torch") {
+        throw Error(ErrorKind::usage, "--precision bf16: the engine torch has none; expected --engine onednn or auto");
+    }
+    flags.load.engine = flags.engine == "onednn" || bf16 ? torch::Engine::onednn
+                        : flags.engine == "torch"        ? torch::Engine::torch
+                                                         : torch::Engine::automatic;
+    flags.load.precision = bf16 ? engine::Precision::bf16 : engine::Precision::fp32;
+}
 
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
@@ -45,8 +58,17 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
         ->type_name("N")
         ->check(cli::whole_number(1, 1024));
     more("--device", flags.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
-    more_flag("--no-optimise,--no-optimize", flags.no_optimise,
-              "run the networks as they were saved: slower, for comparison");
+    auto* const engine = more("--engine", flags.engine,
+                              "what runs the networks: torch, onednn, or auto (default): onednn where \"openset doctor "
+                              "--model\" found on this machine that the two agree");
+    engine->type_name("ENGINE")->check(cli::one_of({"auto", "torch", "onednn"}));
+    auto* const precision = more("--precision", flags.precision,
+                                 "what the networks compute in: fp32 (auto, default), or bf16 on processors that "
+                                 "multiply in it, with the engine onednn");
+    precision->type_name("PRECISION")->check(cli::one_of({"auto", "fp32", "bf16"}));
+    auto* const as_saved = more_flag("--no-optimise,--no-optimize", flags.no_optimise,
+                                     "run the networks as they were saved: slower, for comparison");
+    as_saved->excludes(engine)->excludes(precision);
     more_flag("--no-share", flags.no_share,
               "one forward pass for each stage, also where stages are one network up to the head: for comparison");
     more("--progress", flags.progress, "auto, always, never or json (lines on standard error)")
@@ -62,17 +84,18 @@ void add_fast_decode(CLI::App& app, RunFlags& flags) {
 
 void resolve(RunFlags& flags) {
     flags.load.optimise = !flags.no_optimise;
+    resolve_engine(flags);
     flags.load.share_trunk = flags.runner.share_trunks = !flags.no_share;
     flags.runner.decode.exif_orientation =
         flags.exif_orientation == "apply" ? image::ExifOrientation::apply : image::ExifOrientation::ignore;
 }
 
 void choose_settings(RunFlags& flags, const std::string& device) {
-    const bool on_cpu = device == "cpu";
+    const bool on_cpu = flags.runner.on_cpu = device == "cpu";
     if (flags.runner.threads == 0) flags.runner.threads = on_cpu ? cores() : 1;
     if (flags.runner.batch == 0) {
         flags.runner.find_batch = true;
-        flags.runner.batch = on_cpu ? 32 : 256; // more never is faster on a processor, and takes memory
+        flags.runner.batch = on_cpu ? 16 : 256; // on a processor more is not faster, but takes memory
     }
 }
 

@@ -74,6 +74,7 @@ NetworkRecord read_network(const CheckedValue& value) {
     members.read("sha256", network.sha256);
     members.read("info", network.info_source);
     if (members.optional("info_sha256")) members.read("info_sha256", network.info_sha256);
+    if (members.optional("engine")) members.read("engine", network.engine);
     members.read("cut_at_head", network.cut_at_head);
     members.read("picture_by_picture", network.picture_by_picture);
     if (members.optional("shares_pass_of")) members.read("shares_pass_of", network.shares_pass_of);
@@ -161,6 +162,7 @@ RunRecord read_record(Members members) {
     members.read("precision", record.precision);
     members.read("optimised", record.optimised);
     members.read("libtorch", record.libtorch_version);
+    if (members.optional("onednn")) members.read("onednn", record.onednn_version);
     members.read("cpu_capability", record.cpu_capability);
     members.read("batch", record.batch);
     members.read("jobs", record.jobs);
@@ -257,6 +259,7 @@ std::string to_json(const RunRecord& record) {
                             {"sha256", network.sha256},
                             {"info", network.info_source}};
         if (!network.info_sha256.empty()) json["info_sha256"] = network.info_sha256;
+        json["engine"] = network.engine;
         json["cut_at_head"] = network.cut_at_head;
         json["picture_by_picture"] = network.picture_by_picture;
         if (!network.shares_pass_of.empty()) json["shares_pass_of"] = network.shares_pass_of;
@@ -302,6 +305,7 @@ std::string to_json(const RunRecord& record) {
         {"optimised", record.optimised},
         {"libtorch", record.libtorch_version},
         {"cpu_capability", record.cpu_capability},
+        {"onednn", record.onednn_version},
         {"batch", record.batch},
         {"jobs", record.jobs},
         {"threads", record.threads},
@@ -368,6 +372,14 @@ std::vector<std::string> differences_in_last_digits(const RunRecord& then, const
     std::vector<std::string> sentences;
     compare("LibTorch", "", then.libtorch_version, now.libtorch_version, sentences);
     compare("processor", "", then.cpu_capability, now.cpu_capability, sentences);
+    const auto engines = [](const RunRecord& record) {
+        Json by_stage = Json::object();
+        for (const NetworkRecord& network : record.networks) by_stage[network.stage] = network.engine;
+        return by_stage;
+    };
+    compare("engine", "", engines(then), engines(now), sentences);
+    if (!then.onednn_version.empty() && !now.onednn_version.empty())
+        compare("oneDNN", "", then.onednn_version, now.onednn_version, sentences);
     return sentences;
 }
 

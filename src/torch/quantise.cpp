@@ -29,7 +29,7 @@ image::Size input_size(const model::NetworkFile& file) {
                                                        "crop or a squashed size, which ranges are measured at");
 }
 
-/// The graph, giving what the plan observes instead of its own outputs.
+/// The graph, giving what the plan observes, and what goes into its convolutions, instead of its own outputs.
 std::shared_ptr<jit::Graph> observing(const jit::Graph& graph, const QuantisationPlan& plan) {
     std::map<jit::Value*, jit::Value*> copies;
     auto copy = std::make_shared<jit::Graph>();
@@ -43,6 +43,7 @@ std::shared_ptr<jit::Graph> observing(const jit::Graph& graph, const Quantisatio
         for (std::size_t i = 0; i < node->outputs().size(); ++i) copies[node->output(i)] = mine->output(i);
     }
     for (jit::Value* value : plan.observed) copy->registerOutput(copies.at(value));
+    for (jit::Node* node : plan.convolutions) copy->registerOutput(copies.at(node->input(0)));
     jit::EliminateDeadCode(copy);
     return copy;
 }
@@ -54,10 +55,12 @@ struct Quantiser::State {
     jit::Module module;
     QuantisationPlan plan;
     QuantisedLayers layers;
+    std::vector<Convolution> convolutions; ///< of the plan
     std::unique_ptr<jit::Code> observing;
 
-    mutable std::mutex mutex; ///< of what follows
-    std::vector<stats::ValueHistogram> histograms;
+    mutable std::mutex mutex;                      ///< of what follows
+    std::vector<stats::ValueHistogram> histograms; ///< of plan.observed
+    std::vector<PatchMoments> moments;             ///< of plan.convolutions
     std::int64_t pictures = 0;
 };
 
@@ -68,9 +71,10 @@ Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<S
     const jit::Module module = load_module(file.path).module;
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
-        state_->module = flattened(module, size);
+        state_->module = flattened(module, size, file.info.preprocess);
         const auto graph = state_->module.get_method("forward").graph();
         state_->plan = plan_quantisation(*graph);
+        for (const jit::Node* node : state_->plan.convolutions) state_->convolutions.push_back(*as_convolution(node));
         state_->observing = std::make_unique<jit::Code>(observing(*graph, state_->plan), "forward");
     });
     QuantisedLayers& layers = state_->layers;
@@ -88,6 +92,7 @@ Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<S
                     state_->where + ": holds no convolution with constant weights, expected one to quantise");
     }
     state_->histograms.resize(state_->plan.observed.size());
+    state_->moments.resize(state_->plan.convolutions.size());
 }
 
 Quantiser::~Quantiser() = default;
@@ -96,6 +101,7 @@ const QuantisedLayers& Quantiser::layers() const { return state_->layers; }
 
 void Quantiser::observe(const model::Batch& pictures) {
     std::vector<stats::ValueHistogram> seen(state_->histograms.size());
+    std::vector<PatchMoments> moments(state_->moments.size());
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
         const at::Tensor input = at::from_blob(const_cast<float*>(pictures.data.data()),
@@ -110,8 +116,12 @@ void Quantiser::observe(const model::Batch& pictures) {
                                                               "expected numbers whose range can be told");
             }
         }
+        for (std::size_t i = 0; i < moments.size(); ++i)
+            moments[i].add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
     });
     const std::lock_guard lock(state_->mutex);
+    const c10::InferenceMode inference;
+    for (std::size_t i = 0; i < moments.size(); ++i) state_->moments[i].merge(moments[i]);
     for (std::size_t i = 0; i < seen.size(); ++i) state_->histograms[i].merge(seen[i]);
     state_->pictures += pictures.count;
 }
@@ -128,13 +138,18 @@ std::string Quantiser::archive(const model::ModelInfo& info, stats::RangeRule ru
     return guarded(state_->where, [&] {
         const c10::InferenceMode inference;
         std::vector<stats::ValueRange> ranges;
-        for (const stats::ValueHistogram& histogram : state_->histograms)
-            ranges.push_back(histogram.range(rule, coverage));
+        for (std::size_t i = 0; i < state_->histograms.size(); ++i) {
+            ranges.push_back(is_pixels(state_->plan.observed[i]) ? stats::ValueRange{0, 1}
+                                                                 : state_->histograms[i].range(rule, coverage));
+        }
+        std::vector<RoundedWeights> weights;
+        for (std::size_t i = 0; i < state_->moments.size(); ++i)
+            weights.push_back(round_weights(state_->convolutions[i], state_->moments[i]));
         jit::Module module = state_->module.clone();
         // The plan is about the nodes of the graph that was observed; of the copy it says the same.
         auto graph = module.get_method("forward").graph();
         const QuantisationPlan plan = plan_quantisation(*graph);
-        quantise(module, plan, ranges);
+        quantise(module, plan, ranges, weights);
         std::ostringstream archive;
         module.save(archive, {{"openset.json", model::to_json(info)}});
         return archive.str();

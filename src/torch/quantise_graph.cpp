@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <torch/csrc/jit/ir/constants.h>
@@ -55,33 +56,6 @@ bool is_none(const jit::Value* value) { return value->type()->kind() == c10::Typ
 bool is_tensor(const jit::Value* value) { return value->type()->isSubtypeOf(*c10::TensorType::get()); }
 
 // ---- what stands in a graph
-
-/// A convolution with constant weights.
-struct Convolution {
-    at::Tensor weight;              ///< [outputs, inputs / groups, height, width]
-    c10::optional<at::Tensor> bias; ///< [outputs]
-    Ints stride, padding, dilation; ///< [2]: vertically, horizontally
-    std::int64_t groups = 1;
-};
-
-std::optional<Convolution> as_convolution(const jit::Node* node) {
-    const bool general = is(node, "aten::_convolution"); // as traced
-    if (!general && !is(node, "aten::conv2d")) return std::nullopt;
-    const auto weight = tensor_of(node->input(1));
-    const auto bias = tensor_of(node->input(2));
-    const auto stride = ints_of(node->input(3), 2), padding = ints_of(node->input(4), 2),
-               dilation = ints_of(node->input(5), 2);
-    const auto groups = number_of(node->input(general ? 8 : 6));
-    if (!weight || weight->dim() != 4 || (!bias && !is_none(node->input(2)))) return std::nullopt;
-    if (!stride || !padding || !dilation || !groups) return std::nullopt;
-    if (general) {
-        const auto transposed = jit::toIValue(node->input(6));
-        if (!transposed || transposed->toBool()) return std::nullopt;
-    }
-    Convolution found{*weight, c10::nullopt, *stride, *padding, *dilation, static_cast<std::int64_t>(*groups)};
-    if (bias) found.bias = *bias;
-    return found;
-}
 
 /// How many pixels of zeros are put around a picture.
 struct Padding {
@@ -227,6 +201,39 @@ void fold_padding(const std::shared_ptr<jit::Graph>& graph) {
     jit::EliminateDeadCode(graph);
 }
 
+/// A tensor with a number a channel.
+at::Tensor of_channels(const std::array<float, 3>& numbers) {
+    return at::tensor(std::vector<float>(numbers.begin(), numbers.end())).reshape({1, 3, 1, 1});
+}
+
+/// The first convolution takes pixels from 0 to 1, which eight bits hold exactly, instead of normalised values: the graph
+/// takes the normalisation back, after padding as ever, and the convolution's weights make up for it.
+void take_pixels(const std::shared_ptr<jit::Graph>& graph, const image::PreprocessSpec& preprocess) {
+    jit::Value* const input = graph->inputs().at(1);
+    jit::Node* const node = only_user(input);
+    const auto convolution = node == nullptr ? std::nullopt : as_convolution(node);
+    if (!convolution || convolution->weight.size(1) != 3) return;
+    const at::Tensor mean = of_channels(preprocess.mean), std = of_channels(preprocess.std);
+    const at::Tensor weight = convolution->weight / std;
+    at::Tensor bias = -(weight.to(at::kDouble) * mean).sum({1, 2, 3});
+    if (convolution->bias) bias = bias + *convolution->bias;
+
+    const jit::WithInsertPoint here(node);
+    jit::Value* pixels = input;
+    if (convolution->padding != Ints{0, 0}) {
+        const Ints ends{convolution->padding[1], convolution->padding[1], convolution->padding[0],
+                        convolution->padding[0]};
+        pixels = graph->insert(c10::aten::constant_pad_nd, {pixels, ends, 0.0});
+    }
+    pixels = graph->insert(c10::aten::mul, {pixels, graph->insertConstant(std)});
+    pixels = graph->insert(c10::aten::add, {pixels, graph->insertConstant(mean)});
+    node->replaceInput(0, pixels);
+    node->replaceInput(1, graph->insertConstant(weight));
+    node->replaceInput(2, graph->insertConstant(bias.to(at::kFloat)));
+    node->replaceInput(4, graph->insertConstant(Ints{0, 0}));
+    jit::EliminateDeadCode(graph);
+}
+
 // ---- the plan
 
 /// Operations that compute nothing new of values: what goes in has the range of what comes out.
@@ -285,7 +292,7 @@ private:
         if (as_convolution(node)) {
             if (!in_eight_bits(node->input(0))) observe(node->input(0));
             add_layer(Kind::convolution, node);
-            ++plan_.convolutions;
+            plan_.convolutions.push_back(node);
         } else if (is_plain_sum(node) && in_eight_bits(node->input(0)) && in_eight_bits(node->input(1))) {
             add_layer(Kind::sum, node);
         } else if (const auto* parts = parts_of_concatenation(node);
@@ -315,7 +322,6 @@ struct Grid {
 };
 
 constexpr int largest_activation = 255;
-constexpr int largest_weight = 64;
 
 /// relu   nothing below 0 comes
 /// clip   nor above it; 0: no limit
@@ -329,16 +335,10 @@ Grid grid_of(stats::ValueRange range, bool relu, float clip) {
     return {scale, std::clamp(std::llround(-low / scale), 0LL, static_cast<long long>(largest_activation))};
 }
 
-at::Tensor quantised_weight(const at::Tensor& weight) {
-    at::Tensor scales = weight.abs().amax({1, 2, 3}).to(at::kDouble) / largest_weight;
-    scales = at::where(scales > 0, scales, at::ones_like(scales));
-    return at::quantize_per_channel(weight.contiguous(), scales, at::zeros({weight.size(0)}, at::kLong), 0, at::kQInt8);
-}
-
-c10::IValue packed(const Convolution& convolution) {
+c10::IValue packed(const Convolution& convolution, const RoundedWeights& rounded) {
     static const auto prepack = c10::Dispatcher::singleton().findSchemaOrThrow("quantized::conv2d_prepack", "");
-    jit::Stack stack{quantised_weight(convolution.weight),
-                     convolution.bias ? c10::IValue(*convolution.bias) : c10::IValue(),
+    jit::Stack stack{rounded.weight,
+                     rounded.bias,
                      c10::List<std::int64_t>(convolution.stride),
                      c10::List<std::int64_t>(convolution.padding),
                      c10::List<std::int64_t>(convolution.dilation),
@@ -349,8 +349,9 @@ c10::IValue packed(const Convolution& convolution) {
 
 class Rewriter {
 public:
-    Rewriter(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges)
-        : module_(module), graph_(module.get_method("forward").graph()), plan_(plan) {
+    Rewriter(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges,
+             const std::vector<RoundedWeights>& weights)
+        : module_(module), graph_(module.get_method("forward").graph()), plan_(plan), weights_(weights) {
         for (std::size_t i = 0; i < ranges.size(); ++i) ranges_[plan.observed.at(i)] = ranges[i];
     }
 
@@ -408,7 +409,7 @@ private:
             jit::Node* const list = graph_->insertNode(graph_->createList(c10::TensorType::get(), parts));
             return call("quantized::cat", {list->output(), layer.first->input(1), grid.scale, grid.zero_point});
         }
-        const c10::IValue weights = packed(*as_convolution(layer.first));
+        const c10::IValue weights = packed(*as_convolution(layer.first), weights_.at(packed_count_));
         const std::string name = "packed_" + std::to_string(packed_count_++);
         module_.register_attribute(name, weights.type(), weights);
         jit::Value* const attribute = graph_->insertGetAttr(graph_->inputs().at(0), name);
@@ -433,15 +434,43 @@ private:
     jit::Module& module_;
     std::shared_ptr<jit::Graph> graph_;
     const QuantisationPlan& plan_;
+    const std::vector<RoundedWeights>& weights_;
     std::map<const jit::Value*, stats::ValueRange> ranges_;
     std::map<jit::Value*, jit::Value*> quantised_, entering_; ///< of layers and what passes; of floats that go into one
     std::set<const jit::Node*> rewritten_;
-    int packed_count_ = 0;
+    std::size_t packed_count_ = 0;
 };
 
 } // namespace
 
-jit::Module flattened(jit::Module module, image::Size size) {
+std::optional<Convolution> as_convolution(const jit::Node* node) {
+    const bool general = is(node, "aten::_convolution"); // as traced
+    if (!general && !is(node, "aten::conv2d")) return std::nullopt;
+    const auto weight = tensor_of(node->input(1));
+    const auto bias = tensor_of(node->input(2));
+    const auto stride = ints_of(node->input(3), 2), padding = ints_of(node->input(4), 2),
+               dilation = ints_of(node->input(5), 2);
+    const auto groups = number_of(node->input(general ? 8 : 6));
+    if (!weight || weight->dim() != 4 || (!bias && !is_none(node->input(2)))) return std::nullopt;
+    if (!stride || !padding || !dilation || !groups) return std::nullopt;
+    if (general) {
+        const auto transposed = jit::toIValue(node->input(6));
+        if (!transposed || transposed->toBool()) return std::nullopt;
+    }
+    Convolution found{*weight, c10::nullopt, *stride, *padding, *dilation, static_cast<std::int64_t>(*groups)};
+    if (bias) found.bias = *bias;
+    return found;
+}
+
+bool is_pixels(const jit::Value* value) {
+    const jit::Node* const shift = value->node();
+    if (!is(shift, "aten::add") || !is(shift->input(0)->node(), "aten::mul")) return false;
+    const jit::Value* source = shift->input(0)->node()->input(0);
+    if (is(source->node(), "aten::constant_pad_nd")) source = source->node()->input(0);
+    return source == value->owningGraph()->inputs().at(1);
+}
+
+jit::Module flattened(jit::Module module, image::Size size, const image::PreprocessSpec& preprocess) {
     module.eval();
     module = jit::freeze_module(module);
     auto graph = module.get_method("forward").graph();
@@ -453,6 +482,7 @@ jit::Module flattened(jit::Module module, image::Size size) {
     jit::ConstantPropagation(graph);
     jit::OptimizeFrozenGraph(graph); // what stood in branches
     fold_padding(graph);
+    take_pixels(graph, preprocess);
     for (const jit::Node* node : graph->nodes()) {
         const auto* const schema = node->maybeSchema();
         if (schema != nullptr && schema->is_mutable()) {
@@ -466,8 +496,9 @@ jit::Module flattened(jit::Module module, image::Size size) {
 
 QuantisationPlan plan_quantisation(jit::Graph& graph) { return Planner(graph).plan(); }
 
-void quantise(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges) {
-    Rewriter(module, plan, ranges).rewrite();
+void quantise(jit::Module& module, const QuantisationPlan& plan, const std::vector<stats::ValueRange>& ranges,
+              const std::vector<RoundedWeights>& weights) {
+    Rewriter(module, plan, ranges, weights).rewrite();
 }
 
 } // namespace openset::torch

@@ -20,6 +20,7 @@
 #include "torch/fingerprint.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
+#include "torch/lowering.hpp"
 #include "torch/named_outputs.hpp"
 #include "torch/quantised_engine.hpp"
 #include "torch/script_module.hpp"
@@ -52,24 +53,73 @@ bool are_probabilities(std::span<const float> row) {
 
 // ---- trunks
 
-/// A frozen module, made fast for its device once, by the first network that needs it.
+/// How a frozen module is made fast.
+struct TrunkPlan {
+    c10::Device device;
+    Engine engine = Engine::torch;
+    engine::Precision precision = engine::Precision::fp32;
+    std::optional<image::Size> picture; ///< the one size that it will see
+
+    std::string name() const {
+        std::string text = " on " + device.str();
+        if (engine != Engine::onednn) return text;
+        text += precision == engine::Precision::bf16 ? " by onednn in bf16" : " by onednn";
+        if (picture) text += " for " + std::to_string(picture->width) + "x" + std::to_string(picture->height);
+        return text;
+    }
+};
+
+/// A frozen module, made fast once, by the first network that needs it.
 class Trunk {
 public:
     explicit Trunk(jit::Module frozen) : module_(std::move(frozen)) {}
 
-    const jit::Module& optimised(const c10::Device& device) {
+    void prepare(const TrunkPlan& plan) {
         std::call_once(once_, [&] {
+            if (plan.engine == Engine::onednn) compile(plan);
+            if (compiled_) return;
             auto graph = module_.get_method("forward").graph();
             jit::OptimizeFrozenGraph(graph);
             // Packs for oneDNN: of no use elsewhere.
-            if (device.is_cpu()) module_ = jit::optimize_for_inference(module_);
+            if (plan.device.is_cpu()) module_ = jit::optimize_for_inference(module_);
         });
-        return module_;
     }
 
+    /// Empty where it is compiled.
+    const jit::Module& module() const { return module_; }
+    /// Null: LibTorch runs the module.
+    const engine::CompiledNetwork* compiled() const { return compiled_.get(); }
+    /// Of what compiled() returns.
+    const std::vector<engine::NamedValue>& outputs() const { return outputs_; }
+    /// Why LibTorch runs what onednn was asked for.
+    const std::string& obstacle() const { return obstacle_; }
+
 private:
+    void compile(const TrunkPlan& plan) {
+        if (!plan.device.is_cpu()) {
+            obstacle_ = "it runs on " + plan.device.str();
+        } else if (!plan.picture) {
+            obstacle_ = "its preprocessing gives pictures of several sizes";
+        } else {
+            const Lowering lowering = lower(*module_.get_method("forward").graph(), *plan.picture);
+            obstacle_ = lowering.obstacle;
+            if (!lowering.graph) return;
+            try {
+                compiled_ = std::make_unique<engine::CompiledNetwork>(*lowering.graph, plan.precision);
+                outputs_ = lowering.graph->outputs;
+                module_ = {};
+            } catch (const Error& error) {
+                if (error.kind() == ErrorKind::out_of_memory) throw;
+                obstacle_ = error.what();
+            }
+        }
+    }
+
     std::once_flag once_;
     jit::Module module_;
+    std::unique_ptr<engine::CompiledNetwork> compiled_;
+    std::vector<engine::NamedValue> outputs_;
+    std::string obstacle_;
 };
 
 /// The trunk of this name that a network of this process holds; else the one that is given, from now on.
@@ -100,6 +150,7 @@ public:
 
     model::Outputs run(const model::Batch& batch) override {
         return guarded(info_.name, [&] {
+            if (trunk_ && trunk_->compiled() != nullptr) return run_compiled(batch);
             const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()),
                                                    {batch.count, 3, batch.height, batch.width}, at::kFloat);
             if (!report_.picture_by_picture || batch.count == 1) return forward(input);
@@ -129,16 +180,68 @@ private:
             if (is_quantised(*module_.get_method("forward").graph())) report_.precision = "int8";
             report_.cut_at_head = head_.has_value();
             if (head_) trunk_name_ = fingerprint(*module_.get_method("forward").graph());
-            if (!trunk_name_.empty()) trunk_name_ += " on " + device_.str();
-            shared_ = options.share_trunk && !trunk_name_.empty() ? shared_trunk(trunk_name_, module_)
-                                                                  : std::make_shared<Trunk>(module_);
-            module_ = shared_->optimised(device_);
+            const TrunkPlan plan = plan_for(options);
+            if (!trunk_name_.empty()) trunk_name_ += plan.name();
+            trunk_ = options.share_trunk && !trunk_name_.empty() ? shared_trunk(trunk_name_, module_)
+                                                                 : std::make_shared<Trunk>(module_);
+            trunk_->prepare(plan);
+            module_ = trunk_->module();
+            tell_engine(plan);
         } catch (const std::exception& error) {
             if (is_out_of_memory(error.what())) throw;
             throw Error(ErrorKind::model,
                         where_ + ": cannot be optimised: " + short_message(error.what()) + "; try --no-optimise");
         }
-        report_.picture_by_picture = on_cpu && depends_on_batch(*module_.get_method("forward").graph());
+        report_.picture_by_picture =
+            on_cpu && trunk_->compiled() == nullptr && depends_on_batch(*module_.get_method("forward").graph());
+    }
+
+    TrunkPlan plan_for(const LoadOptions& options) {
+        TrunkPlan plan{device_, options.engine, options.precision, input_size()};
+        if (options.engine == Engine::onednn && !engine::has_fast(plan.precision)) {
+            plan.precision = engine::Precision::fp32;
+            report_.warnings.push_back(where_ + ": runs in fp32, as this processor (" +
+                                       engine::onednn_instruction_set() + ") does not multiply in bf16");
+        }
+        return plan;
+    }
+
+    void tell_engine(const TrunkPlan& plan) {
+        if (trunk_->compiled() != nullptr) {
+            report_.engine = "onednn";
+            report_.precision = plan.precision == engine::Precision::bf16 ? "bf16" : "fp32";
+        } else if (plan.engine == Engine::onednn) {
+            report_.warnings.push_back(where_ +
+                                       ": LibTorch runs it, as the engine onednn cannot: " + trunk_->obstacle());
+        }
+    }
+
+    model::Outputs run_compiled(const model::Batch& batch) const {
+        auto matrices = trunk_->compiled()->run(batch);
+        model::Outputs outputs;
+        take_first(std::move(matrices.front()), {batch.height, batch.width}, outputs);
+        for (std::size_t i = 1; i < matrices.size(); ++i)
+            take_further(trunk_->outputs()[i].name, std::move(matrices[i]), outputs);
+        return outputs;
+    }
+
+    /// What the graph gives first: the logits, or what goes into the head.
+    void take_first(model::Matrix first, const image::Size& picture, model::Outputs& outputs) const {
+        if (head_ && first.columns != head_->features()) {
+            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) +
+                                              " features a picture, but of one of " + std::to_string(picture.width) +
+                                              "x" + std::to_string(picture.height) + " come " +
+                                              std::to_string(first.columns) + ", expected as many");
+        }
+        (head_ ? outputs.features : outputs.logits) = std::move(first);
+    }
+
+    void take_further(const std::string& name, model::Matrix matrix, model::Outputs& outputs) const {
+        if (name == "features" && !head_) {
+            outputs.features = std::move(matrix);
+        } else if (name != "features") {
+            outputs.extras[name] = std::move(matrix);
+        }
     }
 
     model::Outputs forward(const at::Tensor& input) const {
@@ -153,20 +256,11 @@ private:
             throw WrongOutput("returned a tensor of another first size than expected, the number of pictures: " +
                               std::to_string(rows));
         }
-        (head_ ? outputs.features : outputs.logits) = to_matrix(named.first, rows);
-        if (head_ && outputs.features.columns != head_->features()) {
-            throw Error(ErrorKind::model, "its last Linear takes " + std::to_string(head_->features()) +
-                                              " features a picture, but of one of " + std::to_string(input.size(3)) +
-                                              "x" + std::to_string(input.size(2)) + " come " +
-                                              std::to_string(outputs.features.columns) + ", expected as many");
-        }
+        take_first(to_matrix(named.first, rows), {static_cast<int>(input.size(2)), static_cast<int>(input.size(3))},
+                   outputs);
         for (const auto& [name, tensor] : named.rest) {
-            if (!has_rows(tensor, rows)) continue; // a temperature, say: nothing of a picture
-            if (name == "features" && !head_) {
-                outputs.features = to_matrix(tensor, rows);
-            } else if (name != "features") {
-                outputs.extras[name] = to_matrix(tensor, rows);
-            }
+            // What has no rows is nothing of a picture, a temperature, say.
+            if (has_rows(tensor, rows)) take_further(name, to_matrix(tensor, rows), outputs);
         }
         return outputs;
     }
@@ -244,7 +338,7 @@ private:
     model::ModelInfo info_;
     c10::Device device_;
     jit::Module module_;
-    std::shared_ptr<Trunk> shared_; ///< holds the module for networks that are loaded later
+    std::shared_ptr<Trunk> trunk_; ///< null: the network runs as it was saved
     std::string trunk_name_;
     std::optional<model::Head> head_;
     LoadReport report_;

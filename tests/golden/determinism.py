@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from openset_program import BIN, SHARED, Comparison, need_shared
+from openset_program import BIN, ENGINE, SHARED, Comparison, need_shared
 
 need_shared("data/spaniels/test", "models/imagenet_effnetlite0.pt", "data/cifar10/test", "models/cifar10_resnet20.pt")
 MODELS = SHARED / "models"
@@ -25,7 +25,7 @@ def rows(config, names, flags, environment=None):
         config_file, list_file = Path(folder, "config.json"), Path(folder, "list")
         config_file.write_text(json.dumps({"openset": 1, **config}))
         list_file.write_text("\n".join(names))
-        command = [BIN / "openset", "infer", "-c", config_file, "--files-from", list_file, "-q", "-f", "jsonl", *flags]
+        command = [BIN / "openset", "infer", "-c", config_file, "--files-from", list_file, "-q", "-f", "jsonl", "--engine", ENGINE, *flags]
         done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, check=True, env={**os.environ, **(environment or {})})
         return done.stdout.splitlines()
 

@@ -13,6 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("OPENSET_SHARED", PROJECT.parent / "shared"))
 BIN = Path(os.environ.get("OPENSET_BIN", PROJECT / "build" / "dev" / "bin"))
 os.environ.setdefault("XDG_CACHE_HOME", str(BIN.parent / "tests" / "cache"))  # not the user's own
+ENGINE = os.environ.get("OPENSET_TEST_ENGINE", "torch")
 SKIPPED = 77  # ctest: SKIP_RETURN_CODE
 
 
@@ -30,7 +31,7 @@ def infer(config, arguments, allowed_codes=(0,)):
         config_file = Path(folder, "config.json")
         config_file.write_text(json.dumps({"openset": 1, **config}))
         output = Path(folder, "rows.jsonl")
-        command = [BIN / "openset", "infer", "-c", config_file, "-o", output, "-q", *arguments]
+        command = [BIN / "openset", "infer", "-c", config_file, "-o", output, "-q", "--engine", ENGINE, *arguments]
         code = subprocess.run([str(part) for part in command], check=False).returncode
         if code not in allowed_codes:
             raise AssertionError(f"exit code {code}, expected one of {allowed_codes}: {' '.join(map(str, command))}")

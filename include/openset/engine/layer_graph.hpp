@@ -63,14 +63,14 @@ struct Input {};
 /// activation(conv2d(x) [+ y]) as torch.nn.functional.conv2d has it, padded with zeros. A fully connected layer is a
 /// convolution whose kernel is its whole input.
 struct Convolution {
-    Extent kernel;
-    Extent stride;
-    Extent dilation;
-    Padding padding;
+    Extent kernel = {};
+    Extent stride = {};
+    Extent dilation = {};
+    Padding padding = {};
     int groups = 1;
-    std::vector<float> weight; ///< [channels of the node, channels of x / groups, kernel.height, kernel.width]
-    std::vector<float> bias;   ///< [channels of the node]
-    Activation activation;
+    std::vector<float> weight = {}; ///< [channels of the node, channels of x / groups, kernel.height, kernel.width]
+    std::vector<float> bias = {};   ///< [channels of the node]
+    Activation activation = {};
 };
 
 /// The largest value, or the mean, under a kernel. What is padded counts as nothing: it is never the largest, and counts
@@ -78,9 +78,9 @@ struct Convolution {
 struct Pool {
     enum class Kind { maximum, average };
     Kind kind = Kind::maximum;
-    Extent kernel;
-    Extent stride;
-    Padding padding;
+    Extent kernel = {};
+    Extent stride = {};
+    Padding padding = {};
     bool counts_padding = false;
 };
 

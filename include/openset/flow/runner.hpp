@@ -43,6 +43,8 @@ struct RunnerOptions {
     int batch = 8; ///< most pictures a forward pass, 1 or more
     /// Each network's own size, of which `batch` is the largest, is found while it runs: the first passes serve as trials.
     bool find_batch = false;
+    /// Networks compute on the thread that calls them: a pass took that thread's CPU time, which other programs do not move.
+    bool on_cpu = false;
     bool share_trunks = true; ///< stages of one trunk_of() need one forward pass between them; the rows are the same
     int jobs = 1;             ///< decode threads, 1 or more
     int threads = 1;          ///< inference threads, 1 or more
@@ -82,6 +84,7 @@ struct RunStatistics {
     };
     double decode_seconds = 0;           ///< reading and decoding, on decode threads
     double resize_seconds = 0;           ///< resizing and cropping, on decode threads
+    double prepare_cpu_seconds = 0;      ///< CPU time of these two: the rest was waiting for a disk or a core
     double decode_wait_seconds = 0;      ///< of decode threads, for room: inference is the slower part
     double inference_wait_seconds = 0;   ///< of inference threads, for pictures: decoding is the slower part
     double deliver_seconds = 0;          ///< in the receiver of rows

@@ -28,6 +28,7 @@ struct NetworkRecord {
     /// Of the ModelInfo in force, as JSON: labels and preprocessing may come from a sidecar or from flags. Empty: not
     /// told.
     std::string info_sha256{};
+    std::string engine = "torch"; ///< torch or onednn
 };
 
 /// One of the row files that a merged one was joined from.
@@ -47,6 +48,7 @@ struct StoreRecord {
 struct RunRecord {
     std::string openset_version;
     std::string libtorch_version;
+    std::string onednn_version{}; ///< of the engine onednn; empty where no network ran on it
     std::string cpu_capability;
     std::string device;             ///< cpu, cuda:0
     std::string precision = "fp32"; ///< or int8: of the networks, or some of them
@@ -101,7 +103,8 @@ std::optional<RunRecord> read_run_record(const std::filesystem::path& rows_or_st
 /// inputs, batch, threads and times decide nothing.
 std::vector<std::string> differences(const RunRecord& then, const RunRecord& now);
 
-/// The same for what may move the last digits of a figure, but seldom a verdict: LibTorch, the processor.
+/// The same for what may move the last digits of a figure, but seldom a verdict: LibTorch, the processor, the
+/// engine of each network.
 std::vector<std::string> differences_in_last_digits(const RunRecord& then, const RunRecord& now);
 
 } // namespace openset::io

@@ -4,22 +4,35 @@
 #include <string>
 #include <vector>
 
+#include "openset/engine/compiled_network.hpp"
 #include "openset/model/network.hpp"
 #include "openset/model/network_file.hpp"
 
 /// TorchScript networks on LibTorch. No LibTorch type appears in these headers.
 namespace openset::torch {
 
+/// What runs the graph up to the head.
+enum class Engine {
+    automatic, ///< torch; for callers who decide network by network
+    torch,     ///< LibTorch: knows every operation
+    onednn,    ///< engine::CompiledNetwork: convolutional networks for pictures of one size, on the CPU
+};
+
 struct LoadOptions {
     std::string device = "auto"; ///< auto (a CUDA device where there is one), cpu, cuda, cuda:N
     bool optimise = true;        ///< cut, fold, fuse and pack; off: the network exactly as it was saved
     bool share_trunk = true;     ///< networks of equal trunk() have one copy of it between them
+    Engine engine =
+        Engine::automatic; ///< with `optimise`; where it cannot run a network, LibTorch does, with a warning
+    engine::Precision precision =
+        engine::Precision::fp32; ///< of onednn; where the processor lacks it fp32, with a warning
 };
 
 /// What became of a network file.
 struct LoadReport {
     std::string device;                ///< "cpu", "cuda:0"
-    std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "int8"
+    std::string engine = "torch";      ///< "torch" or "onednn"
+    std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "bf16" or "int8"
     bool cut_at_head = false;          ///< features come from the graph, logits from our own head
     bool picture_by_picture = false;   ///< a batch goes through one by one, see load_network
     std::vector<std::string> warnings; ///< what looks wrong: sentences that name the file
@@ -39,6 +52,9 @@ public:
 ///
 /// A network that is cut has a trunk(), a digest of the graph that is left, with its weights and the device, unless
 /// something in it cannot be told (random operations, attributes that freezing leaves in the module).
+///
+/// Engine::onednn agrees with LibTorch to a few units in the last place of the largest number between two layers; verdicts
+/// near a threshold may differ.
 ///
 /// On the CPU equal pictures give equal bits, whatever the batch, their place in it and the number of threads: an
 /// optimised convolutional network has this property by itself. One that holds operations whose kernels are chosen by

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "openset/model/network_file.hpp"
+
+namespace openset::doctor {
+
+/// Runs the network over pictures with LibTorch and with the engine onednn, says how far they agree and what each takes,
+/// and keeps that for --engine auto. Returns an exit code.
+/// pictures  files, folders and archives, as `infer` takes them
+int compare_engines(const model::NetworkFile& network, const std::vector<std::string>& pictures);
+
+} // namespace openset::doctor

@@ -1,0 +1,199 @@
+#include "openset/engine/compiled_network.hpp"
+
+#include <cstring>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <limits>
+#include <thread>
+
+#include "engine_reference.hpp"
+#include "error_of.hpp"
+
+namespace openset::engine {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Activation relu{Activation::Kind::clip, 0, std::numeric_limits<float>::infinity()};
+
+model::Batch drawn_batch(const Shape& shape, int count, std::uint64_t seed = 3) {
+    Random random(seed);
+    return {count, shape.height, shape.width, drawn(static_cast<std::size_t>(count) * shape.size(), random)};
+}
+
+/// The largest difference from the reference, as a part of the reference's largest number; over all outputs.
+double relative_difference(const LayerGraph& graph, Precision precision = Precision::fp32) {
+    const CompiledNetwork network(graph, precision);
+    const auto batch = drawn_batch(graph.nodes.front().shape, 2);
+    const auto got = network.run(batch);
+    double worst = 0;
+    for (int picture = 0; picture < batch.count; ++picture) {
+        const std::size_t size = graph.nodes.front().shape.size();
+        const auto expected =
+            reference(graph, std::span(batch.data).subspan(static_cast<std::size_t>(picture) * size, size));
+        for (std::size_t o = 0; o < graph.outputs.size(); ++o) {
+            const Values& wanted = expected[graph.outputs[o].value];
+            const auto row = got[o].row(picture);
+            EXPECT_EQ(row.size(), wanted.size());
+            double largest = 0, scale = 0;
+            for (std::size_t i = 0; i < wanted.size(); ++i) {
+                largest = std::max(largest, std::abs(static_cast<double>(row[i]) - wanted[i]));
+                scale = std::max(scale, std::abs(wanted[i]));
+            }
+            worst = std::max(worst, largest / scale);
+        }
+    }
+    return worst;
+}
+
+struct ConvolutionCase {
+    const char* name;
+    Shape input;
+    int channels;
+    Convolution kind;
+};
+
+class Convolutions : public testing::TestWithParam<ConvolutionCase> {};
+
+TEST_P(Convolutions, GiveWhatPlainLoopsGive) {
+    const ConvolutionCase& given = GetParam();
+    GraphBuilder build(given.input);
+    EXPECT_LT(relative_difference(build.graph({build.convolution(0, given.channels, given.kind)})), 2e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OfEveryKind, Convolutions,
+    testing::Values(
+        ConvolutionCase{"of_a_picture", {3, 20, 22}, 32, {.kernel = {7, 7}, .stride = {2, 2}, .padding = {3, 3, 3, 3}}},
+        ConvolutionCase{"1x1", {24, 9, 9}, 40, {}}, ConvolutionCase{"1x1_strided", {16, 9, 8}, 32, {.stride = {2, 2}}},
+        ConvolutionCase{"3x3", {16, 11, 13}, 16, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}},
+        ConvolutionCase{"of_few_channels", {5, 8, 8}, 7, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}},
+        ConvolutionCase{
+            "padded_below_and_right", {8, 10, 10}, 8, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0, 1, 1}}},
+        ConvolutionCase{"taller_than_wide", {8, 9, 9}, 8, {.kernel = {3, 1}, .padding = {1, 0, 1, 0}}},
+        ConvolutionCase{"dilated", {8, 12, 12}, 8, {.kernel = {3, 3}, .dilation = {2, 2}, .padding = {2, 2, 2, 2}}},
+        ConvolutionCase{"in_groups", {32, 7, 7}, 64, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .groups = 4}},
+        ConvolutionCase{"depthwise", {48, 12, 12}, 48, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .groups = 48}},
+        ConvolutionCase{"depthwise_5x5_strided",
+                        {40, 14, 14},
+                        40,
+                        {.kernel = {5, 5}, .stride = {2, 2}, .padding = {1, 1, 2, 2}, .groups = 40}},
+        ConvolutionCase{"fully_connected", {16, 4, 4}, 10, {.kernel = {4, 4}}}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+class Activations : public testing::TestWithParam<Activation::Kind> {};
+
+TEST_P(Activations, GiveWhatTheyAreDefinedAsBehindAConvolutionAndAlone) {
+    const Activation activation{GetParam(), -0.25F, 1.5F};
+    GraphBuilder build({8, 6, 6});
+    const ValueId fused = build.activate(build.convolution(0, 16, {}), activation);
+    EXPECT_LT(relative_difference(build.graph({fused, build.activate(0, activation)})), 5e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(OfEveryKind, Activations,
+                         testing::Values(Activation::Kind::clip, Activation::Kind::sigmoid, Activation::Kind::silu,
+                                         Activation::Kind::hard_sigmoid, Activation::Kind::hard_swish));
+
+TEST(CompiledNetworks, PoolByTheLargestAndByTheMean) {
+    GraphBuilder build({20, 9, 10});
+    const Pool largest{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}};
+    const Pool mean{Pool::Kind::average, {3, 3}, {2, 2}, {1, 1, 1, 1}, false};
+    const Pool mean_with_zeros{Pool::Kind::average, {3, 3}, {2, 2}, {1, 1, 1, 1}, true};
+    const Pool whole{Pool::Kind::average, {9, 10}, {9, 10}, {}, false};
+    EXPECT_LT(relative_difference(build.graph(
+                  {build.pool(0, largest), build.pool(0, mean), build.pool(0, mean_with_zeros), build.pool(0, whole)})),
+              1e-6);
+}
+
+TEST(CompiledNetworks, AddWhatIsNeededAgainLater) {
+    GraphBuilder build({16, 8, 8});
+    const ValueId start = build.convolution(0, 16, {});
+    const ValueId sum = build.sum(build.convolution(start, 16, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}), start);
+    const ValueId again = build.sum(build.convolution(sum, 16, {}), start); // start is used after the first sum
+    EXPECT_LT(relative_difference(build.graph({again, sum, build.sum(again, sum)})), 2e-6);
+}
+
+TEST(CompiledNetworks, ScaleChannelsByWhatIsSqueezedOutOfThem) {
+    GraphBuilder build({32, 7, 7});
+    const ValueId squeezed = build.pool(0, {Pool::Kind::average, {7, 7}, {1, 1}, {}, false});
+    const ValueId gate =
+        build.activate(build.convolution(build.activate(build.convolution(squeezed, 8, {}), relu), 32, {}),
+                       {Activation::Kind::sigmoid, 0, 0});
+    EXPECT_LT(relative_difference(build.graph({build.product(0, gate)})), 2e-6);
+}
+
+TEST(CompiledNetworks, JoinChannelsAndNormaliseWhatWasJoined) {
+    GraphBuilder build({8, 6, 6});
+    const ValueId joined = build.concatenation({build.convolution(0, 12, {}), 0, build.convolution(0, 16, {})});
+    const ValueId normalised = build.activate(build.scale_shift(joined), relu);
+    EXPECT_LT(relative_difference(build.graph({build.convolution(normalised, 8, {})})), 2e-6);
+}
+
+TEST(CompiledNetworks, PutZerosAroundAPictureThatNoConvolutionTakes) {
+    GraphBuilder build({16, 6, 6});
+    const ValueId padded = build.pad(0, {1, 0, 2, 3});
+    EXPECT_LT(relative_difference(build.graph({build.pool(padded, {.kernel = {2, 2}, .stride = {2, 2}})})), 1e-7);
+}
+
+/// Stem, depthwise block with a shortcut, strided block, mean: a small EfficientNet.
+LayerGraph small_network() {
+    GraphBuilder build({3, 33, 33});
+    const Convolution stem{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}};
+    ValueId x = build.activate(build.convolution(0, 24, stem), {Activation::Kind::clip, 0, 6});
+    for (const int stride : {1, 2}) {
+        const Convolution depthwise{
+            .kernel = {5, 5}, .stride = {stride, stride}, .padding = {2, 2, 2, 2}, .groups = 96};
+        ValueId y = build.activate(build.scale_shift(build.convolution(x, 96, {})), {Activation::Kind::clip, 0, 6});
+        y = build.activate(build.convolution(y, 96, depthwise), {Activation::Kind::clip, 0, 6});
+        y = build.convolution(y, 24, {});
+        x = stride == 1 ? build.sum(y, x) : y;
+    }
+    return build.graph({build.pool(x, {Pool::Kind::average, {9, 9}, {1, 1}, {}, false}), x});
+}
+
+TEST(CompiledNetworks, GiveWhatPlainLoopsGiveOfAWholeNetwork) { EXPECT_LT(relative_difference(small_network()), 2e-6); }
+
+TEST(CompiledNetworks, GiveTheSameBitsInAnyBatchAndPlaceAndFromAnyThread) {
+    const CompiledNetwork network(small_network());
+    const auto batch = drawn_batch({3, 33, 33}, 16);
+    const auto all = network.run(batch);
+    const std::size_t size = Shape{3, 33, 33}.size();
+    const auto expect_same = [&](int first, int count) {
+        const auto start = batch.data.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(first) * size);
+        const model::Batch part{
+            count, 33, 33, {start, start + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(count) * size)}};
+        const auto got = network.run(part);
+        for (std::size_t o = 0; o < all.size(); ++o) {
+            const auto wanted = all[o].row(first);
+            EXPECT_EQ(std::memcmp(got[o].values.data(), wanted.data(), got[o].values.size() * sizeof(float)), 0)
+                << first << " " << count;
+        }
+    };
+    expect_same(0, 1);
+    expect_same(15, 1);
+    expect_same(3, 2);
+    expect_same(7, 5);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) threads.emplace_back([&, i] { expect_same(i, 1 + 3 * i); });
+    for (std::thread& thread : threads) thread.join();
+}
+
+TEST(CompiledNetworks, RefuseAPictureOfAnotherSize) {
+    const CompiledNetwork network(small_network());
+    EXPECT_THAT(error_of([&] {
+                    static_cast<void>(network.run(drawn_batch({3, 32, 33}, 1)));
+                }),
+                HasSubstr("model: was made for pictures of 33x33, got one of 33x32"));
+}
+
+TEST(CompiledNetworks, SayWhichKernelsRun) {
+    EXPECT_THAT(CompiledNetwork(small_network()).description(), HasSubstr("convolution 5x5 of 96 channels: "));
+}
+
+TEST(CompiledNetworks, ComputeInBfloat16WithinItsEightBits) {
+    if (!has_fast(Precision::bf16)) GTEST_SKIP() << onednn_instruction_set() << " has no bf16";
+    EXPECT_LT(relative_difference(small_network(), Precision::bf16), 2e-2);
+}
+
+} // namespace
+} // namespace openset::engine
