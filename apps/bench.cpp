@@ -110,9 +110,11 @@ int run(Options& options) {
         const auto stage = std::ranges::find(networks, seen.stage, &flow::StageNetwork::stage) - networks.begin();
         samples.take(static_cast<std::size_t>(stage), seen.prepared);
     };
-    if (time_run(loaded, options, first, result.record, cancellation).counts.total() == 0)
+    const io::RowCounts counts = time_run(loaded, options, first, result.record, cancellation).counts;
+    if (counts.total() == counts.failed) {
         throw Error(ErrorKind::usage, pictures::Inputs(options.inputs).as_given().front() +
-                                          ": holds no pictures, expected some to run the networks on");
+                                          ": holds no picture that can be read, expected some to run the networks on");
+    }
 
     const int limit_threads = result.record.device == "cpu" ? result.cores : 1;
     result.passes.resize(networks.size());

@@ -14,7 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int largest_batch = 32;
-constexpr double least_seconds = 0.2; ///< of a measurement
+constexpr double least_seconds = 0.1; ///< of a measurement
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
