@@ -72,6 +72,14 @@ class NewHead(TrainTest):
         for path, verdict in self.named(self.test).items():
             self.assertIn(f"/{verdict}/", path)
 
+    def test_heads_made_on_one_trunk_share_its_forward_pass(self):
+        self.train()
+        config = self.write_config("both.json", {"openset": 1, "species": {"model": str(self.network), "accept": ["plum", "lime", "sky"]},
+                                                 "classifier": {"model": str(TRUNK)}})
+        shared = self.infer(self.test, config=config)
+        self.assertIn("species and classifier share one trunk: 1 forward pass instead of 2", shared.messages)
+        self.assertEqual(shared.stdout, self.infer(self.test, "--no-share", config=config).stdout)
+
     def test_the_same_again_gives_the_same_bytes(self):
         self.train()
         self.train("--threads", "1", output=self.folder / "again.pt")
