@@ -200,6 +200,8 @@ void add_options(CLI::App& app, Options& options) {
 void resolve(const CLI::App& app, Options& options) {
     pictures::resolve(options);
     const auto given = [&app](const char* flag) { return app.get_option(flag)->count() > 0; };
+    if (options.precision == "int8")
+        refuse("--precision int8: networks learn in float; leave the flag out, and let openset quantize follow");
     if (given("--trunk") == given("--arch")) {
         refuse(given("--trunk")
                    ? "--trunk together with --arch: expected one of them"
