@@ -302,8 +302,10 @@ void check_outputs(const AugmentOptions& options, const pictures::Inputs& inputs
     check_apart("-o", options.output);
     check_apart("--contact-sheet", options.contact_sheet);
     if (!options.output.empty()) cli::check_output_folder(options.output, record_file, options.force);
-    if (!options.contact_sheet.empty())
+    if (!options.contact_sheet.empty()) {
         cli::check_output(options.contact_sheet, "PNG or JPEG picture", is_picture_file, "--contact-sheet");
+        cli::refuse_replacing(options.contact_sheet, options.force, "--contact-sheet");
+    }
 }
 
 void resolve(AugmentOptions& options) {
@@ -396,7 +398,8 @@ void add_options(CLI::App& app, AugmentOptions& options, std::string& contrast) 
     app.add_option("--contact-sheet", options.contact_sheet,
                    "a picture (.png, else JPEG) of some pictures and their copies; will do without -o")
         ->type_name("FILE");
-    app.add_flag("--force", options.force, "replace the result of an earlier run that stands there");
+    app.add_flag("--force", options.force,
+                 "replace the result of an earlier run, or a contact sheet, that stands there");
     app.add_flag("--dry-run", options.dry_run, "say what would be written, and stop");
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     more("-j,--jobs", options.jobs, "threads (default: one a core)")->type_name("N")->check(cli::whole_number(1, 1024));
@@ -433,11 +436,6 @@ int main(int argc, char** argv) {
     add_options(command.app(), options, contrast);
     return command.main(argc, argv, [&] {
         options.quiet = command.common().quiet;
-        try {
-            return run(options);
-        } catch (const cli::Interrupted&) {
-            log_error("interrupted; nothing was written");
-            return cli::end_by_signal(cli::caught_signal());
-        }
+        return run(options);
     });
 }

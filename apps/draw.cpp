@@ -113,8 +113,10 @@ int run(DrawOptions& options) {
     if (pictures.empty())
         throw Error(ErrorKind::usage, "--count 0: found nothing to draw, expected --held-out N with it");
     if (!options.output.empty()) cli::check_output_folder(options.output, record_file, options.force);
-    if (!options.contact_sheet.empty())
+    if (!options.contact_sheet.empty()) {
         cli::check_output(options.contact_sheet, "PNG or JPEG picture", is_picture_file, "--contact-sheet");
+        cli::refuse_replacing(options.contact_sheet, options.force, "--contact-sheet");
+    }
     if (options.dry_run) return tell_what_would_be_done(pictures);
     const Cancellation& cancellation = cli::catch_signals();
     if (!options.output.empty()) draw_pictures(pictures, options, cancellation);
@@ -163,7 +165,7 @@ void add_options(CLI::App& app, DrawOptions& options, std::string& size) {
     app.add_option("--contact-sheet", options.contact_sheet,
                    "a picture (.png, else JPEG) that shows two of each class; will do without -o")
         ->type_name("FILE");
-    app.add_flag("--force", options.force, "replace a drawn world that stands there");
+    app.add_flag("--force", options.force, "replace a drawn world, or a contact sheet, that stands there");
     app.add_flag("--dry-run", options.dry_run, "say what would be drawn, and stop");
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     more("-j,--jobs", options.jobs, "threads (default: one a core)")->type_name("N")->check(cli::whole_number(1, 1024));
@@ -186,11 +188,6 @@ int main(int argc, char** argv) {
     add_options(command.app(), options, size);
     return command.main(argc, argv, [&] {
         options.quiet = command.common().quiet;
-        try {
-            return run(options);
-        } catch (const cli::Interrupted&) {
-            log_error("interrupted; nothing was written");
-            return cli::end_by_signal(cli::caught_signal());
-        }
+        return run(options);
     });
 }

@@ -3,7 +3,6 @@
 #include "cli/command.hpp"
 #include "cli/signals.hpp"
 #include "extract/run.hpp"
-#include "openset/base/log.hpp"
 #include "openset/torch/runtime.hpp"
 
 using namespace openset;
@@ -21,11 +20,6 @@ int main(int argc, char** argv) {
     return command.main(argc, argv, [&] {
         extract::resolve(command.app(), options);
         options.quiet = command.common().quiet;
-        try {
-            return extract::run(options, extract::classifier_config(options), cli::catch_signals());
-        } catch (const cli::Interrupted&) {
-            log_error("interrupted; nothing was written");
-            return cli::end_by_signal(cli::caught_signal());
-        }
+        return extract::run(options, extract::classifier_config(options), cli::catch_signals());
     });
 }

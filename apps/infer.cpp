@@ -24,6 +24,7 @@
 #include "openset/base/missing_file.hpp"
 #include "openset/torch/runtime.hpp"
 #include "pictures/networks.hpp"
+#include "pictures/run.hpp"
 #include "pictures/run_facts.hpp"
 
 using namespace openset;
@@ -140,12 +141,13 @@ io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig
 }
 
 flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipeline& loaded, flow::InputSource& source,
-                                 infer::RowOutput& output, const Cancellation& cancellation) {
+                                 infer::RowOutput& output, const io::RunRecord& record,
+                                 const Cancellation& cancellation) {
     try {
-        return flow::run(
-            loaded.pipeline, loaded.networks(), source,
+        return pictures::run(
+            loaded, source,
             [&output](const flow::Delivery& delivery) { return output.receive(delivery.row, delivery.input); },
-            options.runner, cancellation);
+            options.runner, record, cancellation);
     } catch (const Error& error) { // a full disk, a list that breaks off: what is there is not lost
         if (!infer::is_kept_file(options.output)) throw;
         throw Error(error.kind(), std::string(error.what()) + "; " + way_on(options));
@@ -201,8 +203,9 @@ int run(Options& options) {
         if (cli::caught_signal() != 0) throw cli::Interrupted();
         return inputs.missing().empty() ? cli::exit_done : cli::exit_some_failed;
     }
-    pictures::choose_threads(options, record.device);
+    pictures::choose_settings(options, record.device);
     record.threads = options.runner.threads;
+    record.batch = options.runner.batch;
 
     const auto source = inputs.open(cancellation, options.runner.decode_memory);
     if (const auto whole = infer::whole_already(options.output, loaded.pipeline, record, *source)) {
@@ -215,7 +218,7 @@ int run(Options& options) {
     output.show_progress(wants_total ? inputs.count(cancellation) : std::nullopt);
     if (options.inputs.stream) say_ready();
     const auto run_start = std::chrono::steady_clock::now();
-    const auto statistics = run_pictures(options, loaded, *source, output, cancellation);
+    const auto statistics = run_pictures(options, loaded, *source, output, record, cancellation);
     record.run_seconds = pictures::seconds_since(run_start);
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();
@@ -251,11 +254,6 @@ int main(int argc, char** argv) {
         infer::resolve(command.app(), options);
         options.output.quiet = command.common().quiet;
         options.output.colour = command.common().colour;
-        try {
-            return run(options);
-        } catch (const cli::Interrupted&) {
-            log_error("interrupted; nothing was written");
-            return cli::end_by_signal(cli::caught_signal());
-        }
+        return run(options);
     });
 }

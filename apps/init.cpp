@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command.hpp"
+#include "cli/output_file.hpp"
 #include "cli/text_file.hpp"
 #include "inspect/kind.hpp"
 #include "openset/base/byte_sink.hpp"
@@ -41,9 +42,7 @@ struct Plan {
 void check_places(const std::vector<NewFile>& files, bool force) {
     for (const NewFile& file : files) {
         check_place_for_file(file.path);
-        std::error_code ignored; // opening says why
-        if (force || !fs::exists(file.path, ignored)) continue;
-        throw Error(ErrorKind::output, file.path + ": exists already; choose another -o, or --force to replace it");
+        cli::refuse_replacing(file.path, force, "");
     }
 }
 

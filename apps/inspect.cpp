@@ -45,6 +45,14 @@ std::string preprocess_text(const image::PreprocessSpec& spec) {
     return text + (spec.mirror ? ", mirrored" : "");
 }
 
+/// Empty where nothing says that it is not what networks usually are.
+std::string precision_text(const model::ModelInfo& info) {
+    if (!info.quantisation) return "";
+    const model::Quantisation& made = *info.quantisation;
+    return "int8, made by openset quantize of the network with SHA-256 " + inspect::short_hash(made.source_sha256) +
+           ", calibrated on " + std::to_string(made.pictures) + " pictures (" + made.observer + ")";
+}
+
 void print_text(const model::NetworkFile& file, bool all_labels) {
     const auto& [bytes, tensor_records, tensor_bytes, has_debug_records, info_json] = file.contents;
     const model::ModelInfo& info = file.info;
@@ -56,6 +64,7 @@ void print_text(const model::NetworkFile& file, bool all_labels) {
     print_line("described by", file.info_source);
     print_line("weights", std::to_string(tensor_records) + " tensors, " + bytes_text(tensor_bytes) +
                               (has_debug_records ? "; carries debug records (source lines of where it was made)" : ""));
+    print_line("precision", precision_text(info));
     print_line("activation", info.activation == model::Activation::softmax
                                  ? "softmax (one label a picture)"
                                  : "sigmoid (any number of labels a picture)");

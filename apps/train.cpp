@@ -30,9 +30,9 @@ void check_place(const Options& options) {
     check_place_for_file(options.output);
     // A training that was interrupted while its network was asked has written that already.
     const bool goes_on = options.gradient.resume && std::filesystem::exists(options.checkpoint());
-    if (std::filesystem::exists(options.output) && !options.force && !goes_on)
-        throw Error(ErrorKind::usage,
-                    "-o " + options.output + ": exists; choose another name, or add --force to replace it");
+    cli::refuse_replacing(options.output, options.force || goes_on);
+    for (const std::string& report : {options.record(), options.loss_chart()})
+        cli::refuse_replacing(report, options.force || goes_on, "");
     std::vector<cli::FlagFile> inputs{{"--trunk", options.trunk}, {"--validation", options.validation}};
     for (const std::string& path : options.data) inputs.push_back({"--data", path});
     for (const std::string& path : options.test) inputs.push_back({"--test", path});
@@ -58,8 +58,8 @@ void write_reports(const Options& options, const train::Result& result, double s
         {"network", {{"path", options.output}, {"sha256", sha256_hex_of_file(options.output)}}},
         {"seconds", seconds}};
     facts.update(nlohmann::ordered_json::parse(result.facts_json));
-    write_file_atomically(options.output + ".training.json", io::pretty(json_of(result.report, facts)));
-    write_file_atomically(options.output + ".loss.svg", svg_of(result.report));
+    write_file_atomically(options.record(), io::pretty(json_of(result.report, facts)));
+    write_file_atomically(options.loss_chart(), svg_of(result.report));
 }
 
 void tell_interrupted(const Options& options) {

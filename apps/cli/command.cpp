@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/manual.hpp"
+#include "cli/signals.hpp"
 #include "cli/terminal.hpp"
 #include "cli/usage_error.hpp"
 #include "cli/version.hpp"
@@ -100,6 +101,9 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
         set_up_log({log_level(common_), common_.log_json, use_colour(common_.colour, STDERR_FILENO),
                     is_terminal(STDERR_FILENO)});
         return run();
+    } catch (const Interrupted&) {
+        print_error("interrupted; nothing was written");
+        return end_by_signal(caught_signal());
     } catch (const Error& error) {
         print_error(error.what());
         return error.kind() == ErrorKind::usage ? exit_usage : exit_failed;

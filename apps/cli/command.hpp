@@ -31,7 +31,8 @@ public:
     /// What `--version` adds to the version of openset.
     void set_version_detail(std::string detail) { version_detail_ = std::move(detail); }
 
-    /// Parses the command line, sets up the log, runs, and turns exceptions into a message and an exit code.
+    /// Parses the command line, sets up the log, runs, and turns exceptions into a message and an exit code; Interrupted into
+    /// "nothing was written" and the end by the signal.
     int main(int argc, char** argv, const std::function<int()>& run);
 
 private:

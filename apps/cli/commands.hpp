@@ -25,8 +25,10 @@ inline constexpr std::array commands = {
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
     CommandEntry{"eval", "scores -> metrics"},
     CommandEntry{"merge", "parts made on many machines -> the one of a single run"},
+    CommandEntry{"quantize", "network -> int8 network, with what it costs"},
     CommandEntry{"inspect", "say what a file is: network, rows, store, detector..."},
     CommandEntry{"doctor", "what this machine has, what will be slow"},
+    CommandEntry{"bench", "where the time goes, and how near the limit that is"},
     CommandEntry{"completion", "what makes a shell complete all this"},
 };
 

@@ -41,6 +41,13 @@ void check_output(const std::string& output, const std::string& what,
     }
 }
 
+void refuse_replacing(const std::string& output, bool force, const std::string& flag) {
+    std::error_code ignored; // who writes there says what is wrong
+    if (force || !is_kept_file(output) || !fs::exists(output, ignored)) return;
+    throw Error(ErrorKind::usage, (flag.empty() ? "" : flag + " ") + output +
+                                      ": exists; choose another name, or add --force to replace it");
+}
+
 void keep_apart(const std::vector<FlagFile>& outputs, const std::vector<FlagFile>& inputs) {
     std::vector<FlagFile> taken = inputs;
     for (const FlagFile& output : outputs) {

@@ -18,6 +18,12 @@ bool is_kept_file(const std::string& output);
 void check_output(const std::string& output, const std::string& what,
                   const std::function<bool(std::string_view head)>& is_ours, const std::string& flag = "-o");
 
+/// To be called before the work is done. Throws Error(usage) where something stands there already although nobody said that
+/// it may be replaced.
+/// force  whether --force was given
+/// flag   that named the output, for the message; empty: it follows from another output
+void refuse_replacing(const std::string& output, bool force, const std::string& flag = "-o");
+
 /// A file that a flag names.
 struct FlagFile {
     std::string flag, file; ///< file: empty where the flag is not given; `-` is no file

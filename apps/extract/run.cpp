@@ -13,6 +13,7 @@
 #include "openset/base/log.hpp"
 #include "openset/base/missing_file.hpp"
 #include "pictures/networks.hpp"
+#include "pictures/run.hpp"
 #include "pictures/run_facts.hpp"
 
 namespace openset::extract {
@@ -67,12 +68,11 @@ std::string way_on(const Options& options) {
 }
 
 flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipeline& loaded, flow::InputSource& source,
-                                 StoreOutput& output, const Cancellation& cancellation) {
+                                 StoreOutput& output, const io::RunRecord& record, const Cancellation& cancellation) {
     try {
-        return flow::run(
-            loaded.pipeline, loaded.networks(), source,
-            [&output](const flow::Delivery& delivery) { return output.receive(delivery); }, options.runner,
-            cancellation);
+        return pictures::run(
+            loaded, source, [&output](const flow::Delivery& delivery) { return output.receive(delivery); },
+            options.runner, record, cancellation);
     } catch (const Error& error) { // a full disk, a list that breaks off: what is there is not lost
         throw Error(error.kind(), std::string(error.what()) + "; " + way_on(options));
     }
@@ -114,8 +114,9 @@ int run(Options& options, const cascade::PipelineConfig& config, const Cancellat
     const flow::LoadedStage& classifier = loaded.stages.front();
     record.load_seconds = pictures::seconds_since(load_start);
     if (options.dry_run) return tell_what_would_be_done(options, classifier, &inputs, cancellation);
-    pictures::choose_threads(options, record.device);
+    pictures::choose_settings(options, record.device);
     record.threads = options.runner.threads;
+    record.batch = options.runner.batch;
     Labelling labelling(options, classifier.network->info().labels);
     record.store = labelling.record();
     if (const auto whole = whole_already(options, record, labelling, *source)) {
@@ -128,7 +129,7 @@ int run(Options& options, const cascade::PipelineConfig& config, const Cancellat
         options.progress != "never" && (options.progress != "auto" || cli::is_terminal(STDERR_FILENO));
     output.show_progress(wants_total ? inputs.count(cancellation) : std::nullopt);
     const auto run_start = std::chrono::steady_clock::now();
-    const auto statistics = run_pictures(options, loaded, *source, output, cancellation);
+    const auto statistics = run_pictures(options, loaded, *source, output, record, cancellation);
     record.run_seconds = pictures::seconds_since(run_start);
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();

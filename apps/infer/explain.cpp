@@ -34,6 +34,7 @@ struct Told {
 struct OnePicture {
     io::Row row;
     image::Size size;
+    int divisor = 1; ///< of the file's, by --fast-decode
     std::vector<Told> stages;
     std::optional<detect::Revision> revision; ///< where an OpenMax stands behind the classifier
 };
@@ -306,6 +307,7 @@ OnePicture look_at(const flow::LoadedPipeline& loaded, const ExplainOptions& opt
     runner.jobs = runner.threads = runner.batch = 1;
     runner.observe = [&](const flow::StageObservation& seen) {
         picture.size = seen.decoded;
+        picture.divisor = seen.divisor;
         picture.stages.push_back({seen.stage, seen.prepared, seen.scores});
         if (seen.row.unknown) picture.revision = revision_of(*loaded.pipeline.unknown, seen.activations);
     };
@@ -380,6 +382,7 @@ Explanation explain(const flow::LoadedPipeline& loaded, const ExplainOptions& op
     const OnePicture picture = look_at(loaded, options, cancellation);
     std::string text = printable(picture.row.path);
     if (!picture.stages.empty()) text += ", " + size_text(picture.size.width, picture.size.height) + " pixels";
+    if (picture.divisor > 1) text += ", which is 1/" + std::to_string(picture.divisor) + " of its size (--fast-decode)";
     text += "\n\n";
     for (const Told& told : picture.stages) text += stage_text(loaded, picture, told, options.runner.top) + "\n";
     if (picture.row.unknown) {

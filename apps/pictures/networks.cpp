@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "openset/base/log.hpp"
 #include "openset/base/sha256.hpp"
@@ -41,6 +43,8 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
     record.libtorch_version = facts.compiled_version;
     record.cpu_capability = facts.cpu_capability;
     record.optimised = how.optimise;
+    std::mutex mutex; ///< guards record.device and records: networks are loaded by several threads at once
+    std::map<std::filesystem::path, io::NetworkRecord> records;
     const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
         const auto start = std::chrono::steady_clock::now();
         torch::LoadOptions chosen = how;
@@ -48,12 +52,20 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         auto network = torch::load_network(file, chosen);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();
-        record.device = report.device;
-        record.networks.push_back({"", file.path.string(), network->info().name, file.sha256, file.info_source,
-                                   report.cut_at_head, report.picture_by_picture});
-        record.networks.back().engine = report.engine;
-        if (report.engine == "onednn") record.onednn_version = engine::onednn_version();
-        if (report.precision != "fp32") record.precision = report.precision;
+        {
+            const std::scoped_lock lock(mutex);
+            record.device = report.device;
+            if (report.precision != "fp32") record.precision = report.precision;
+            records[file.path] = {"",
+                                file.path.string(),
+                                network->info().name,
+                                file.sha256,
+                                file.info_source,
+                                report.cut_at_head,
+                                report.picture_by_picture};
+            records[file.path].engine = report.engine;
+            if (report.engine == "onednn") record.onednn_version = engine::onednn_version();
+        }
         log_info(file.path.string() + ": loaded in " + io::shortest(std::round(100 * seconds.count()) / 100) +
                  " s on " + report.device + ", " + std::to_string(network->info().labels.size()) + " labels, " +
                  (report.cut_at_head ? "cut in front of its head" : "run as a whole") + ", sha256 " +
@@ -72,6 +84,7 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         model::ModelInfo info = loaded.stages[i].network->info();
         info.preprocess = loaded.stages[i].preprocess;
         const std::string text = model::to_json(info);
+        record.networks.push_back(records.at(loaded.stages[i].file.path));
         record.networks[i].stage = to_string(loaded.stages[i].stage);
         record.networks[i].info_sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }

@@ -36,6 +36,7 @@ io::RunRecord begin_record(const RunFlags& flags, const InputFlags& input_flags,
     record.started = utc_now();
     record.complete = false;
     record.exif_orientation = flags.exif_orientation;
+    record.fast_decode = flags.runner.fast_decode;
     record.max_pixels = flags.runner.decode.max_pixels;
     record.decode_memory = flags.runner.decode_memory;
     if (!input_flags.shard.empty()) record.shard = parse_shard(input_flags.shard);

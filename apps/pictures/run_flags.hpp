@@ -18,15 +18,19 @@ struct RunFlags {
     torch::LoadOptions load;
     std::string engine = "auto", precision = "auto";
     bool no_optimise = false, no_share = false;
-    flow::RunnerOptions runner; ///< threads 0: not given
+    flow::RunnerOptions runner; ///< threads or batch 0: not given
 };
 
 void add_run_flags(CLI::App& app, RunFlags& flags);
 
+/// --fast-decode, for commands whose pictures all go through flow::run.
+void add_fast_decode(CLI::App& app, RunFlags& flags);
+
 /// What the flags mean, once they are parsed.
 void resolve(RunFlags& flags);
 
-/// One a core on the CPU, one on another device, where --threads was not given.
-void choose_threads(RunFlags& flags, const std::string& device);
+/// What the machine chooses where it was not given: inference threads (one a core on the CPU, one on another device), and
+/// how many pictures a forward pass (found while running).
+void choose_settings(RunFlags& flags, const std::string& device);
 
 } // namespace openset::pictures

@@ -154,7 +154,7 @@ torch::LabelledFeatures learning_rows(const Rows& rows, const Taught& training, 
 
 /// The fits run on the CPU, wherever the features came from.
 int threads_of(pictures::RunFlags flags) {
-    pictures::choose_threads(flags, "cpu");
+    pictures::choose_settings(flags, "cpu");
     return flags.runner.threads;
 }
 

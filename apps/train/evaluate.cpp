@@ -5,6 +5,7 @@
 #include "openset/base/printable.hpp"
 #include "openset/flow/runner.hpp"
 #include "pictures/networks.hpp"
+#include "pictures/run.hpp"
 
 namespace openset::train {
 namespace {
@@ -36,7 +37,7 @@ Judged evaluate(const Options& options, const std::string& network, const std::s
     const auto loaded = pictures::load_networks(config, network, options.load, how, record);
 
     pictures::RunFlags flags = options;
-    pictures::choose_threads(flags, record.device);
+    pictures::choose_settings(flags, record.device);
     flow::RunnerOptions runner = flags.runner;
     runner.keep_activations = true;
     runner.top = 0;
@@ -55,7 +56,7 @@ Judged evaluate(const Options& options, const std::string& network, const std::s
         judged.labels.push_back(example.label);
         return true;
     };
-    flow::run(loaded.pipeline, loaded.networks(), source, receive, runner, cancellation);
+    pictures::run(loaded, source, receive, runner, record, cancellation);
     if (cli::caught_signal() != 0) throw cli::Interrupted();
     return judged;
 }

@@ -76,6 +76,10 @@ struct Options : pictures::RunFlags {
     /// The number of folds, from 2 on, or the share of the pictures; none: the judges lie in a folder of their own.
     std::optional<double> validation_number() const;
 
+    /// What is written beside the network.
+    std::string record() const { return output + ".training.json"; }
+    std::string loss_chart() const { return output + ".loss.svg"; }
+
     /// Where a training by gradient keeps its epochs until everything is written.
     std::string checkpoint() const { return output + ".checkpoint"; }
 };

@@ -197,6 +197,23 @@ std::optional<Detector> find_detector(const NetworkFile& classifier, const Start
     return found;
 }
 
+/// For the terminal: an operating point that is not in the config.
+std::string why_unused(const NamedOperatingPoint& named, const std::optional<Detector>& detector) {
+    const io::OperatingPoint& point = named.point;
+    const std::string text = "operating point not used: " + named.path.string() + ", because it is ";
+    if (point.stage != "unknown") return text + "for the " + point.stage + "; name it there as operating_point";
+    const std::string method = "a threshold of " + point.method;
+    if (point.fitted_sha256.empty())
+        return text + method +
+               ", which needs no fitted file; /unknown/method and /unknown/operating_point would take it";
+    if (!detector) return text + method + " and no detector stands behind the classifier";
+    if (point.method != detector->file->method)
+        return text + method + " and the detector is " + detector->file->method + ", whose scores are others";
+    if (point.fitted_sha256 != detector->file->sha256)
+        return text + "of another fit of " + point.method + "; openset sweep --pick measures one on this";
+    return text + "a second one of this detector";
+}
+
 // ---- writing
 
 std::string json_text(const nlohmann::json& value) {
@@ -208,6 +225,15 @@ std::string in_comment(std::string text) {
     std::ranges::replace_if(
         text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
     return text;
+}
+
+/// "cat, dog and 6 more", for a comment.
+std::string listed(const std::vector<std::string>& labels) {
+    constexpr std::size_t most = 8;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(labels.size(), most); ++i)
+        text += (i == 0 ? "" : ", ") + in_comment(labels[i]);
+    return text + (labels.size() > most ? " and " + std::to_string(labels.size() - most) + " more" : "");
 }
 
 class Writer {
@@ -222,23 +248,26 @@ public:
         std::map<std::string, int> times;
         for (const std::string& label : labels) ++times[label];
         std::string accept;
+        std::vector<std::string> passing;
         for (const int id : ids) {
             const std::string& label = labels[static_cast<std::size_t>(id)];
+            passing.push_back(label);
             accept += (accept.empty() ? "" : ", ") + (times[label] > 1 ? std::to_string(id) : json_text(label));
         }
         note("gate", *roles.gate,
              ids.empty() ? "no label passes yet; fill in /gate/accept"
-                         : std::to_string(ids.size()) + " of " + number_of_labels(*roles.gate->file) +
-                               " pass; look through /gate/accept");
-        const std::string hint = ids.empty()
-                                     ? "    // The labels that pass, by name or id: nothing was found to guess from.\n"
-                                     : "    // Guessed: labels that the other networks speak of.\n";
+                         : std::to_string(ids.size()) + " of " + number_of_labels(*roles.gate->file) + " pass (" +
+                               listed(passing) + "); look through /gate/accept");
+        const std::string hint =
+            "    // Of its " + number_of_labels(*roles.gate->file) +
+            (ids.empty() ? ", those that pass, by name or id: none is like a label of the other networks.\n"
+                         : ", those that pass. Guessed: they are like labels of the other networks.\n");
         const std::string rule =
             passes_by_chance(labels, ids)
                 ? "\"rule\": \"mass\", \"min_mass\": 0.5 // passes when accepted labels are as likely as not"
                 : "\"rule\": \"top-k\", \"k\": 5 // passes when one of the 5 likeliest labels is accepted";
-        return "  \"gate\": {\n    " + model(*roles.gate->file) + ",\n" + hint + "    \"accept\": [" + accept +
-               "],\n    " + rule + "\n  },\n";
+        return "  // Rejects pictures of other things.\n  \"gate\": {\n    " + model(*roles.gate->file) + ",\n" + hint +
+               "    \"accept\": [" + accept + "],\n    " + rule + "\n  },\n";
     }
 
     std::string species(const Guess& guess) {
@@ -247,19 +276,27 @@ public:
         note("species", guess,
              accepted ? in_comment(*accepted) + " passes; look at /species/accept"
                       : "no label passes yet; fill in /species/accept");
-        const std::string hint = accepted
-                                     ? "guessed; its labels: " + in_comment(labels[0]) + ", " + in_comment(labels[1])
-                                     : "The labels that pass: nothing was found to guess from.";
-        return "  \"species\": {\n    " + model(*guess.file) + ",\n    \"accept\": [" +
-               (accepted ? json_text(*accepted) : "") + "], // " + hint + "\n    \"min_probability\": 0.5\n  },\n";
+        const std::string hint = accepted ? "guessed; its labels: " + listed(labels)
+                                          : "which of its labels pass, nothing tells; they are " + listed(labels);
+        return "  // Rejects what is not of the family that the classifier knows.\n  \"species\": {\n    " +
+               model(*guess.file) + ",\n    \"accept\": [" + (accepted ? json_text(*accepted) : "") + "], // " + hint +
+               "\n    \"min_probability\": 0.5\n  },\n";
     }
 
     std::string classifier(const Guess& guess, bool is_last) {
-        note("classifier", guess, labels_of(*guess.file) == 0 ? "give it labels with --labels FILE" : "");
+        const auto& labels = guess.file->info.labels;
+        note("classifier", guess, labels.empty() ? "give it labels with --labels FILE" : "it names " + listed(labels));
         const bool multi_label = guess.file->info.activation == model::Activation::sigmoid;
-        return "  \"classifier\": {\n    " + model(*guess.file) +
-               ",\n    \"min_probability\": " + (multi_label ? "0.95" : "0.5") +
-               " // less likely than this: unknown\n  }" + (is_last ? "\n" : ",\n");
+        const std::string names = labels.empty() ? "" : "  // Names one of " + listed(labels) + ".\n";
+        return names + "  \"classifier\": {\n    " + model(*guess.file) +
+               (multi_label ? " // \"min_probability\": 0.95 is the default; no label that likely: unknown"
+                            : " // with \"min_probability\": 0.5, what is less likely would be unknown; the default is 0") +
+               "\n  }" + (is_last ? "\n" : ",\n");
+    }
+
+    void no_gate() {
+        notes_.push_back("gate: none, no network here has ImageNet's 1000 labels or is named gate; pictures of other "
+                         "things are for the stages behind it to reject");
     }
 
     std::string unknown(const Detector& detector) {
@@ -273,8 +310,8 @@ public:
             threshold = "\"threshold\": \"argmax\" // OpenMax's own rule; openset sweep --pick chooses a threshold";
         notes_.push_back("unknown: " + file->name + ", because it was fitted on the classifier" +
                          (point != nullptr ? ", and " + point->path.string() + ", because it was measured with that"
-                          : is_openmax     ? "; no operating point was found: OpenMax decides by its own rule"
-                                           : "; no operating point was found: give it a threshold"));
+                          : is_openmax     ? "; no operating point of it was found: OpenMax decides by its own rule"
+                                           : "; no operating point of it was found: give it a threshold"));
         return "  // Behind the classifier: may reject what that names.\n  \"unknown\": {\n    \"fitted\": " +
                relative(file->name) + ",\n    " + threshold + "\n  }\n";
     }
@@ -319,11 +356,18 @@ StarterConfig make_starter_config(const std::string& name, const StarterFiles& f
         "// A start, guessed from the networks' names and labels: edit it, then look with infer --dry-run.\n"
         "{\n  \"openset\": 1,\n  \"name\": " +
         json_text(name) + ",\n";
-    if (roles.gate) result.config_json += writer.gate(roles);
+    if (roles.gate) {
+        result.config_json += writer.gate(roles);
+    } else {
+        writer.no_gate();
+    }
     if (roles.species) result.config_json += writer.species(*roles.species);
     result.config_json += writer.classifier(roles.classifier, !detector);
     if (detector) result.config_json += writer.unknown(*detector);
     result.config_json += "}\n";
+    for (const NamedOperatingPoint& point : files.points) {
+        if (!detector || detector->point != &point) result.notes.push_back(why_unused(point, detector));
+    }
     std::string unused;
     for (const NetworkFile* file : roles.unused) unused += (unused.empty() ? "" : ", ") + file->path.string();
     for (const io::FittedFile& file : files.detectors)

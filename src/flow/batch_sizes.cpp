@@ -6,75 +6,88 @@ namespace openset::flow {
 namespace {
 
 constexpr int first_size = 8;
-constexpr int passes_of_a_trial = 4; ///< the least of several: other programs and a network's first passes only add
+constexpr int passes_of_a_trial = 4; ///< the least of several: other programs and a size's first pass only add
 constexpr double faster = 0.98;
 
 } // namespace
+
+void BatchSizes::Trial::add(double seconds) {
+    least = passes == 0 ? seconds : std::min(least, seconds);
+    ++passes;
+}
+
+int BatchSizes::Search::size() const { return rival != 0 && of_rival.passes < of_best.passes ? rival : best; }
+
+/// The next rival in the direction of the search, or its end.
+void BatchSizes::Search::challenge() {
+    of_best = of_rival = {};
+    rival = up ? 2 * best : best / 2;
+    if (rival >= 1 && rival <= most) return;
+    rival = 0;
+    found = true;
+}
+
+void BatchSizes::Search::decide() {
+    if (of_best.passes < passes_of_a_trial || of_rival.passes < passes_of_a_trial) return;
+    if (of_rival.least < faster * of_best.least) {
+        best = rival;
+        moved = true;
+        challenge();
+    } else if (!up && !moved) {
+        up = true;
+        challenge();
+    } else {
+        rival = 0;
+        found = true;
+    }
+}
 
 BatchSizes::BatchSizes(const std::vector<int>& known, int most) {
     for (const int size : known) {
         Search search;
         search.most = most;
-        search.searching = size == 0;
-        search.size = search.best = search.searching ? std::min(first_size, most) : std::min(size, most);
+        search.best = std::min(size == 0 ? first_size : size, most);
+        if (size == 0) {
+            search.up = search.best == 1;
+            search.challenge();
+        }
         networks_.push_back(search);
     }
 }
 
 int BatchSizes::of(std::size_t network) const {
     const std::scoped_lock lock(mutex_);
-    return networks_[network].size;
+    return networks_[network].size();
 }
 
 int BatchSizes::largest() const {
     const std::scoped_lock lock(mutex_);
-    return std::ranges::max_element(networks_, {}, &Search::size)->size;
+    int largest = 1;
+    for (const Search& search : networks_) largest = std::max(largest, search.size());
+    return largest;
 }
 
 void BatchSizes::measured(std::size_t network, int pictures, double seconds) {
     const std::scoped_lock lock(mutex_);
     Search& search = networks_[network];
-    if (!search.searching || search.ended || pictures != search.size) return;
-    Trial& trial = search.trials[pictures];
-    const double each = seconds / pictures;
-    trial.best = trial.passes == 0 ? each : std::min(trial.best, each);
-    ++trial.passes;
-    advance(search);
-}
-
-/// Goes on to the size that is to be tried next, or ends.
-void BatchSizes::advance(Search& search) {
-    const auto tried = [&search](int size) { return search.trials[size].passes >= passes_of_a_trial; };
-    const auto is_faster = [&search](int size) {
-        return search.trials[size].best < faster * search.trials[search.best].best;
-    };
-    const auto next = [&]() -> int {
-        if (!tried(search.best)) return search.best;
-        for (const int size : {2 * search.best, search.best / 2}) {
-            if (size < 1 || size > search.most) continue;
-            if (!tried(size)) return size;
-            if (is_faster(size)) {
-                search.best = size;
-                return 0; // its neighbours are others
-            }
-        }
-        search.ended = true;
-        return search.best;
-    };
-    do search.size = next();
-    while (search.size == 0);
+    if (search.rival == 0) return;
+    if (pictures == search.best) search.of_best.add(seconds / pictures);
+    if (pictures == search.rival) search.of_rival.add(seconds / pictures);
+    search.decide();
 }
 
 int BatchSizes::lower(std::size_t network, int size) {
     const std::scoped_lock lock(mutex_);
     Search& search = networks_[network];
-    const int before = search.size;
+    const int before = std::max(search.best, search.rival);
     if (size >= before) return before;
     search.most = std::min(search.most, size);
-    search.size = std::min(search.size, size);
-    if (search.best > size) {
-        search.best = size;
-        search.ended = false;
+    const bool searching = search.rival != 0;
+    search.best = std::min(search.best, size);
+    search.rival = 0;
+    if (searching) {
+        search.up = search.moved = false;
+        search.challenge();
     }
     return before;
 }
@@ -82,7 +95,7 @@ int BatchSizes::lower(std::size_t network, int size) {
 int BatchSizes::found(std::size_t network) const {
     const std::scoped_lock lock(mutex_);
     const Search& search = networks_[network];
-    return search.searching && search.ended ? search.size : 0;
+    return search.found ? search.best : 0;
 }
 
 } // namespace openset::flow

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <map>
 #include <mutex>
 #include <vector>
 
 namespace openset::flow {
 
 /// How many pictures a forward pass takes at most, for each of several networks. Either known, or found while the networks
-/// work: the time a picture is taken of the passes of a run, beginning with 8 pictures, then of twice and of half as many,
-/// and so on in the direction that is faster by more than 2 %. Every thread may call.
+/// work: passes of 8 pictures and of half as many alternate, then of the faster and its neighbour, down as long as less is
+/// faster, else up as long as more is, each time by more than 2 %. Every thread may call.
 class BatchSizes {
 public:
     /// known  by network, 1 or more; 0: to be found
@@ -33,16 +32,21 @@ public:
 private:
     struct Trial {
         int passes = 0;
-        double best = 0; ///< least seconds a picture
+        double least = 0; ///< seconds a picture
+        void add(double seconds);
     };
     struct Search {
-        int size = 0; ///< that passes take now
         int most = 0;
-        bool searching = false, ended = false;
-        int best = 0; ///< the fastest so far
-        std::map<int, Trial> trials;
+        int best = 0;  ///< the fastest so far
+        int rival = 0; ///< that is held against it; 0: none, the search has ended or there is none
+        bool found = false;
+        bool up = false, moved = false; ///< the direction of the rivals; whether one of them was faster
+        Trial of_best, of_rival;
+
+        int size() const; ///< that the next pass takes
+        void challenge();
+        void decide();
     };
-    static void advance(Search& search);
 
     mutable std::mutex mutex_;
     std::vector<Search> networks_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -64,6 +65,18 @@ std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& n
     }
     if (first_kind) throw Error(*first_kind, problems);
     return files;
+}
+
+/// At the same time, each on a thread of its own. What is wrong with the first of those that cannot be loaded is thrown.
+std::vector<std::unique_ptr<model::Network>> load_all(const std::vector<model::NetworkFile>& files,
+                                                      const NetworkLoader& load) {
+    std::vector<std::future<std::unique_ptr<model::Network>>> loading;
+    for (const model::NetworkFile& file : files)
+        loading.push_back(std::async(std::launch::async, [&load, &file] { return load(file); }));
+    std::vector<std::unique_ptr<model::Network>> networks;
+    for (auto& each : loading) each.wait();
+    for (auto& each : loading) networks.push_back(each.get());
+    return networks;
 }
 
 cascade::PipelineLabels labels_of(const std::vector<ConfiguredNetwork>& networks,
@@ -215,10 +228,10 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
             used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }),
             file, named.files);
     }
+    auto instances = load_all(files, load);
     for (std::size_t i = 0; i < networks.size(); ++i) {
-        auto instance = load(files[i]);
-        const image::PreprocessSpec preprocess = instance->info().preprocess;
-        loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instance), preprocess});
+        const image::PreprocessSpec preprocess = instances[i]->info().preprocess;
+        loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instances[i]), preprocess});
     }
     // What a network is, a single logit and labels that no file told among it, is known once it is loaded.
     if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), file, loaded.notes);

@@ -68,12 +68,14 @@ void PicturePreparer::prepare(Item& item, std::span<const std::uint8_t> bytes) {
     MemoryBudget::Lease pixels;
     image::DecodeOptions options = options_.decode;
     options.before_allocation = [&](const image::DecodeCost& cost) { pixels = admit_pixels(cost); };
+    if (options_.fast_decode) options.jpeg_divisor = [this](int width, int height) { return divisor(width, height); };
     const auto decoded = image::decode(bytes, options);
     for (const std::string& warning : decoded.warnings) {
         const bool shown = ++warnings_ <= most_warnings_shown;
         (shown ? log_warning : log_info)(item.row.path + ": " + warning);
     }
     item.decoded = {decoded.picture.height, decoded.picture.width};
+    item.divisor = decoded.divisor;
     item.decode_seconds += seconds_since(start);
     start = Clock::now();
     for (const auto& spec : preparations_) {
@@ -81,6 +83,15 @@ void PicturePreparer::prepare(Item& item, std::span<const std::uint8_t> bytes) {
         item.bytes += std::ssize(item.prepared.back().rgb);
     }
     item.resize_seconds = seconds_since(start);
+}
+
+int PicturePreparer::divisor(int width, int height) const {
+    int largest = 8;
+    for (const auto& spec : preparations_) {
+        largest = std::min({largest, image::decode_divisor({height, width}, spec),
+                            image::decode_divisor({width, height}, spec)}); // the picture may yet be turned
+    }
+    return largest;
 }
 
 MemoryBudget::Lease PicturePreparer::admit_pixels(const image::DecodeCost& cost) {

@@ -31,6 +31,7 @@ public:
 private:
     void prepare(Item& item, std::span<const std::uint8_t> bytes);
     MemoryBudget::Lease admit_pixels(const image::DecodeCost& cost);
+    int divisor(int width, int height) const;
 
     const RunnerOptions& options_;
     std::vector<image::PreprocessSpec> preparations_;

@@ -81,10 +81,13 @@ private:
 
     void decode_loop() {
         while (auto input = next_input()) {
+            const double before = thread_seconds();
             Item item = preparer_.prepare(input->number, std::move(input->input), std::move(input->content));
+            const double cpu_seconds = thread_seconds() - before;
             std::unique_lock lock(mutex_);
             statistics_.decode_seconds += item.decode_seconds;
             statistics_.resize_seconds += item.resize_seconds;
+            statistics_.prepare_cpu_seconds += cpu_seconds;
             waiting_bytes_ += item.bytes + kept_bytes(item.input);
             if (item.row.failure) item.next_stage = waiting_.size();
             queue(std::move(item));

@@ -33,6 +33,7 @@ struct Item {
     io::Row row;
     KeptActivations activations;
     image::Size decoded;
+    int divisor = 1;                      ///< of its sides, while it was decoded
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t bytes = 0;               ///< of the prepared pictures
     double decode_seconds = 0;            ///< reading and decoding

@@ -147,6 +147,7 @@ void StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& st
     const image::Picture& first = items.front().prepared[preparation];
     const std::size_t size = first.rgb.size();
     const auto start = Clock::now();
+    const double cpu_start = thread_seconds();
     model::Batch batch{static_cast<int>(items.size()), first.height, first.width, {}};
     batch.data.resize(items.size() * size);
     for (std::size_t i = 0; i < items.size(); ++i) {
@@ -156,7 +157,7 @@ void StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& st
     const double normalise_seconds = seconds_since(start);
     const model::Outputs outputs = stage_network.network->run(batch);
     const double pass_seconds = seconds_since(start);
-    batch_sizes_.measured(stage, batch.count, pass_seconds);
+    batch_sizes_.measured(stage, batch.count, options_.on_cpu ? thread_seconds() - cpu_start : pass_seconds);
 
     const auto judge_start = Clock::now();
     const std::size_t trunk = trunk_of_[stage], last = last_on_trunk_[trunk];
@@ -208,7 +209,7 @@ void StageWork::decide(std::size_t stage, Item& item, const cascade::StageScores
     }
     if (options_.observe) {
         const image::Picture& prepared = item.prepared[preparer_.preparation_of(stage)];
-        options_.observe({which, item.decoded, prepared, scores, activations, item.row});
+        options_.observe({which, item.decoded, item.divisor, prepared, scores, activations, item.row});
     }
 }
 

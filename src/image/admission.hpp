@@ -15,8 +15,11 @@ constexpr std::int64_t rgb_size = 3; // bytes of a pixel of the result
 /// For decoders, between the header and the first big allocation: throws Error(too_large) above the limits on pixels,
 /// then tells options.before_allocation what the picture will take.
 ///
-/// beside_rgb  bytes at the decoder's peak that are not the RGB pixels of the result
-inline void admit(std::uint64_t width, std::uint64_t height, std::int64_t beside_rgb, const DecodeOptions& options) {
+/// width, height  of the picture in the file
+/// beside_rgb     bytes at the decoder's peak that are not the RGB pixels of the result
+/// divisor        DecodedPicture::divisor
+inline void admit(std::uint64_t width, std::uint64_t height, std::int64_t beside_rgb, const DecodeOptions& options,
+                  int divisor = 1) {
     // Rows of few pixels cost more than their pixels. Nobody has such a picture; as a bomb it would run for minutes.
     constexpr std::uint64_t max_rows = 5'000'000;
     constexpr std::uint64_t max_side = std::numeric_limits<std::int32_t>::max();
@@ -31,8 +34,11 @@ inline void admit(std::uint64_t width, std::uint64_t height, std::int64_t beside
         throw Error(ErrorKind::too_large, size + ", but the limit is " + std::to_string(max_rows) + " rows");
     }
     if (!options.before_allocation) return;
-    const auto rgb = static_cast<std::int64_t>(width * height) * rgb_size;
-    options.before_allocation({static_cast<int>(width), static_cast<int>(height), rgb + beside_rgb});
+    const auto divided = [divisor](std::uint64_t side) {
+        return (static_cast<std::int64_t>(side) + divisor - 1) / divisor;
+    };
+    const std::int64_t rgb = divided(width) * divided(height) * rgb_size;
+    options.before_allocation({static_cast<int>(divided(width)), static_cast<int>(divided(height)), rgb + beside_rgb});
 }
 
 /// A picture of that size, which `admit` has let pass.

@@ -38,6 +38,7 @@ struct Decompressor {
 
     std::span<const std::uint8_t> file;
     bool wants_exif = false;
+    int divisor = 1;
     bool too_many_scans = false;
     int error_code = 0;
     char error[JMSG_LENGTH_MAX] = "";
@@ -127,6 +128,8 @@ Progress read_header(Decompressor& decompressor) {
 Progress start(Decompressor& decompressor) {
     jpeg_decompress_struct& info = decompressor.info;
     info.out_color_space = info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+    info.scale_num = 1;
+    info.scale_denom = static_cast<unsigned>(decompressor.divisor);
     return jpeg_start_decompress(&info) ? Progress::done : Progress::out_of_data;
 }
 
@@ -229,7 +232,7 @@ int saved_orientation(const jpeg_decompress_struct& info) {
 }
 
 /// What libjpeg and we take beside the RGB pixels.
-std::int64_t bytes_beside_rgb(const jpeg_decompress_struct& info, int orientation) {
+std::int64_t bytes_beside_rgb(const jpeg_decompress_struct& info, int orientation, int divisor) {
     const std::int64_t width = info.image_width, height = info.image_height;
     // The rows in work in each of libjpeg's steps, and those of the CMYK samples.
     std::int64_t bytes = width * info.num_components * 64;
@@ -245,7 +248,7 @@ std::int64_t bytes_beside_rgb(const jpeg_decompress_struct& info, int orientatio
                      padded(height, component.v_samp_factor, info.max_v_samp_factor);
         }
     }
-    return bytes + bytes_to_turn(info.image_width, info.image_height, orientation);
+    return bytes + bytes_to_turn(width / divisor + 1, height / divisor + 1, orientation);
 }
 
 } // namespace
@@ -263,11 +266,17 @@ DecodedPicture decode_jpeg(std::span<const std::uint8_t> file, const DecodeOptio
         throw Error(ErrorKind::unsupported_format,
                     "a JPEG of " + std::to_string(info.num_components) + " components; 1, 3 or 4 can be read");
     }
-    admit(info.image_width, info.image_height, bytes_beside_rgb(info, orientation), options);
+    if (options.jpeg_divisor) {
+        decompressor.divisor =
+            options.jpeg_divisor(static_cast<int>(info.image_width), static_cast<int>(info.image_height));
+    }
+    admit(info.image_width, info.image_height, bytes_beside_rgb(info, orientation, decompressor.divisor), options,
+          decompressor.divisor);
     expect_done(decompressor, run(decompressor, start), "before the first row");
     expect_all_scans(decompressor);
 
     DecodedPicture result;
+    result.divisor = decompressor.divisor;
     result.picture = black_picture(info.output_width, info.output_height);
     std::vector<std::uint8_t> cmyk(info.num_components == 4 ? std::size_t{info.output_width} * 4 * rows_per_call : 0);
     decompressor.rgb = result.picture.rgb.data();

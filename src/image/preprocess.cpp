@@ -144,6 +144,15 @@ bool same_geometry(const PreprocessSpec& one, const PreprocessSpec& other) {
     return one == scaled_alike;
 }
 
+int decode_divisor(Size from, const PreprocessSpec& spec) {
+    if (spec.resize.mode == ResizeMode::none) return 1;
+    const Size to = Plan(from, spec).resized;
+    for (const int divisor : {4, 2}) {
+        if (from.width > 2 * divisor * to.width && from.height > 2 * divisor * to.height) return divisor;
+    }
+    return 1;
+}
+
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec) {
     const Plan plan({picture.height, picture.width}, spec);
     const Resize& resize = spec.resize;

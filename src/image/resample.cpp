@@ -1,13 +1,11 @@
 #include "image/resample.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <utility>
 
 #include "openset/base/error.hpp"
 
@@ -17,8 +15,6 @@ namespace openset::image {
 namespace {
 
 constexpr int channels = 3;
-constexpr int precision_bits = 22; // of a weight's fraction
-constexpr std::int32_t half = 1 << (precision_bits - 1);
 
 double bilinear(double x) {
     x = std::abs(x);
@@ -34,20 +30,8 @@ double bicubic(double x) {
 }
 
 std::int32_t fixed_point(double weight) {
-    return static_cast<std::int32_t>(weight * (1 << precision_bits) + (weight < 0 ? -0.5 : 0.5));
+    return static_cast<std::int32_t>(weight * (1 << weight_bits) + (weight < 0 ? -0.5 : 0.5));
 }
-
-std::uint8_t to_sample(std::int32_t sum) {
-    return static_cast<std::uint8_t>(std::clamp(sum >> precision_bits, 0, 255));
-}
-
-/// A half-open range of columns or rows.
-struct Range {
-    int begin = 0;
-    int end = 0;
-
-    int length() const { return end - begin; }
-};
 
 /// How one axis is resampled: which source samples each wanted output is made of, and how much each of them counts.
 class Kernel {
@@ -125,44 +109,48 @@ public:
     /// How many outputs fit.
     static int capacity(const Kernel& kernel) {
         constexpr std::size_t most_weights = 1 << 20;
-        const std::size_t fitting = std::max<std::size_t>(1, most_weights / kernel.max_taps());
+        const std::size_t fitting = std::max<std::size_t>(1, most_weights / stride_of(kernel));
         return static_cast<int>(std::min<std::size_t>(fitting, static_cast<std::size_t>(kernel.outputs())));
     }
 
     static std::int64_t bytes(const Kernel& kernel, int outputs) {
-        const auto taps = static_cast<std::int64_t>(kernel.max_taps());
+        const auto stride = static_cast<std::int64_t>(stride_of(kernel));
         constexpr std::int64_t weight = sizeof(std::int32_t), exact_weight = sizeof(double), range = sizeof(Range);
-        return outputs * (taps * weight + range) + taps * exact_weight;
+        return outputs * (stride * weight + range) + stride * exact_weight;
     }
 
     Weights(const Kernel& kernel, int outputs)
-        : kernel_(kernel), max_taps_(kernel.max_taps()), taps_(static_cast<std::size_t>(outputs)),
-          weights_(taps_.size() * max_taps_), exact_(max_taps_) {}
+        : kernel_(kernel), stride_(stride_of(kernel)), taps_(static_cast<std::size_t>(outputs)),
+          weights_(taps_.size() * stride_), exact_(stride_) {}
 
     /// Weighs the wanted outputs from the i-th on.
-    void weigh(int i, int outputs) {
+    WeightTable weigh(int i, int outputs) {
         for (std::size_t k = 0; k < static_cast<std::size_t>(outputs); ++k) {
             taps_[k] = kernel_.taps(i + static_cast<int>(k));
-            kernel_.weigh(i + static_cast<int>(k), exact_, weights_.data() + k * max_taps_);
+            std::int32_t* const weights = weights_.data() + k * stride_;
+            kernel_.weigh(i + static_cast<int>(k), exact_, weights);
+            std::fill(weights + taps_[k].length(), weights + stride_, 0);
         }
+        return {std::span(taps_).first(static_cast<std::size_t>(outputs)), weights_.data(), stride_};
     }
 
-    /// Of the k-th output weighed.
-    Range taps(int k) const { return taps_[static_cast<std::size_t>(k)]; }
-    const std::int32_t* of(int k) const { return weights_.data() + static_cast<std::size_t>(k) * max_taps_; }
-
 private:
+    static std::size_t stride_of(const Kernel& kernel) {
+        return (kernel.max_taps() + WeightTable::group - 1) / WeightTable::group * WeightTable::group;
+    }
+
     const Kernel& kernel_;
-    std::size_t max_taps_;
+    std::size_t stride_;
     std::vector<Range> taps_;
-    std::vector<std::int32_t> weights_; // [outputs, max_taps]
+    std::vector<std::int32_t> weights_; // [outputs, stride]
     std::vector<double> exact_;
 };
 
 /// A part of a picture that someone else owns.
 struct View {
     const std::uint8_t* first = nullptr;
-    std::size_t stride = 0; // bytes from row to row
+    const std::uint8_t* end = nullptr; // of the picture
+    std::size_t stride = 0;            // bytes from row to row
     int width = 0;
     int height = 0;
 
@@ -173,7 +161,7 @@ View part_of(const Picture& picture, Range columns, Range rows) {
     const std::size_t stride = static_cast<std::size_t>(picture.width) * channels;
     return {picture.rgb.data() + static_cast<std::size_t>(rows.begin) * stride +
                 static_cast<std::size_t>(columns.begin) * channels,
-            stride, columns.length(), rows.length()};
+            picture.rgb.data() + picture.rgb.size(), stride, columns.length(), rows.length()};
 }
 
 Range columns_of(const Window& window) { return {window.left, window.left + window.size.width}; }
@@ -203,60 +191,55 @@ Picture copy(const View& view) {
     return result;
 }
 
-Picture resample_rows(const View& source, const Kernel& columns) {
+/// The first outputs of the table, for which the kernels stay within the picture when they read on behind their taps.
+std::size_t outputs_within(const View& source, int y, const WeightTable& table, std::size_t over_read) {
+    const auto room = source.end - source.row(y);
+    const auto reach = [&](const Range& taps) {
+        return static_cast<std::ptrdiff_t>(taps.end) * channels + static_cast<std::ptrdiff_t>(over_read);
+    };
+    const auto past = std::ranges::partition_point(table.taps, [&](const Range& taps) { return reach(taps) <= room; });
+    return static_cast<std::size_t>(past - table.taps.begin());
+}
+
+/// The outputs of the table for all rows, where `to` is the first row's first output.
+void resample_rows(const View& source, const WeightTable& table, const ResampleKernels& kernels, std::uint8_t* to,
+                   std::size_t to_stride) {
+    const auto outputs_of = [&](int y) { return outputs_within(source, y, table, kernels.over_read); };
+    int whole_rows = source.height; // the rows above all that lie close to the end of the picture
+    while (whole_rows > 0 && outputs_of(whole_rows - 1) < table.taps.size()) --whole_rows;
+    kernels.along_rows({source.first, source.stride, whole_rows}, table, to, to_stride);
+
+    for (int y = whole_rows; y < source.height; ++y) {
+        const SourceRows row{source.row(y), source.stride, 1};
+        const std::size_t within = outputs_of(y);
+        std::uint8_t* const out = to + static_cast<std::size_t>(y) * to_stride;
+        kernels.along_rows(row, {table.taps.first(within), table.weights, table.stride}, out, to_stride);
+        plain_kernels.along_rows(row, {table.taps.subspan(within), table.weights + within * table.stride, table.stride},
+                                 out + within * channels, to_stride);
+    }
+}
+
+Picture resample_rows(const View& source, const Kernel& columns, const ResampleKernels& kernels) {
     Picture result = new_picture(columns.outputs(), source.height);
     const int together = Weights::capacity(columns);
     Weights weights(columns, together);
     for (int begin = 0; begin < result.width; begin += std::min(together, result.width - begin)) {
-        const int count = std::min(together, result.width - begin);
-        weights.weigh(begin, count);
-        for (int y = 0; y < source.height; ++y) {
-            const std::uint8_t* const row = source.row(y);
-            std::uint8_t* to =
-                result.rgb.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(result.width) +
-                                     static_cast<std::size_t>(begin)) *
-                                        channels;
-            for (int k = 0; k < count; ++k, to += channels) {
-                const Range taps = weights.taps(k);
-                const std::int32_t* const weight = weights.of(k);
-                const std::uint8_t* from = row + static_cast<std::ptrdiff_t>(taps.begin) * channels;
-                std::int32_t red = half, green = half, blue = half;
-                for (int j = 0; j < taps.length(); ++j, from += channels) {
-                    red += from[0] * weight[j];
-                    green += from[1] * weight[j];
-                    blue += from[2] * weight[j];
-                }
-                to[0] = to_sample(red);
-                to[1] = to_sample(green);
-                to[2] = to_sample(blue);
-            }
-        }
+        const WeightTable table = weights.weigh(begin, std::min(together, result.width - begin));
+        resample_rows(source, table, kernels, result.rgb.data() + static_cast<std::size_t>(begin) * channels,
+                      static_cast<std::size_t>(result.width) * channels);
     }
     return result;
 }
 
-Picture resample_columns(const View& source, const Kernel& rows) {
-    // Sums of a strip of columns stay in the nearest cache while the rows are added to them.
-    constexpr std::size_t strip = 512;
-    std::array<std::int32_t, strip> sums;
+Picture resample_columns(const View& source, const Kernel& rows, const ResampleKernels& kernels) {
     Picture result = new_picture(source.width, rows.outputs());
     const std::size_t row_size = static_cast<std::size_t>(source.width) * channels;
     Weights one_row(rows, 1);
     std::uint8_t* to = result.rgb.data();
-    for (int y = 0; y < result.height; ++y) {
-        one_row.weigh(y, 1);
-        const Range taps = one_row.taps(0);
-        const std::int32_t* const weights = one_row.of(0);
-        for (std::size_t x = 0; x < row_size; x += strip) {
-            const std::size_t length = std::min(strip, row_size - x);
-            std::fill_n(sums.begin(), length, half);
-            for (int j = 0; j < taps.length(); ++j) {
-                const std::uint8_t* const from = source.row(taps.begin + j) + x;
-                const std::int32_t weight = weights[j];
-                for (std::size_t i = 0; i < length; ++i) sums[i] += from[i] * weight;
-            }
-            to = std::transform(sums.begin(), sums.begin() + length, to, to_sample);
-        }
+    for (int y = 0; y < result.height; ++y, to += row_size) {
+        const WeightTable table = one_row.weigh(y, 1);
+        const Range taps = table.taps[0];
+        kernels.across_rows({source.row(taps.begin), source.stride, taps.length()}, table.weights, to, row_size);
     }
     return result;
 }
@@ -304,7 +287,8 @@ struct Plan {
 
 } // namespace
 
-Picture resample(const Picture& picture, Size to, Interpolation interpolation, PassOrder order, const Window& window) {
+Picture resample(const Picture& picture, Size to, Interpolation interpolation, PassOrder order, const Window& window,
+                 const ResampleKernels& kernels) {
     const Range wanted_columns = columns_of(window), wanted_rows = rows_of(window);
     const Size from{picture.height, picture.width};
     if (to == from) return copy(part_of(picture, wanted_columns, wanted_rows));
@@ -314,9 +298,10 @@ Picture resample(const Picture& picture, Size to, Interpolation interpolation, P
     // What is yet to be resampled; after a pass, a view of that pass's result.
     View rest = part_of(picture, plan.columns.source(), plan.rows.source());
     Picture result;
-    const auto pass = [&](Picture (*resample_axis)(const View&, const Kernel&), const Kernel& kernel) {
+    const auto pass = [&](Picture (*resample_axis)(const View&, const Kernel&, const ResampleKernels&),
+                          const Kernel& kernel) {
         if (kernel.identity()) return;
-        result = resample_axis(rest, kernel);
+        result = resample_axis(rest, kernel, kernels);
         rest = whole(result);
     };
     if (plan.vertical_first) {

@@ -142,6 +142,7 @@ RunRecord read_record(Members members) {
         if (const auto rows = members.member("row_format", "jsonl, csv or table")) record.format = read_format(*rows);
     }
     members.read("exif_orientation", record.exif_orientation);
+    if (members.optional("fast_decode")) members.read("fast_decode", record.fast_decode); // none before it existed
     members.read("max_pixels", record.max_pixels);
     members.read("decode_memory", record.decode_memory);
     if (const auto shard = members.optional("shard")) record.shard = read_shard(*shard);
@@ -214,6 +215,7 @@ std::vector<std::pair<std::string, Json>> identity(const RunRecord& record) {
             {"--top", record.top},
             {"--format", to_string(record.format)},
             {"--exif-orientation", record.exif_orientation},
+            {"--fast-decode", record.fast_decode},
             {"--max-pixels", record.max_pixels},
             {"--decode-memory", record.decode_memory},
             {"precision", record.precision},
@@ -292,6 +294,7 @@ std::string to_json(const RunRecord& record) {
     if (!record.store) json["top"] = record.top;
     json.update({
         {"exif_orientation", record.exif_orientation},
+        {"fast_decode", record.fast_decode},
         {"max_pixels", record.max_pixels},
         {"decode_memory", record.decode_memory},
         {"networks", networks},

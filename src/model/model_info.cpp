@@ -96,6 +96,18 @@ io::Json channels_to_json(const std::array<float, 3>& channels) {
     return {shortest(channels[0]), shortest(channels[1]), shortest(channels[2])};
 }
 
+Quantisation read_quantisation(io::CheckedObject object) {
+    Quantisation result;
+    if (const auto precision = object.required("precision", "\"int8\"")) precision->one_of({"int8"});
+    if (const auto sha256 = object.required("source_sha256", "the SHA-256 of the network that it was made of"))
+        result.source_sha256 = sha256->text().value_or("");
+    if (const auto observer = object.optional("observer")) result.observer = observer->text().value_or("");
+    if (const auto pictures = object.optional("pictures"))
+        result.pictures = pictures->count(std::int64_t{1} << 53).value_or(0);
+    object.refuse_misspelt_keys();
+    return result;
+}
+
 } // namespace
 
 std::optional<image::PreprocessSpec> read_preprocess(const io::CheckedValue& value, UnknownKeys unknown_keys) {
@@ -172,6 +184,9 @@ ModelInfo parse_model_info(std::string_view json_text, const std::string& where)
         }
         read_text("license", info.license);
         read_text("source", info.source);
+        if (const auto quantisation = object->optional("quantization")) {
+            if (auto members = quantisation->object()) info.quantisation = read_quantisation(*members);
+        }
         object->refuse_misspelt_keys();
     }
     problems.throw_if_any(ErrorKind::model);
@@ -189,6 +204,12 @@ std::string to_json(const ModelInfo& info) {
     result["preprocess"] = preprocess_to_json(info.preprocess);
     if (!info.license.empty()) result["license"] = info.license;
     if (!info.source.empty()) result["source"] = info.source;
+    if (info.quantisation) {
+        result["quantization"] = {{"precision", "int8"},
+                                  {"source_sha256", info.quantisation->source_sha256},
+                                  {"observer", info.quantisation->observer},
+                                  {"pictures", info.quantisation->pictures}};
+    }
     return result.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

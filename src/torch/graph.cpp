@@ -96,11 +96,23 @@ bool is_batch_dependent(const jit::Node* node) {
         "aten::linear",    "aten::addmm", "aten::addmv",    "aten::addbmm",      "aten::mm",    "aten::mv",
         "aten::matmul",    "aten::bmm",   "aten::baddbmm",  "aten::dot",         "aten::inner", "aten::einsum",
         "aten::tensordot", "aten::cdist", "aten::bilinear", "aten::chain_matmul"};
-    static constexpr std::array<std::string_view, 12> beginnings = {
-        "aten::conv",         "aten::_convolution", "aten::_conv",       "aten::lstm",       "aten::gru",
-        "aten::rnn_",         "aten::quantized_",   "aten::_scaled_dot", "aten::scaled_dot", "aten::_native_multi_head",
-        "aten::_transformer", "aten::_cdist"};
+    static constexpr std::array<std::string_view, 14> beginnings = {"aten::conv",
+                                                                    "aten::_convolution",
+                                                                    "aten::_conv",
+                                                                    "aten::lstm",
+                                                                    "aten::gru",
+                                                                    "aten::rnn_",
+                                                                    "aten::quantized_",
+                                                                    "aten::_scaled_dot",
+                                                                    "aten::scaled_dot",
+                                                                    "aten::_native_multi_head",
+                                                                    "aten::_transformer",
+                                                                    "aten::_cdist",
+                                                                    "aten::choose_qparams",
+                                                                    "aten::quantize_per_tensor_dynamic"};
     const std::string_view kind = node->kind().toQualString();
+    // Integer sums are exact; what finds its range in the batch itself is not independent of it.
+    if (kind.starts_with("quantized::")) return kind.ends_with("_dynamic") || kind.find("lstm") != kind.npos;
     return std::ranges::find(names, kind) != names.end() ||
            std::ranges::any_of(beginnings, [kind](std::string_view beginning) { return kind.starts_with(beginning); });
 }
@@ -131,6 +143,12 @@ std::optional<model::Head> cut_at_head(jit::Module& frozen) {
     jit::EliminateDeadCode(graph);
     return model::Head(static_cast<int>(linear->weight.size(0)), static_cast<int>(linear->weight.size(1)),
                        float_values(linear->weight), float_values(linear->bias));
+}
+
+bool is_quantised(const jit::Graph& graph) {
+    return std::ranges::any_of(graph.nodes(), [](const jit::Node* node) {
+        return std::string_view(node->kind().toQualString()).starts_with("quantized::");
+    });
 }
 
 bool depends_on_batch(const jit::Graph& graph) { return depends_on_batch(graph.block()); }

@@ -13,6 +13,9 @@ namespace openset::torch {
 /// weights, or where something later in the graph reads or writes what the cut would change.
 std::optional<model::Head> cut_at_head(::torch::jit::Module& frozen);
 
+/// Whether the frozen graph computes in eight bits.
+bool is_quantised(const ::torch::jit::Graph& graph);
+
 /// Whether the optimised graph holds an operation whose bits depend on the batch: ATen's and BLAS' kernels are chosen
 /// by size (matrix products, recurrent layers, convolutions that oneDNN did not take over).
 bool depends_on_batch(const ::torch::jit::Graph& graph);

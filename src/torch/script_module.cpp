@@ -11,6 +11,7 @@
 #include "openset/base/error.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
+#include "torch/quantised_engine.hpp"
 #include "torch/tensor_values.hpp"
 
 namespace openset::torch {
@@ -42,6 +43,7 @@ void convert_to_float(jit::Module& module) { convert(module, at::kFloat); }
 
 LoadedModule load_module(const std::filesystem::path& path) {
     return guarded(path.string(), [&] {
+        choose_quantised_engine();
         LoadedModule loaded{jit::load(path.string(), at::kCPU)};
         loaded.module.eval();
         for (const at::Tensor& tensor : loaded.module.parameters()) {

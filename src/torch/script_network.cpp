@@ -22,6 +22,7 @@
 #include "torch/guarded.hpp"
 #include "torch/lowering.hpp"
 #include "torch/named_outputs.hpp"
+#include "torch/quantised_engine.hpp"
 #include "torch/script_module.hpp"
 #include "torch/tensor_values.hpp"
 
@@ -162,9 +163,11 @@ public:
 private:
     void load(const LoadOptions& options) {
         const c10::InferenceMode inference;
+        choose_quantised_engine();
         jit::Module module = jit::load(where_, device_);
         module.eval();
         convert_to_float(module);
+        if (info_.quantisation) report_.precision = "int8";
         const bool on_cpu = device_.is_cpu();
         if (!options.optimise) {
             module_ = module;
@@ -174,6 +177,7 @@ private:
         try {
             module_ = jit::freeze_module(module);
             head_ = cut_at_head(module_);
+            if (is_quantised(*module_.get_method("forward").graph())) report_.precision = "int8";
             report_.cut_at_head = head_.has_value();
             if (head_) trunk_name_ = fingerprint(*module_.get_method("forward").graph());
             const TrunkPlan plan = plan_for(options);

@@ -100,6 +100,12 @@ class Augment(CliTest):
         self.augment("-o", self.out, "--contact-sheet", self.folder / "sheet.jpg")
         self.assertTrue((self.folder / "sheet.jpg").read_bytes().startswith(b"\xff\xd8"))
 
+    def test_a_contact_sheet_is_replaced_only_when_told(self):
+        sheet = self.folder / "sheet.png"
+        self.augment("--contact-sheet", sheet)
+        self.assertIn("sheet.png: exists; choose another name, or add --force", self.augment("--contact-sheet", sheet, code=2).messages)
+        self.augment("--contact-sheet", sheet, "--force")
+
     def test_a_dry_run_says_what_would_be_written(self):
         result = self.augment("-o", self.out, "--balance", "--dry-run")
         self.assertEqual(result.text, "red\t1 original and 2 copies\nyellow\t3 originals and 0 copies\n4 originals and 2 copies; nothing was written\n")

@@ -173,7 +173,7 @@ class InitFromNetworks(CliTest):
         self.assertTrue(config["gate"]["model"].endswith("/models/imagenet.pt"))
         self.assertEqual(config["gate"]["accept"], ["tomato", "fruit fly"])
         self.assertEqual(config["species"]["accept"], ["FRUIT"])
-        for words in ("// Guessed", "// guessed"):
+        for words in ("those that pass. Guessed: ", "// guessed; its labels: "):
             self.assertIn(words, (self.folder / "start.json").read_text())
 
     def test_names_tell_before_labels_do_and_doubt_is_told(self):
@@ -188,6 +188,12 @@ class InitFromNetworks(CliTest):
         (self.models / "classifier.pt").unlink()
         messages = self.openset("init", "models", "-o", "other.json", cwd=self.folder).messages
         self.assertIn("warning: 2 networks could be the classifier (four_labels.pt, multi_label.pt): took four_labels.pt; ", messages)
+
+    def test_a_pipeline_without_a_gate_says_so_and_its_comments_speak_of_labels(self):
+        messages = self.openset("init", "models", "-o", "start.json", cwd=self.folder).messages
+        self.assertIn("gate: none, no network here has ImageNet's 1000 labels", messages)
+        self.assertNotIn("min_probability", json.dumps(self.printed(self.folder / "start.json")["classifier"]))
+        self.assertIn("// Names one of tomato", (self.folder / "start.json").read_text())
 
     def test_single_networks_may_be_named(self):
         text = self.openset("init", "models/classifier.pt", "-o", "-", cwd=self.folder).text
@@ -206,7 +212,7 @@ class InitFromNetworks(CliTest):
         self.assertEqual(self.openset("init", "models", "--name", "a", "--dry-run", cwd=self.folder).text, "would write a.json\n")
         self.assertFalse((self.folder / "a.json").exists())
         self.openset("init", "models", "--name", "a", cwd=self.folder)
-        self.assertIn("a.json: exists already", self.openset("init", "models", "--name", "a", cwd=self.folder, code=1).messages)
+        self.assertIn("a.json: exists; choose another name", self.openset("init", "models", "--name", "a", cwd=self.folder, code=2).messages)
         self.openset("init", "models", "--name", "a", "--force", cwd=self.folder)
 
 
@@ -222,7 +228,7 @@ class Init(CliTest):
             self.assertTrue((self.folder / ("spaniels" + ending)).read_text().strip(), ending)
         printed = json.loads(self.openset("infer", "-c", self.folder / "spaniels.json", "--print-config").text)
         self.assertEqual(set(printed), {"openset", "name", "gate", "species", "classifier"})
-        self.assertIn("exists already", self.init("--name", "spaniels", code=1).messages)
+        self.assertIn("exists; choose another name", self.init("--name", "spaniels", code=2).messages)
         self.init("--name", "spaniels", "--force")
 
     def test_a_dash_prints_the_config_and_writes_nothing(self):
@@ -234,7 +240,7 @@ class Init(CliTest):
         (self.folder / "spaniels.classifier.labels.txt").write_text("mine")
         before = sorted(self.folder.iterdir())
         for flags in ([], ["--dry-run"]):
-            self.assertIn("spaniels.classifier.labels.txt: exists already", self.init("--name", "spaniels", *flags, code=1).messages)
+            self.assertIn("spaniels.classifier.labels.txt: exists; choose another name", self.init("--name", "spaniels", *flags, code=2).messages)
             self.assertEqual(sorted(self.folder.iterdir()), before)
 
     def test_a_dry_run_says_what_it_would_write(self):

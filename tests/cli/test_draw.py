@@ -109,6 +109,14 @@ class ContactSheet(DrawTest):
             self.assertTrue((self.folder / name).read_bytes().startswith(magic))
         self.assertEqual(sorted(path.name for path in self.folder.glob("world*")), [])
 
+    def test_is_not_replaced_without_force(self):
+        (self.folder / "sheet.png").write_bytes(b"\x89PNG mine")
+        sheet = ["draw", "--task", "classifier", "--contact-sheet", "sheet.png"]
+        self.assertIn("--contact-sheet sheet.png: exists; choose another name, or add --force", self.openset(*sheet, cwd=self.folder, code=2).messages)
+        self.assertEqual((self.folder / "sheet.png").read_bytes(), b"\x89PNG mine")
+        self.openset(*sheet, "--force", cwd=self.folder)
+        self.assertNotEqual((self.folder / "sheet.png").read_bytes(), b"\x89PNG mine")
+
     def test_does_not_replace_what_is_no_picture(self):
         (self.folder / "notes.txt").write_text("mine")
         messages = self.openset("draw", "--contact-sheet", "notes.txt", cwd=self.folder, code=2).messages

@@ -131,6 +131,15 @@ class Unknown(CliTest):
             self.infer("--dry-run", PICTURES, config=config)
             self.point("models/point.json")
 
+    def test_init_says_why_an_operating_point_is_not_used(self):
+        models = self.folder / "models"
+        models.mkdir()
+        (models / "classifier.pt").symlink_to(NETWORKS / "classifier.pt")
+        self.fitted = self.fitted.rename(models / "classifier.openmax.json")
+        self.point("models/other.json", fitted_sha256="0" * 64)
+        messages = self.openset("init", "models", "-o", "start.json", cwd=self.folder).messages
+        self.assertIn("operating point not used: models/other.json, because it is of another fit of openmax", messages)
+
     def test_closed_set_rejects_nothing_and_asks_no_detector(self):
         rows = self.rows(*SOUND, "--closed-set", config=self.with_unknown(fitted=str(self.fitted), threshold="-inf"))
         self.assertEqual({row["outcome"] for row in rows}, {"known"})

@@ -249,6 +249,13 @@ class WrongUse(TrainTest):
         self.assertIn("--force", self.train(code=2).messages)
         self.assertEqual(self.network.read_text(), "mine")
 
+    def test_nor_are_the_reports_beside_it(self):
+        for report in ("new.pt.training.json", "new.pt.loss.svg"):
+            (self.folder / report).write_text("mine")
+            self.refused(says=f"{report}: exists; choose another name, or add --force")
+            self.assertEqual((self.folder / report).read_text(), "mine")
+            (self.folder / report).unlink()
+
     def test_the_trunk_is_never_the_output(self):
         result = self.train("--force", output=TRUNK, code=2)
         self.assertIn("--trunk", result.messages)

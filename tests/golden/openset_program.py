@@ -12,6 +12,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("OPENSET_SHARED", PROJECT.parent / "shared"))
 BIN = Path(os.environ.get("OPENSET_BIN", PROJECT / "build" / "dev" / "bin"))
+os.environ.setdefault("XDG_CACHE_HOME", str(BIN.parent / "tests" / "cache"))  # not the user's own
 ENGINE = os.environ.get("OPENSET_TEST_ENGINE", "torch")
 SKIPPED = 77  # ctest: SKIP_RETURN_CODE
 

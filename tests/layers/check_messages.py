@@ -102,14 +102,16 @@ RELAYS = {
     ("apps/train/network.cpp", "log_warning"): NOTED_BELOW,
     ("apps/train/options.cpp", "Error"): "by refuse()",
     ("apps/train/task.cpp", "Error"): "by refuse()",
+    ("src/cascade/starter_config.cpp", "notes.push_back"): "of why_unused()",
     ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
     ("src/detect/openmax_file.cpp", "warnings.push_back"): "what a fit warned of, in openmax_diagnostics.cpp",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
     ("src/flow/loaded_pipeline.cpp", "notes.push_back"): "the gate's own warning, in cascade/decide.cpp",
     ("src/flow/name_list.cpp", "Error"): THROWN_BELOW,
-    ("src/flow/runner.cpp", "fail"): THROWN_BELOW,
-    ("src/flow/runner.cpp", "log_warning"): "a decoder's warning, or a network's error",
+    ("src/flow/picture_preparer.cpp", "fail"): THROWN_BELOW,
     ("src/flow/scan.cpp", "failed_input"): "of read_standard_input() and of the callers of fail()",
+    ("src/flow/stage_work.cpp", "fail"): THROWN_BELOW,
+    ("src/flow/stage_work.cpp", "log_warning"): "a network's error",
     ("src/flow/table.cpp", "Error"): "by refuse()",
     ("src/flow/table.cpp", "refuse"): "of CsvFields",
     ("src/flow/tar.cpp", "Error"): THROWN_BELOW,
@@ -156,7 +158,7 @@ EXCEPTIONS = {
     '{"ready": true, "protocol": 1}{}': "no message",
 }
 
-THROWN = {"Error", "WrongOutput", "std::bad_alloc", "cli::Interrupted", ";"}
+THROWN = {"Error", "WrongOutput", "NotKnown", "std::bad_alloc", "cli::Interrupted", ";"}
 
 # ---- rules
 

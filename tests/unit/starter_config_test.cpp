@@ -68,10 +68,10 @@ TEST(StarterConfig, NamesTellBeforeLabelsDo) {
     EXPECT_EQ(config.gate->network.model, "gate.pt");
     EXPECT_EQ(config.species->network.model, "species.pt");
     EXPECT_EQ(config.classifier.network.model, "classifier.pt");
-    EXPECT_THAT(notes, ElementsAre("gate: gate.pt, because its file is named so; 2 of 4 labels pass; look through "
-                                   "/gate/accept",
+    EXPECT_THAT(notes, ElementsAre("gate: gate.pt, because its file is named so; 2 of 4 labels pass (red, blue); "
+                                   "look through /gate/accept",
                                    HasSubstr("species.pt, because its file is named so"),
-                                   "classifier: classifier.pt, because its file is named so",
+                                   "classifier: classifier.pt, because its file is named so; it names red, blue",
                                    HasSubstr("not used: aaa.pt; ")));
     EXPECT_THAT(warnings, IsEmpty());
 }
@@ -83,7 +83,7 @@ TEST(StarterConfig, TheNameInsideANetworkTellsWhereThatOfTheFileDoesNot) {
     const auto [config, notes, warnings] = made_from({breeds, filter_by_name});
     EXPECT_EQ(config.classifier.network.model, "a.pt");
     EXPECT_EQ(config.species->network.model, "b.pt");
-    EXPECT_THAT(notes.at(0), HasSubstr("because its name is cat_or_not"));
+    EXPECT_THAT(notes, testing::Contains(HasSubstr("because its name is cat_or_not")));
     // Part of another word, or of two stages: no sign.
     for (const char* name : {"investigate.pt", "gate_classifier.pt", "breeds_filter.pt"})
         EXPECT_EQ(made_from({network(name, {"a", "b", "c"}), filter}).config.classifier.network.model, name);
@@ -104,7 +104,7 @@ TEST(StarterConfig, WhereSeveralCouldServeTheUserIsWarned) {
 TEST(StarterConfig, AFilterOfManyLabelsLeavesItToTheUserWhichPass) {
     const auto starter =
         make_starter_config("cats", {{cats, network("species.pt", {"cat", "dog", "fox"})}, {}, {}}, "");
-    EXPECT_THAT(starter.notes.at(0), HasSubstr("fill in /species/accept"));
+    EXPECT_THAT(starter.notes, testing::Contains(HasSubstr("fill in /species/accept")));
     EXPECT_THROW(parse_pipeline_config(starter.config_json, "cats.json", "", {}), Error);
 }
 
@@ -191,7 +191,8 @@ TEST(StarterConfig, ADetectorThatWasFittedOnTheClassifierStandsBehindItWithItsOp
     const auto config = parsed(starter);
     EXPECT_EQ(config.unknown->fitted, "models/cats8.openmax.json");
     EXPECT_EQ(config.unknown->operating_point, "models/point.json");
-    EXPECT_THAT(starter.notes.back(), HasSubstr("unknown: models/cats8.openmax.json, because it was fitted on"));
+    EXPECT_THAT(starter.notes,
+                testing::Contains(HasSubstr("unknown: models/cats8.openmax.json, because it was fitted on")));
     EXPECT_THAT(starter.config_json, HasSubstr("// picked by tpr=0.95"));
 }
 
@@ -200,6 +201,34 @@ TEST(StarterConfig, WithoutAnOperatingPointOpenMaxDecidesItselfAndOthersRejectNo
     const auto other = Fitted("mahalanobis").with({});
     EXPECT_THAT(other.config_json, HasSubstr("\"threshold\": \"inf\""));
     EXPECT_THAT(other.notes.back(), HasSubstr("give it a threshold"));
+}
+
+TEST(StarterConfig, AnOperatingPointThatDoesNotFitIsNotUsedAndItIsSaidWhy) {
+    const auto note_of = [](const std::string& stage, const std::string& method, const std::string& fitted) {
+        auto point = point_on(fitted);
+        point.point.stage = stage;
+        point.point.method = method;
+        const auto starter = Fitted().with({point});
+        EXPECT_TRUE(parsed(starter).unknown->argmax);
+        return starter.notes.back();
+    };
+    EXPECT_THAT(note_of("unknown", "msp", ""),
+                HasSubstr("a threshold of msp, which needs no fitted file; /unknown/method"));
+    EXPECT_THAT(note_of("unknown", "mahalanobis", "another"),
+                HasSubstr("models/point.json, because it is a threshold of mahalanobis and the detector is openmax"));
+    EXPECT_THAT(note_of("unknown", "openmax", "another"), HasSubstr("of another fit of openmax; openset sweep --pick"));
+    EXPECT_THAT(note_of("gate", "probability", ""), HasSubstr("for the gate; name it there as operating_point"));
+}
+
+TEST(StarterConfig, AClassifierRejectsNothingThatNobodyAskedFor) {
+    EXPECT_FALSE(made_from({cats}).config.classifier.min_probability);
+    EXPECT_THAT(make_starter_config("cats", {{cats}, {}, {}}, "").config_json,
+                HasSubstr("// Names one of Bombay, Persian cat, Sphynx.\n"));
+}
+
+TEST(StarterConfig, APipelineWithoutAGateSaysSo) {
+    EXPECT_THAT(made_from({cats, filter}).notes.at(0), HasSubstr("gate: none, no network here"));
+    for (const std::string& note : made_from({cats, imagenet()}).notes) EXPECT_THAT(note, Not(HasSubstr("gate: none")));
 }
 
 TEST(StarterConfig, ADetectorOfAnotherNetworkIsNotUsed) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <optional>
 #include <random>
+#include <set>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -161,6 +162,29 @@ TEST_F(ScriptNetworks, MaySqueezeTheFirstDimensionOfOnePictureAway) {
     const auto network = load("squeezed");
     EXPECT_THAT(logits_of(*network, a_colour(1)), ElementsAre(2.75F, 0.0F, -5.0F));
     EXPECT_THAT(logits_of(*network, a_colour(2)), SizeIs(6));
+}
+
+// ---- trunks
+
+TEST_F(ScriptNetworks, ThatAreOneUpToTheirHeadHaveOneTrunk) {
+    const auto gate = load("gate"), classifier = load("classifier");
+    EXPECT_FALSE(gate->trunk().empty());
+    EXPECT_EQ(gate->trunk(), classifier->trunk());
+    EXPECT_TRUE(same_bits(gate->run(noise(3)).features.values, classifier->run(noise(3)).features.values));
+}
+
+TEST_F(ScriptNetworks, ThatDifferBeforeTheirHeadHaveTrunksOfTheirOwn) {
+    std::set<std::string> trunks;
+    const std::vector<const char*> names = {"classifier", "mlp",   "conv1d", "pooled_convolution",
+                                            "left_half",  "tuple", "dict"};
+    for (const char* name : names) trunks.insert(load(name)->trunk());
+    EXPECT_THAT(trunks, SizeIs(names.size()));
+    EXPECT_EQ(trunks.count(""), 0U);
+}
+
+TEST_F(ScriptNetworks, ThatAreNotCutHaveNoTrunk) {
+    EXPECT_THAT(load("halved_in_place")->trunk(), IsEmpty());
+    EXPECT_THAT(load("classifier", false)->trunk(), IsEmpty());
 }
 
 TEST_F(ScriptNetworks, RunPictureByPictureWhereKernelsChangeWithTheBatch) {

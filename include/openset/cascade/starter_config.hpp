@@ -35,7 +35,8 @@ struct StarterFiles {
 /// names that occur in the classifier's labels or in that of the species. A gate that top-k would let nearly everything
 /// pass (few labels, many of them accepted) goes by `mass`. A detector that was fitted on the classifier's activations, as
 /// hashes tell, stands behind it, with the operating point that was measured on it; without one, OpenMax decides by its
-/// own rule, and other methods reject nothing yet. What was not used is noted.
+/// own rule, and other methods reject nothing yet. The classifier itself rejects nothing (no min_probability). What was not
+/// used is noted, and so is why an operating point was not, and that there is no gate.
 /// folder  in which the config will lie: files are named relative to it
 /// Throws Error(usage) where there are no networks.
 StarterConfig make_starter_config(const std::string& name, const StarterFiles& files,

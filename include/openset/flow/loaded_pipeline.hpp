@@ -13,7 +13,7 @@
 
 namespace openset::flow {
 
-/// Makes a network of a file; how is the business of who passes it in.
+/// Makes a network of a file; how is the business of who passes it in. Called by several threads at once.
 using NetworkLoader = std::function<std::unique_ptr<model::Network>(const model::NetworkFile&)>;
 
 struct LoadedStage {
@@ -44,7 +44,7 @@ struct PipelineLoadOptions {
     std::optional<image::PreprocessSpec> preprocess; ///< for networks that do not say theirs, nor the config for them
 };
 
-/// Reads the network files that the config names, loads them, and resolves the config against their labels. What can be
+/// Reads the network files that the config names, loads them, all at the same time, and resolves the config against their labels. What can be
 /// told without loading a network is told before the first is loaded, all of it at once.
 /// file  names the config in messages
 /// Throws Error(usage) for what is wrong with the config, Error(not_found, unreadable or model) for a network file.

@@ -32,6 +32,7 @@ std::vector<std::size_t> trunk_of(const std::vector<StageNetwork>& networks);
 struct StageObservation {
     cascade::Stage stage;
     image::Size decoded;            ///< the picture as it was read
+    int divisor = 1;                ///< of its sides: RunnerOptions::fast_decode
     const image::Picture& prepared; ///< resized and cropped
     const cascade::StageScores& scores;
     const io::Activations& activations; ///< one row
@@ -42,10 +43,15 @@ struct RunnerOptions {
     int batch = 8; ///< most pictures a forward pass, 1 or more
     /// Each network's own size, of which `batch` is the largest, is found while it runs: the first passes serve as trials.
     bool find_batch = false;
+    /// Networks compute on the thread that calls them: a pass took that thread's CPU time, which other programs do not move.
+    bool on_cpu = false;
     bool share_trunks = true; ///< stages of one trunk_of() need one forward pass between them; the rows are the same
     int jobs = 1;             ///< decode threads, 1 or more
     int threads = 1;          ///< inference threads, 1 or more
     image::DecodeOptions decode;
+    /// JPEGs are decoded at half or a quarter of their size where that leaves more than twice what every stage's
+    /// preprocessing resizes to: image::decode_divisor. Figures change a little.
+    bool fast_decode = false;
     /// Most bytes that decoding takes at a time, all threads together: the contents of files, and apart from them what
     /// decoders and resizing need, each up to this. A picture waits until its part is free; one that alone needs more
     /// fails as too-large, whatever runs beside it.
@@ -78,6 +84,7 @@ struct RunStatistics {
     };
     double decode_seconds = 0;           ///< reading and decoding, on decode threads
     double resize_seconds = 0;           ///< resizing and cropping, on decode threads
+    double prepare_cpu_seconds = 0;      ///< CPU time of these two: the rest was waiting for a disk or a core
     double decode_wait_seconds = 0;      ///< of decode threads, for room: inference is the slower part
     double inference_wait_seconds = 0;   ///< of inference threads, for pictures: decoding is the slower part
     double deliver_seconds = 0;          ///< in the receiver of rows

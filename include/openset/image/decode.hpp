@@ -17,7 +17,7 @@ enum class ExifOrientation {
 
 /// What decoding a picture takes, as told by its header.
 struct DecodeCost {
-    int width = 0; ///< of the picture as it is stored, before it is turned upright
+    int width = 0; ///< of the picture as it is decoded, before it is turned upright
     int height = 0;
     std::int64_t bytes = 0; ///< at the peak, the decoder's own buffers and the RGB pixels together, without the file
 };
@@ -27,6 +27,10 @@ struct DecodeOptions {
     /// about 1.6 GB for a moment, 9 bytes a pixel.
     std::int64_t max_pixels = 178'956'970;
     ExifOrientation exif_orientation = ExifOrientation::ignore;
+    /// Asked with the size of a JPEG, before it is turned upright, what its sides may be divided by: 1, 2, 4 or 8. libjpeg
+    /// then leaves out the finer frequencies of each block, which takes less time; the pixels are about those of a mean
+    /// over squares of so many, not the bits of a full decode that is shrunk. Empty: 1. Other formats are never divided.
+    std::function<int(int width, int height)> jpeg_divisor = nullptr;
     /// Called once for each picture whose header is sound and within max_pixels, before its pixels are given memory, in
     /// the thread that decodes. It may wait until there is room, and what it throws leaves `decode`: Error(too_large)
     /// refuses the picture. Empty: nobody asks.
@@ -35,6 +39,7 @@ struct DecodeOptions {
 
 struct DecodedPicture {
     Picture picture;
+    int divisor = 1; ///< what its sides were divided by, rounded up
     std::vector<std::string>
         warnings; ///< for the log: the picture is right by the rules, but perhaps not what was meant
 };

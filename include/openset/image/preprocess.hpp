@@ -64,6 +64,11 @@ bool same_geometry(const PreprocessSpec& one, const PreprocessSpec& other);
 /// resampling passes, cropped) would exceed 2^31 - 1 bytes, Error(usage) where the spec names a size below 1.
 Picture resize_crop(const Picture& picture, const PreprocessSpec& spec);
 
+/// What the sides of a picture may be divided by while it is decoded (DecodeOptions::jpeg_divisor) where resizing leaves
+/// little of it anyway: the largest of 1, 2 and 4 that leaves more than twice the resized width and height. 1 where the
+/// spec does not resize. Throws as resize_crop does.
+int decode_divisor(Size from, const PreprocessSpec& spec);
+
 /// The bytes that resize_crop takes at its peak beside the picture that it is given: weights, the picture between the
 /// two passes, the result. Throws as resize_crop does.
 /// from  size of the picture

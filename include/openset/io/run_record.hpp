@@ -50,8 +50,8 @@ struct RunRecord {
     std::string libtorch_version;
     std::string onednn_version{}; ///< of the engine onednn; empty where no network ran on it
     std::string cpu_capability;
-    std::string device; ///< cpu, cuda:0
-    std::string precision = "fp32";
+    std::string device;             ///< cpu, cuda:0
+    std::string precision = "fp32"; ///< or int8: of the networks, or some of them
     bool optimised = true;
     std::string config_json; ///< in full, with what flags changed
     bool closed_set = false;
@@ -59,6 +59,7 @@ struct RunRecord {
     int top = 5;
     RowFormat format = RowFormat::jsonl;
     std::string exif_orientation = "ignore"; ///< or apply
+    bool fast_decode = false;                ///< large JPEGs were decoded at a part of their size
     std::int64_t max_pixels = 0;             ///< larger pictures failed
     std::int64_t decode_memory = 0;          ///< bytes; pictures that need more failed. 0: no such limit
     std::optional<Shard> shard;

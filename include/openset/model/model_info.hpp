@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,13 @@ enum class Activation {
     sigmoid, ///< any number of labels a picture
 };
 
+/// What an int8 network was made of, and how.
+struct Quantisation {
+    std::string source_sha256; ///< of the network in float
+    std::string observer;      ///< how ranges were chosen: minmax, percentile, histogram
+    std::int64_t pictures = 0; ///< that it was calibrated on
+};
+
 /// What a network file says of itself (`openset.json` inside the archive, or `<model>.openset.json` beside it).
 struct ModelInfo {
     std::string name;
@@ -23,6 +32,7 @@ struct ModelInfo {
     image::PreprocessSpec preprocess;
     std::string license;
     std::string source;
+    std::optional<Quantisation> quantisation; ///< of an int8 network
 };
 
 /// Reads the JSON text of an `openset.json` (format openset-model/1, unknown keys are let pass: networks carry notes).

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "openset/image/picture.hpp"
+#include "openset/image/preprocess.hpp"
 #include "openset/model/head.hpp"
 #include "openset/model/model_info.hpp"
 
@@ -54,6 +56,13 @@ public:
 
     /// Throws Error(out_of_memory) where a smaller batch may pass, Error(model) where the network refuses the input.
     virtual Outputs run(const Batch& batch) = 0;
+
+    /// The same for pictures that are resized and cropped but not normalised: where the network is on another device,
+    /// bytes go there instead of floats. The numbers are those of image::normalise in every case.
+    /// pictures    one or more, all of one size
+    /// preprocess  its mean and std are what is looked at
+    virtual Outputs run_pictures(std::span<const image::Picture* const> pictures,
+                                 const image::PreprocessSpec& preprocess);
 };
 
 /// The logits of a network's outputs: the head applied to the features, or what the network itself gave.

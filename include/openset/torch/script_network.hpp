@@ -32,7 +32,7 @@ struct LoadOptions {
 struct LoadReport {
     std::string device;                ///< "cpu", "cuda:0"
     std::string engine = "torch";      ///< "torch" or "onednn"
-    std::string precision = "fp32";    ///< "fp32" or "bf16"
+    std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "bf16" or "int8"
     bool cut_at_head = false;          ///< features come from the graph, logits from our own head
     bool picture_by_picture = false;   ///< a batch goes through one by one, see load_network
     std::vector<std::string> warnings; ///< what looks wrong: sentences that name the file

@@ -1,0 +1,121 @@
+#include "bench/limit.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <sys/resource.h>
+#include <thread>
+
+#include "openset/image/preprocess.hpp"
+
+namespace openset::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int largest_batch = 32;
+constexpr double least_seconds = 0.2; ///< of a measurement
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+model::Batch batch_of(const std::vector<image::Picture>& pictures, const image::PreprocessSpec& spec) {
+    const image::Picture& first = pictures.front();
+    model::Batch batch{static_cast<int>(pictures.size()), first.height, first.width, {}};
+    batch.data.resize(pictures.size() * first.rgb.size());
+    for (std::size_t i = 0; i < pictures.size(); ++i)
+        image::normalise(pictures[i], spec, std::span(batch.data).subspan(i * first.rgb.size(), first.rgb.size()));
+    return batch;
+}
+
+} // namespace
+
+void Samples::take(std::size_t stage, const image::Picture& prepared) {
+    const std::scoped_lock lock(mutex_);
+    auto& taken = pictures_[stage];
+    const bool other_size =
+        !taken.empty() && (taken.front().width != prepared.width || taken.front().height != prepared.height);
+    if (!other_size && taken.size() < largest_batch) taken.push_back(prepared);
+}
+
+std::vector<image::Picture> Samples::of(std::size_t stage, int count) const {
+    std::vector<image::Picture> result;
+    const auto& taken = pictures_[stage];
+    for (int i = 0; i < count && !taken.empty(); ++i)
+        result.push_back(taken[static_cast<std::size_t>(i) % taken.size()]);
+    return result;
+}
+
+PassCosts time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads) {
+    PassCosts result;
+    for (int size = 1; size <= largest_batch; size *= 2) {
+        const auto pictures = samples.of(stage, size);
+        if (pictures.empty()) return {};
+        const model::Batch batch = batch_of(pictures, network.preprocess);
+        network.network->run(batch); // the first pass of a size prepares
+        auto start = Clock::now();
+        network.network->run(batch);
+        const int passes = std::max(1, static_cast<int>(std::ceil(least_seconds / seconds_since(start))));
+        start = Clock::now();
+        const double cpu_start = process_seconds();
+        {
+            std::vector<std::jthread> workers;
+            for (int i = 0; i < threads; ++i) {
+                workers.emplace_back([&] {
+                    for (int pass = 0; pass < passes; ++pass) network.network->run(batch);
+                });
+            }
+        }
+        const double count = static_cast<double>(size) * passes * threads;
+        result[size] = {seconds_since(start) / count, (process_seconds() - cpu_start) / count};
+    }
+    return result;
+}
+
+BestPass best_pass(const std::vector<PassCosts>& rounds, bool on_cpu) {
+    std::map<int, std::vector<double>> walls, cpus;
+    for (const PassCosts& round : rounds) {
+        for (const auto& [size, cost] : round) {
+            walls[size].push_back(cost.wall);
+            cpus[size].push_back(cost.cpu);
+        }
+    }
+    BestPass best;
+    for (const auto& [size, wall] : walls) {
+        const Cost cost{median(wall), median(cpus[size])};
+        const bool less = on_cpu ? cost.cpu < best.picture.cpu : cost.wall < best.picture.wall;
+        if (best.batch == 0 || less) best = {size, cost};
+    }
+    return best;
+}
+
+Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassCosts>>& rounds, bool on_cpu,
+               int cores) {
+    Limit limit;
+    limit.cpu_seconds = run.prepare_cpu_seconds;
+    for (std::size_t stage = 0; stage < run.stages.size(); ++stage) {
+        const BestPass best = best_pass(rounds[stage], on_cpu);
+        limit.passes += static_cast<double>(run.stages[stage].passed) * best.picture.wall;
+        limit.cpu_seconds += static_cast<double>(run.stages[stage].passed) * best.picture.cpu;
+    }
+    limit.decode = run.prepare_cpu_seconds / cores;
+    limit.seconds = on_cpu ? limit.passes + limit.decode : std::max(limit.passes, limit.decode);
+    return limit;
+}
+
+double process_seconds() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double median(std::vector<double> values) {
+    if (values.empty()) return 0;
+    std::ranges::sort(values);
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+} // namespace openset::bench

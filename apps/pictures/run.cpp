@@ -1,0 +1,38 @@
+#include "pictures/run.hpp"
+
+#include "openset/base/log.hpp"
+#include "pictures/batch_sizes.hpp"
+
+namespace openset::pictures {
+
+flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& inputs, const flow::Receiver& receive,
+                        const flow::RunnerOptions& options, const io::RunRecord& record,
+                        const Cancellation& cancellation) {
+    auto networks = loaded.networks();
+    if (!options.find_batch) return flow::run(loaded.pipeline, networks, inputs, receive, options, cancellation);
+
+    const auto file = batch_sizes_file();
+    const std::string machine = machine_of(record, options.threads);
+    const auto known = read_batch_sizes(file, machine);
+    const auto tell = [](cascade::Stage stage, int size, const char* how) {
+        log_info(std::string(to_string(stage)) + ": batches of " + std::to_string(size) + ", " + how);
+    };
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        const auto size = known.find(loaded.stages[i].file.sha256);
+        if (size == known.end()) continue;
+        networks[i].batch = size->second;
+        tell(networks[i].stage, size->second, "which an earlier run has found to be fastest here");
+    }
+    const auto statistics = flow::run(loaded.pipeline, networks, inputs, receive, options, cancellation);
+    std::map<std::string, int> found;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        const int size = statistics.stages[i].batch_found;
+        if (size == 0) continue;
+        found.emplace(loaded.stages[i].file.sha256, size);
+        tell(networks[i].stage, size, "found to be fastest here");
+    }
+    remember_batch_sizes(file, machine, found);
+    return statistics;
+}
+
+} // namespace openset::pictures

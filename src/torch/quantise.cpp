@@ -1,0 +1,159 @@
+#include "openset/torch/quantise.hpp"
+
+#include <ATen/ATen.h>
+#include <mutex>
+#include <sstream>
+#include <torch/csrc/jit/passes/dead_code_elimination.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
+#include <torch/script.h>
+#include <utility>
+#include <vector>
+
+#include "openset/base/error.hpp"
+#include "torch/graph.hpp"
+#include "torch/guarded.hpp"
+#include "torch/quantise_graph.hpp"
+#include "torch/quantised_engine.hpp"
+#include "torch/script_module.hpp"
+
+namespace openset::torch {
+namespace {
+
+namespace jit = ::torch::jit;
+
+image::Size input_size(const model::NetworkFile& file) {
+    const image::PreprocessSpec& preprocess = file.info.preprocess;
+    if (preprocess.crop) return *preprocess.crop;
+    if (preprocess.resize.mode == image::ResizeMode::squash) return preprocess.resize.squash;
+    throw Error(ErrorKind::model, file.path.string() + ": its preprocessing leaves the size to the picture, expected a "
+                                                       "crop or a squashed size, which ranges are measured at");
+}
+
+/// The graph, giving what the plan observes, and what goes into its convolutions, instead of its own outputs.
+std::shared_ptr<jit::Graph> observing(const jit::Graph& graph, const QuantisationPlan& plan) {
+    std::map<jit::Value*, jit::Value*> copies;
+    auto copy = std::make_shared<jit::Graph>();
+    for (const jit::Value* input : graph.inputs()) {
+        jit::Value* const mine = copy->addInput()->copyMetadata(const_cast<jit::Value*>(input));
+        copies[const_cast<jit::Value*>(input)] = mine;
+    }
+    for (jit::Node* node : const_cast<jit::Graph&>(graph).nodes()) {
+        jit::Node* const mine = copy->createClone(node, [&](jit::Value* value) { return copies.at(value); });
+        copy->insertNode(mine);
+        for (std::size_t i = 0; i < node->outputs().size(); ++i) copies[node->output(i)] = mine->output(i);
+    }
+    for (jit::Value* value : plan.observed) copy->registerOutput(copies.at(value));
+    for (jit::Node* node : plan.convolutions) copy->registerOutput(copies.at(node->input(0)));
+    jit::EliminateDeadCode(copy);
+    return copy;
+}
+
+} // namespace
+
+struct Quantiser::State {
+    std::string where;
+    jit::Module module;
+    QuantisationPlan plan;
+    QuantisedLayers layers;
+    std::vector<Convolution> convolutions; ///< of the plan
+    std::unique_ptr<jit::Code> observing;
+
+    mutable std::mutex mutex;                      ///< of what follows
+    std::vector<stats::ValueHistogram> histograms; ///< of plan.observed
+    std::vector<PatchMoments> moments;             ///< of plan.convolutions
+    std::int64_t pictures = 0;
+};
+
+Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<State>()) {
+    choose_quantised_engine();
+    state_->where = file.path.string();
+    const image::Size size = input_size(file);
+    const jit::Module module = load_module(file.path).module;
+    guarded(state_->where, [&] {
+        const c10::InferenceMode inference;
+        state_->module = flattened(module, size, file.info.preprocess);
+        const auto graph = state_->module.get_method("forward").graph();
+        state_->plan = plan_quantisation(*graph);
+        for (const jit::Node* node : state_->plan.convolutions) state_->convolutions.push_back(*as_convolution(node));
+        state_->observing = std::make_unique<jit::Code>(observing(*graph, state_->plan), "forward");
+    });
+    QuantisedLayers& layers = state_->layers;
+    for (const QuantisedLayer& layer : state_->plan.layers) {
+        using Kind = QuantisedLayer::Kind;
+        ++(layer.kind == Kind::convolution ? layers.convolutions
+           : layer.kind == Kind::sum       ? layers.sums
+                                           : layers.concatenations);
+    }
+    layers.in_float = state_->plan.in_float;
+    if (is_quantised(*state_->module.get_method("forward").graph()))
+        throw Error(ErrorKind::model, state_->where + ": computes in eight bits already, expected a network in float");
+    if (layers.convolutions == 0) {
+        throw Error(ErrorKind::model,
+                    state_->where + ": holds no convolution with constant weights, expected one to quantise");
+    }
+    state_->histograms.resize(state_->plan.observed.size());
+    state_->moments.resize(state_->plan.convolutions.size());
+}
+
+Quantiser::~Quantiser() = default;
+
+const QuantisedLayers& Quantiser::layers() const { return state_->layers; }
+
+void Quantiser::observe(const model::Batch& pictures) {
+    std::vector<stats::ValueHistogram> seen(state_->histograms.size());
+    std::vector<PatchMoments> moments(state_->moments.size());
+    guarded(state_->where, [&] {
+        const c10::InferenceMode inference;
+        const at::Tensor input = at::from_blob(const_cast<float*>(pictures.data.data()),
+                                               {pictures.count, 3, pictures.height, pictures.width}, at::kFloat);
+        jit::Stack stack{state_->module._ivalue(), input};
+        jit::InterpreterState(*state_->observing).run(stack);
+        for (std::size_t i = 0; i < seen.size(); ++i) {
+            const at::Tensor values = stack.at(i).toTensor().contiguous();
+            seen[i].add({values.data_ptr<float>(), static_cast<std::size_t>(values.numel())});
+            if (seen[i].not_finite() > 0) {
+                throw Error(ErrorKind::model, state_->where + ": gives values that are not finite for a picture, "
+                                                              "expected numbers whose range can be told");
+            }
+        }
+        for (std::size_t i = 0; i < moments.size(); ++i)
+            moments[i].add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
+    });
+    const std::lock_guard lock(state_->mutex);
+    const c10::InferenceMode inference;
+    for (std::size_t i = 0; i < moments.size(); ++i) state_->moments[i].merge(moments[i]);
+    for (std::size_t i = 0; i < seen.size(); ++i) state_->histograms[i].merge(seen[i]);
+    state_->pictures += pictures.count;
+}
+
+std::int64_t Quantiser::observed() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->pictures;
+}
+
+std::string Quantiser::archive(const model::ModelInfo& info, stats::RangeRule rule, double coverage) const {
+    if (observed() == 0)
+        throw Error(ErrorKind::usage,
+                    state_->where + ": no picture was observed, expected one or more to calibrate on");
+    return guarded(state_->where, [&] {
+        const c10::InferenceMode inference;
+        std::vector<stats::ValueRange> ranges;
+        for (std::size_t i = 0; i < state_->histograms.size(); ++i) {
+            ranges.push_back(is_pixels(state_->plan.observed[i]) ? stats::ValueRange{0, 1}
+                                                                 : state_->histograms[i].range(rule, coverage));
+        }
+        std::vector<RoundedWeights> weights;
+        for (std::size_t i = 0; i < state_->moments.size(); ++i)
+            weights.push_back(round_weights(state_->convolutions[i], state_->moments[i]));
+        jit::Module module = state_->module.clone();
+        // The plan is about the nodes of the graph that was observed; of the copy it says the same.
+        auto graph = module.get_method("forward").graph();
+        const QuantisationPlan plan = plan_quantisation(*graph);
+        quantise(module, plan, ranges, weights);
+        std::ostringstream archive;
+        module.save(archive, {{"openset.json", model::to_json(info)}});
+        return archive.str();
+    });
+}
+
+} // namespace openset::torch

@@ -1,0 +1,110 @@
+#include "flow/batch_sizes.hpp"
+
+#include <functional>
+#include <gtest/gtest.h>
+#include <vector>
+
+namespace openset::flow {
+namespace {
+
+/// Runs passes of whatever size is wanted until the search ends; how many pictures that took.
+int run_until_found(BatchSizes& sizes, const std::function<double(int)>& seconds_a_picture) {
+    int pictures = 0;
+    while (sizes.found(0) == 0 && pictures < 10'000) {
+        const int size = sizes.of(0);
+        sizes.measured(0, size, size * seconds_a_picture(size));
+        pictures += size;
+    }
+    return pictures;
+}
+
+TEST(BatchSizesTest, AKnownSizeStays) {
+    BatchSizes sizes({5}, 32);
+    for (int i = 0; i < 50; ++i) sizes.measured(0, 5, 1);
+    EXPECT_EQ(sizes.of(0), 5);
+    EXPECT_EQ(sizes.found(0), 0);
+}
+
+TEST(BatchSizesTest, TheFastestSizeAPictureIsFound) {
+    for (const int best : {1, 2, 4, 8, 16, 32}) {
+        BatchSizes sizes({0}, 32);
+        run_until_found(sizes, [best](int size) {
+            return 1 + 0.1 * (size > best ? static_cast<double>(size) / best : static_cast<double>(best) / size);
+        });
+        EXPECT_EQ(sizes.found(0), best);
+        EXPECT_EQ(sizes.of(0), best);
+    }
+}
+
+TEST(BatchSizesTest, WhereSizesAreEqualTheFirstIsKeptAfterSomeHundredPictures) {
+    BatchSizes sizes({0}, 32);
+    EXPECT_LE(run_until_found(sizes, [](int size) { return size == 16 ? 0.99 : 1.0; }), 160);
+    EXPECT_EQ(sizes.found(0), 8);
+}
+
+TEST(BatchSizesTest, ASlowPassNowAndThenMisleadsNobody) {
+    BatchSizes sizes({0}, 32);
+    int pass = 0;
+    run_until_found(sizes, [&pass](int size) { return (size == 16 ? 0.8 : 1.0) * (pass++ % 3 == 0 ? 5 : 1); });
+    EXPECT_EQ(sizes.found(0), 16);
+}
+
+TEST(BatchSizesTest, NoMoreIsTriedThanIsAllowed) {
+    BatchSizes sizes({0}, 4);
+    EXPECT_EQ(sizes.of(0), 4);
+    run_until_found(sizes, [](int size) {
+        EXPECT_LE(size, 4);
+        return 1.0 / size;
+    });
+    EXPECT_EQ(sizes.found(0), 4);
+}
+
+TEST(BatchSizesTest, MoreIsNotTriedWhereLessIsFaster) {
+    BatchSizes sizes({0}, 32);
+    run_until_found(sizes, [](int size) {
+        EXPECT_LE(size, 8); // more takes memory
+        return 1.0 + size;
+    });
+    EXPECT_EQ(sizes.found(0), 1);
+}
+
+TEST(BatchSizesTest, SizesAlternateSoThatABusyMinuteMeetsBoth) {
+    BatchSizes sizes({0}, 32);
+    std::vector<int> tried;
+    for (int i = 0; i < 6; ++i) {
+        tried.push_back(sizes.of(0));
+        sizes.measured(0, tried.back(), 1.0);
+    }
+    EXPECT_EQ(tried, (std::vector{8, 4, 8, 4, 8, 4}));
+}
+
+TEST(BatchSizesTest, PassesOfAnotherSizeTeachNothing) {
+    BatchSizes sizes({0}, 32);
+    for (int i = 0; i < 100; ++i) sizes.measured(0, 3, 1);
+    EXPECT_EQ(sizes.of(0), 8);
+}
+
+TEST(BatchSizesTest, ASizeThatFindsNoMemoryIsNotTriedAgain) {
+    BatchSizes sizes({0}, 32);
+    int pictures = 0;
+    while (sizes.found(0) == 0 && pictures < 1000) {
+        const int size = sizes.of(0);
+        pictures += size;
+        if (size > 12)
+            sizes.lower(0, size / 2);
+        else
+            sizes.measured(0, size, 1.0);
+    }
+    EXPECT_EQ(sizes.found(0), 8);
+    EXPECT_EQ(sizes.of(0), 8);
+}
+
+TEST(BatchSizesTest, EachNetworkHasItsOwn) {
+    BatchSizes sizes({4, 0, 16}, 32);
+    EXPECT_EQ(sizes.of(0), 4);
+    EXPECT_EQ(sizes.of(1), 8);
+    EXPECT_EQ(sizes.largest(), 16);
+}
+
+} // namespace
+} // namespace openset::flow
