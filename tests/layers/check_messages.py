@@ -73,6 +73,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/doctor/engines.cpp", "Error"): "of scan()",
     ("apps/eval.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/extract/options.cpp", "Error"): "by refuse()",
     ("apps/extract/run.cpp", "Error"): THROWN_BELOW,
@@ -157,7 +158,8 @@ EXCEPTIONS = {
     '{"ready": true, "protocol": 1}{}': "no message",
 }
 
-THROWN = {"Error", "WrongOutput", "NotKnown", "std::bad_alloc", "cli::Interrupted", ";"}
+# An Obstacle is a reason, which LoadReport tells behind a sentence of its own; it never leaves src/torch/lowering.cpp.
+THROWN = {"Error", "WrongOutput", "NotKnown", "Obstacle", "std::bad_alloc", "cli::Interrupted", ";"}
 
 # ---- rules
 
