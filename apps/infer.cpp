@@ -23,6 +23,7 @@
 #include "openset/base/log.hpp"
 #include "openset/base/missing_file.hpp"
 #include "openset/torch/runtime.hpp"
+#include "pictures/int8_networks.hpp"
 #include "pictures/networks.hpp"
 #include "pictures/run.hpp"
 #include "pictures/run_facts.hpp"
@@ -167,9 +168,10 @@ int check_config(const Options& options, const cascade::PipelineConfig& config) 
 }
 
 int run(Options& options) {
-    const auto config = cascade::parse_pipeline_config(
+    auto config = cascade::parse_pipeline_config(
         cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
         std::filesystem::path(options.config).parent_path(), options.config_overrides);
+    if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config));
     if (options.print_config) {
         std::cout << cascade::to_json(pictures::with_absolute_paths(config)) << "\n";
         return cli::exit_done;

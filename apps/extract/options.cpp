@@ -6,6 +6,7 @@
 #include "cli/network_defaults.hpp"
 #include "cli/text_file.hpp"
 #include "openset/base/error.hpp"
+#include "pictures/int8_networks.hpp"
 
 namespace openset::extract {
 namespace {
@@ -75,7 +76,7 @@ cascade::PipelineConfig classifier_config(const Options& options) {
         result.name = std::filesystem::path(options.model).stem().string();
         result.classifier.network.model = options.model;
     }
-    return result;
+    return options.precision == "int8" ? pictures::with_int8_networks(std::move(result)) : result;
 }
 
 const std::string& name_of_config(const Options& options) {

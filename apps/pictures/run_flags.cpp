@@ -62,10 +62,11 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
                               "what runs the networks: torch, onednn, or auto (default): onednn where \"openset doctor "
                               "--model\" found on this machine that the two agree");
     engine->type_name("ENGINE")->check(cli::one_of({"auto", "torch", "onednn"}));
-    auto* const precision = more("--precision", flags.precision,
-                                 "what the networks compute in: fp32 (auto, default), or bf16 on processors that "
-                                 "multiply in it, with the engine onednn");
-    precision->type_name("PRECISION")->check(cli::one_of({"auto", "fp32", "bf16"}));
+    auto* const precision =
+        more("--precision", flags.precision,
+             "what the networks compute in: fp32 (auto, default); bf16 on processors that multiply in it, with the "
+             "engine onednn; int8: MODEL.int8.pt beside each MODEL.pt, as \"openset quantize\" makes it");
+    precision->type_name("PRECISION")->check(cli::one_of({"auto", "fp32", "bf16", "int8"}));
     auto* const as_saved = more_flag("--no-optimise,--no-optimize", flags.no_optimise,
                                      "run the networks as they were saved: slower, for comparison");
     as_saved->excludes(engine)->excludes(precision);

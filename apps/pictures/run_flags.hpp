@@ -16,7 +16,7 @@ struct RunFlags {
     std::string exif_orientation = "ignore";
     std::string progress = "auto";
     torch::LoadOptions load;
-    std::string engine = "auto", precision = "auto";
+    std::string engine = "auto", precision = "auto"; ///< precision int8: for with_int8_networks()
     bool no_optimise = false, no_share = false;
     flow::RunnerOptions runner; ///< threads or batch 0: not given
 };

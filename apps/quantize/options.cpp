@@ -60,6 +60,8 @@ void add_options(CLI::App& app, Options& options) {
 void resolve(Options& options) {
     pictures::resolve(options);
     options.load.device = "cpu"; // where quantised kernels are
+    if (options.precision == "int8")
+        throw Error(ErrorKind::usage, "--precision int8: the network is made of one in float; leave the flag out");
     if (options.data.names_none())
         throw Error(ErrorKind::usage, "no pictures to calibrate on were named, expected --data FOLDER");
     if (options.output.empty() || options.output == "-")

@@ -46,7 +46,7 @@ auto guarded(Call call) {
         return call();
     } catch (const dnnl::error& error) {
         if (error.status == dnnl_out_of_memory) throw Error(ErrorKind::out_of_memory, "out of memory in oneDNN");
-        throw Error(ErrorKind::model, "refused by oneDNN: " + std::string(error.what()));
+        throw Error(ErrorKind::model, "oneDNN cannot run it: " + std::string(error.what()));
     } catch (const std::bad_alloc&) {
         throw Error(ErrorKind::out_of_memory, "out of memory for what stands between the layers of a network");
     }
@@ -312,8 +312,8 @@ private:
 
         const auto describe = [&](const memory::desc& source, const memory::desc& destination) {
             const dnnl::convolution_forward::desc layer(
-                dnnl::prop_kind::forward_inference, algorithm(), source, {weight_dims, type_, Tag::any}, bias_layout,
-                destination, dims(convolution.stride),
+                dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, source,
+                {weight_dims, type_, Tag::any}, bias_layout, destination, dims(convolution.stride),
                 {convolution.dilation.height - 1, convolution.dilation.width - 1},
                 {convolution.padding.top, convolution.padding.left},
                 {convolution.padding.bottom, convolution.padding.right});
@@ -392,13 +392,6 @@ private:
     // fuse() leaves none of these.
     void add(const Node&, const Pad&) { throw Error(ErrorKind::internal, "a layer graph was not fused"); }
     void add(const Node&, const ScaleShift&) { throw Error(ErrorKind::internal, "a layer graph was not fused"); }
-
-    static dnnl::algorithm algorithm() {
-        static const char* const w = std::getenv("W_ALGO");
-        return w == nullptr ? dnnl::algorithm::convolution_direct
-               : *w == 'w'  ? dnnl::algorithm::convolution_winograd
-                            : dnnl::algorithm::convolution_auto;
-    }
 
     /// The network's input comes in float, whatever layers compute in.
     Place in_type(const Place& place) {

@@ -35,6 +35,12 @@ class OneTrunk(CliTest):
         messages = self.infer(*SOUND, config=self.write_config("other.json", config)).messages
         self.assertIn("gate and classifier share one trunk", messages)
 
+    def test_networks_that_differ_before_their_head_have_their_own_passes(self):
+        config = DEMO.parents[1] / "configs" / "demo.json"
+        shared = self.infer(*SOUND, config=config)
+        self.assertNotIn("share one trunk", shared.messages)
+        self.assertEqual(shared.stdout, self.infer(*SOUND, "--no-share", config=config).stdout)
+
     def test_the_record_says_whose_pass_served_a_stage(self):
         self.infer(*SOUND, "-o", self.folder / "rows.jsonl")
         record = json.loads((self.folder / "rows.jsonl.run.json").read_text())

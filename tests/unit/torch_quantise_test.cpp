@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <thread>
+#include <torch/script.h>
 
 #include "error_of.hpp"
 #include "openset/base/byte_sink.hpp"
@@ -30,6 +32,19 @@ model::Batch one_of(const model::Batch& batch, int index) {
     return {1, side, side, {batch.data.begin() + picture * index, batch.data.begin() + picture * (index + 1)}};
 }
 
+double largest_difference(const model::Matrix& a, const model::Matrix& b) {
+    double largest = 0;
+    for (std::size_t i = 0; i < a.values.size(); ++i)
+        largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - static_cast<double>(b.values.at(i))));
+    return largest;
+}
+
+double largest(const model::Matrix& matrix) {
+    double most = 0;
+    for (const float value : matrix.values) most = std::max(most, std::abs(static_cast<double>(value)));
+    return most;
+}
+
 class QuantisedNetworks : public testing::Test {
 protected:
     static void SetUpTestSuite() { prepare_process(); }
@@ -45,6 +60,45 @@ protected:
         return model::open_network_file(path);
     }
 
+    /// A network of TorchScript source with weights from the seed: convolutions w1 (3 -> 16 of 3x3), w2
+    /// (depthwise, 5x5) and w3 (16 -> 16 of 1x1), and a head.
+    model::NetworkFile written(const std::string& forward) {
+        at::manual_seed(7);
+        ::torch::jit::Module module("Written");
+        const auto add = [&module](const char* name, const at::Tensor& tensor) {
+            module.register_parameter(name, tensor, false);
+        };
+        add("w1", at::randn({16, 3, 3, 3}) / 3);
+        add("w2", at::randn({16, 1, 5, 5}) / 3);
+        add("w3", at::randn({16, 16, 1, 1}) / 3);
+        add("b", at::randn({16}) / 10);
+        add("weight", at::randn({3, 16}));
+        add("bias", at::zeros({3}));
+        module.define(forward);
+        module.eval();
+        model::ModelInfo info;
+        info.name = "written";
+        info.labels = {"a", "b", "c"};
+        info.preprocess.crop = image::Size{side, side};
+        const auto path = folder_.path() / "written.pt";
+        module.save(path.string(), {{"openset.json", model::to_json(info)}});
+        return model::open_network_file(path);
+    }
+
+    /// Largest difference of the features of the network and of its int8 one, as a share of the largest feature.
+    double cost(const model::NetworkFile& file) {
+        Quantiser quantiser(file);
+        quantiser.observe(noise(16, 1));
+        layers_ = quantiser.layers();
+        const auto before = load_network(file), after = load_network(quantised(file, quantiser));
+        EXPECT_EQ(after->report().precision, "int8");
+        const auto pictures = noise(8, 2);
+        const auto features = before->run(pictures).features;
+        return largest_difference(features, after->run(pictures).features) / largest(features);
+    }
+
+    std::optional<QuantisedLayers> layers_; ///< of the last cost()
+
     model::NetworkFile quantised(const model::NetworkFile& file, const Quantiser& quantiser) {
         const auto path = folder_.path() / "int8.pt";
         write_file_atomically(path, quantiser.archive(file.info, stats::RangeRule::minmax, 1));
@@ -53,19 +107,6 @@ protected:
 
     TemporaryFolder folder_;
 };
-
-double largest_difference(const model::Matrix& a, const model::Matrix& b) {
-    double largest = 0;
-    for (std::size_t i = 0; i < a.values.size(); ++i)
-        largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - static_cast<double>(b.values.at(i))));
-    return largest;
-}
-
-double largest(const model::Matrix& matrix) {
-    double most = 0;
-    for (const float value : matrix.values) most = std::max(most, std::abs(static_cast<double>(value)));
-    return most;
-}
 
 TEST_F(QuantisedNetworks, AResNetKeepsItsFeaturesWithinAFewPercent) {
     const auto file = built({"resnet18", 8, Stem::cifar});
@@ -112,6 +153,75 @@ TEST_F(QuantisedNetworks, DoNotDependOnTheOrderInWhichPicturesWereObserved) {
     EXPECT_EQ(forwards.observed(), 6);
     for (const auto rule : {stats::RangeRule::minmax, stats::RangeRule::percentile, stats::RangeRule::histogram})
         EXPECT_EQ(forwards.archive(file.info, rule, 0.9999), backwards.archive(file.info, rule, 0.9999));
+}
+
+TEST_F(QuantisedNetworks, TakePaddingThatIsComputedOfThePicturesSize) {
+    // As TensorFlow pads: nothing above and left, one more below and right, where the size is even.
+    const auto file = written(R"(
+def forward(self, x):
+    if x.size(2) % 2 == 0:
+        x = torch.constant_pad_nd(x, [0, x.size(3) % 2 + 1, 0, 1], 0.)
+    y = torch.hardtanh(torch.conv2d(x, self.w1, self.b, [2, 2]), 0., 6.)
+    y = torch.constant_pad_nd(y, [1, 2, 1, 2], 0.)
+    y = torch.hardtanh(torch.conv2d(y, self.w2, self.b, [2, 2], [0, 0], [1, 1], 16), 0., 6.)
+    y = torch.conv2d(y, self.w3, self.b)
+    return torch.linear(torch.flatten(torch.adaptive_avg_pool2d(y, [1, 1]), 1), self.weight, self.bias)
+)");
+    EXPECT_LT(cost(file), 0.05);
+    EXPECT_EQ(layers_->convolutions, 3);
+    EXPECT_FALSE(layers_->in_float.contains("prim::If"));
+    EXPECT_FALSE(layers_->in_float.contains("aten::hardtanh"));
+}
+
+TEST_F(QuantisedNetworks, KeepInFloatWhatHasNoEightBits) {
+    const auto file = written(R"(
+def forward(self, x):
+    y = torch.relu(torch.conv2d(x, self.w1, self.b))
+    gate = torch.sigmoid(torch.conv2d(torch.mean(y, [2, 3], True), self.w3))
+    y = torch.conv2d(y * gate, self.w3, self.b)
+    return torch.linear(torch.mean(y, [2, 3]), self.weight, self.bias)
+)");
+    EXPECT_LT(cost(file), 0.05);
+    EXPECT_EQ(layers_->convolutions, 3);
+    EXPECT_EQ(layers_->in_float.at("aten::sigmoid"), 1);
+}
+
+TEST_F(QuantisedNetworks, TakeConcatenationsAndSumsAndPooling) {
+    const auto file = written(R"(
+def forward(self, x):
+    y = torch.relu_(torch.conv2d(x, self.w1, self.b, [1, 1], [1, 1]))
+    z = torch.max_pool2d(torch.conv2d(y, self.w3, self.b).add_(y), [2, 2])
+    z = torch.cat([z, torch.max_pool2d(y, [2, 2])], 1)
+    return torch.linear(torch.mean(z, [2, 3])[:, :16], self.weight, self.bias)
+)");
+    EXPECT_LT(cost(file), 0.05);
+    EXPECT_EQ(layers_->sums, 1);
+    EXPECT_EQ(layers_->concatenations, 1);
+}
+
+TEST_F(QuantisedNetworks, ThatAreAlreadyAreNotQuantisedAgain) {
+    const auto file = built({"resnet18", 4, Stem::cifar});
+    Quantiser quantiser(file);
+    quantiser.observe(noise(2, 1));
+    const auto int8 = quantised(file, quantiser);
+    EXPECT_THAT(error_of([&] { Quantiser again(int8); }), ::testing::HasSubstr("computes in eight bits already"));
+}
+
+TEST_F(QuantisedNetworks, NeedPicturesToMeasureOn) {
+    const auto file = built({"resnet18", 4, Stem::cifar});
+    const Quantiser quantiser(file);
+    EXPECT_THAT(error_of([&] { static_cast<void>(quantiser.archive(file.info, stats::RangeRule::minmax, 1)); }),
+                ::testing::HasSubstr("no picture was observed"));
+}
+
+TEST_F(QuantisedNetworks, KeepTheLatentsOfADictionary) {
+    const auto file = built({"dhrnet", 8, Stem::imagenet});
+    Quantiser quantiser(file);
+    quantiser.observe(noise(8, 1));
+    const auto before = load_network(file), after = load_network(quantised(file, quantiser));
+    const auto pictures = noise(4, 2);
+    const auto latents = before->run(pictures).extras.at("latents");
+    EXPECT_LT(largest_difference(latents, after->run(pictures).extras.at("latents")), 0.25 * largest(latents));
 }
 
 } // namespace
