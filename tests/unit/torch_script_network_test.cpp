@@ -89,7 +89,7 @@ std::optional<Error> failure_of(const std::function<void()>& call) {
 
 /// By the engine onednn, where it can.
 std::unique_ptr<ScriptNetwork> load_on_onednn(const std::string& name,
-                                              engine::Precision precision = engine::Precision::fp32) {
+                                              Precision precision = Precision::fp32) {
     LoadOptions options{"cpu"};
     options.engine = Engine::onednn;
     options.precision = precision;
@@ -458,7 +458,7 @@ TEST_F(ScriptNetworks, GiveTheSameBitsOnOnednnInAnyBatch) {
 }
 
 TEST_F(ScriptNetworks, ComputeInBfloat16WhereTheProcessorDoesAndSayWhereItDoesNot) {
-    const auto network = load_on_onednn("pooled_convolution", engine::Precision::bf16);
+    const auto network = load_on_onednn("pooled_convolution", Precision::bf16);
     if (engine::has_fast(engine::Precision::bf16)) {
         EXPECT_EQ(network->report().precision, "bf16");
         EXPECT_THAT(logits_of(*network, noise(2)),
