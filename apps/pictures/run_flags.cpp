@@ -67,7 +67,8 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     auto* const precision =
         more("--precision", flags.precision,
              "what the networks compute in: fp32 (auto, default); bf16 on processors that multiply in it, with the "
-             "engine onednn; fp16: CUDA devices; int8: MODEL.int8.pt beside each MODEL.pt, as \"openset quantize\" makes it");
+             "engine onednn; fp16: CUDA devices; int8: MODEL.int8.pt beside each MODEL.pt, as \"openset quantize\" "
+             "makes it");
     precision->type_name("PRECISION")->check(cli::one_of({"auto", "fp32", "bf16", "fp16", "int8"}));
     auto* const as_saved = more_flag("--no-optimise,--no-optimize", flags.no_optimise,
                                      "run the networks as they were saved: slower, for comparison");

@@ -117,8 +117,9 @@ private:
             obstacle_ = lowering.obstacle;
             if (!lowering.graph) return;
             try {
-                compiled_ = std::make_unique<engine::CompiledNetwork>(
-                    *lowering.graph, plan.precision == Precision::bf16 ? engine::Precision::bf16 : engine::Precision::fp32);
+                compiled_ = std::make_unique<engine::CompiledNetwork>(*lowering.graph, plan.precision == Precision::bf16
+                                                                                           ? engine::Precision::bf16
+                                                                                           : engine::Precision::fp32);
                 outputs_ = lowering.graph->outputs;
                 module_ = {};
             } catch (const Error& error) {
