@@ -82,7 +82,7 @@ int run(Options& options) {
         std::filesystem::path(options.config).parent_path());
     for (const std::string& path : options.inputs.paths) {
         if (path == "-")
-            throw Error(ErrorKind::usage, "-: found standard input, expected files: they are run several times");
+            throw Error(ErrorKind::usage, path + ": found standard input, expected files: they are run several times");
     }
     {
         const pictures::Inputs inputs(options.inputs);
@@ -110,8 +110,11 @@ int run(Options& options) {
         const auto stage = std::ranges::find(networks, seen.stage, &flow::StageNetwork::stage) - networks.begin();
         samples.take(static_cast<std::size_t>(stage), seen.prepared);
     };
-    if (time_run(loaded, options, first, result.record, cancellation).counts.total() == 0)
-        throw Error(ErrorKind::usage, "found no pictures, expected some to run the networks on");
+    const io::RowCounts counts = time_run(loaded, options, first, result.record, cancellation).counts;
+    if (counts.total() == counts.failed) {
+        throw Error(ErrorKind::usage, pictures::Inputs(options.inputs).as_given().front() +
+                                          ": holds no picture that can be read, expected some to run the networks on");
+    }
 
     const int limit_threads = result.record.device == "cpu" ? result.cores : 1;
     result.passes.resize(networks.size());

@@ -26,6 +26,12 @@ using train::Options;
 
 namespace {
 
+/// Whether --resume has nothing to go on with because all is done.
+bool is_finished(const Options& options) {
+    return options.gradient.resume && !options.force && std::filesystem::exists(options.output) &&
+           std::filesystem::exists(options.record()) && !std::filesystem::exists(options.checkpoint());
+}
+
 void check_place(const Options& options) {
     check_place_for_file(options.output);
     // A training that was interrupted while its network was asked has written that already.
@@ -75,6 +81,11 @@ void tell_interrupted(const Options& options) {
 
 int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
+    if (is_finished(options)) {
+        log_notice(options.output + ": is finished, as " + options.record() +
+                   " beside it says; nothing to go on with (--force instead of --resume begins anew)");
+        return cli::exit_done;
+    }
     check_place(options);
     warn_of_copies(options);
     if (options.dry_run) {

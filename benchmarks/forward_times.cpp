@@ -1,10 +1,13 @@
 // CPU time of openset's own forward passes, one thread: what benchmarks/peers/onnx_openvino.py holds beside other engines'.
 //
-//   forward_times MODEL BATCH ROUNDS      ->  the CPU ms a picture of each round, one a line
+//   forward_times MODEL BATCH ROUNDS [torch|onednn [fp32|bf16]]   ->  the CPU ms a picture of each round, one a line
+//
+// An int8 network of openset quantize is a MODEL of its own.
 
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <string>
 
 #include "openset/base/error.hpp"
 #include "openset/model/network.hpp"
@@ -26,10 +29,17 @@ double cpu_milliseconds() {
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 4) return std::fputs("usage: forward_times MODEL BATCH ROUNDS\n", stderr), 2;
+    if (argc < 4 || argc > 6)
+        return std::fputs("usage: forward_times MODEL BATCH ROUNDS [torch|onednn [fp32|bf16]]\n", stderr), 2;
+    const std::string engine = argc > 4 ? argv[4] : "torch", precision = argc > 5 ? argv[5] : "fp32";
     try {
         torch::prepare_process();
-        const auto network = torch::load_network(model::open_network_file(argv[1]));
+        torch::LoadOptions options;
+        options.engine = engine == "onednn" ? torch::Engine::onednn : torch::Engine::torch;
+        options.precision = precision == "bf16" ? engine::Precision::bf16 : engine::Precision::fp32;
+        const auto network = torch::load_network(model::open_network_file(argv[1]), options);
+        if (network->report().engine != engine) // a time under the wrong name is worse than none
+            return std::fprintf(stderr, "forward_times: %s does not run on %s\n", argv[1], engine.c_str()), 1;
         const image::Size size = network->info().preprocess.crop.value_or(image::Size{224, 224});
         model::Batch batch{std::atoi(argv[2]), size.height, size.width, {}};
         batch.data.resize(static_cast<std::size_t>(batch.count) * 3 *

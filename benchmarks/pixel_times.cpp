@@ -56,6 +56,11 @@ int main(int argc, char** argv) {
 
             std::map<std::string, std::function<void()>> steps;
             steps["decode"] = [&] { decode(file); };
+            for (const int divisor : {2, 4}) {
+                steps["decode at 1/" + std::to_string(divisor)] = [&file, divisor] {
+                    decode(file, {.jpeg_divisor = [divisor](int, int) { return divisor; }});
+                };
+            }
             steps["bilinear"] = [&] { resize_crop(picture, to_224(Interpolation::bilinear)); };
             steps["bicubic"] = [&] { resize_crop(picture, to_224(Interpolation::bicubic)); };
             steps["normalise"] = [&] { normalise(crop, {}, tensor); };

@@ -19,7 +19,7 @@ public:
     void take(std::size_t stage, const image::Picture& prepared);
 
     /// So many of the stage's pictures, some of them several times where there are too few; none where there are none.
-    std::vector<image::Picture> of(std::size_t stage, int count) const;
+    std::vector<const image::Picture*> of(std::size_t stage, int count) const;
 
 private:
     std::mutex mutex_;

@@ -101,7 +101,8 @@ pictures::EngineAgreement compare(model::Network& torch, model::Network& onednn,
         onednn_times.push_back(b.milliseconds);
     }
     if (agreement.pictures == 0)
-        throw Error(ErrorKind::usage, "PICTURE: none of them can be decoded, expected one picture or more");
+        throw Error(ErrorKind::usage,
+                    "--model: none of the pictures to try it on can be decoded, expected one or more");
     agreement.torch_milliseconds = median(torch_times);
     agreement.onednn_milliseconds = median(onednn_times);
     return agreement;

@@ -21,6 +21,8 @@ struct Options : pictures::RunFlags {
     bool quiet = false;
     std::string
         files_sha256; ///< of the pictures' names, sizes and times; empty: not told, and not looked at when resuming
+    std::string
+        what; ///< of messages, where a command fills several stores: "train pictures, mirrored"; empty: one store
     bool own_classes = false; ///< the pictures' classes are not meant to be the network's labels
 };
 

@@ -81,7 +81,8 @@ flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipel
 void print_summary(const Options& options, const io::RunRecord& record, const StoreOutput& output,
                    const flow::LoadedStage& classifier) {
     const io::RowCounts& counts = record.counts;
-    log_notice(pictures::speed_text(counts.total() - output.kept(), record.run_seconds) + ": " +
+    log_notice((options.what.empty() ? "" : options.what + ": ") +
+               pictures::speed_text(counts.total() - output.kept(), record.run_seconds) + ": " +
                std::to_string(counts.known) + " rows, " + std::to_string(counts.failed) + " failed" +
                (output.kept() > 0 ? " with the " + std::to_string(output.kept()) + " of before" : "") + "; " +
                shape_text(classifier) +

@@ -18,7 +18,9 @@ void resolve_engine(RunFlags& flags) {
     flags.load.engine = flags.engine == "onednn" || bf16 ? torch::Engine::onednn
                         : flags.engine == "torch"        ? torch::Engine::torch
                                                          : torch::Engine::automatic;
-    flags.load.precision = bf16 ? engine::Precision::bf16 : engine::Precision::fp32;
+    flags.load.precision = bf16                        ? torch::Precision::bf16
+                           : flags.precision == "fp16" ? torch::Precision::fp16
+                                                       : torch::Precision::fp32;
 }
 
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
@@ -54,7 +56,7 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     more("-j,--jobs", flags.runner.jobs, "decode threads (default: one a core)")
         ->type_name("N")
         ->check(cli::whole_number(1, 1024));
-    more("--threads", flags.runner.threads, "inference threads (default: one a core; one on a GPU)")
+    more("--threads", flags.runner.threads, "inference threads (default: one a core; two on a GPU)")
         ->type_name("N")
         ->check(cli::whole_number(1, 1024));
     more("--device", flags.load.device, "auto, cpu, cuda or cuda:N")->type_name("DEVICE");
@@ -65,8 +67,9 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     auto* const precision =
         more("--precision", flags.precision,
              "what the networks compute in: fp32 (auto, default); bf16 on processors that multiply in it, with the "
-             "engine onednn; int8: MODEL.int8.pt beside each MODEL.pt, as \"openset quantize\" makes it");
-    precision->type_name("PRECISION")->check(cli::one_of({"auto", "fp32", "bf16", "int8"}));
+             "engine onednn; fp16: CUDA devices; int8: MODEL.int8.pt beside each MODEL.pt, as \"openset quantize\" "
+             "makes it");
+    precision->type_name("PRECISION")->check(cli::one_of({"auto", "fp32", "bf16", "fp16", "int8"}));
     auto* const as_saved = more_flag("--no-optimise,--no-optimize", flags.no_optimise,
                                      "run the networks as they were saved: slower, for comparison");
     as_saved->excludes(engine)->excludes(precision);
@@ -93,7 +96,7 @@ void resolve(RunFlags& flags) {
 
 void choose_settings(RunFlags& flags, const std::string& device) {
     const bool on_cpu = flags.runner.on_cpu = device == "cpu";
-    if (flags.runner.threads == 0) flags.runner.threads = on_cpu ? cores() : 1;
+    if (flags.runner.threads == 0) flags.runner.threads = on_cpu ? cores() : 2;
     if (flags.runner.batch == 0) {
         flags.runner.find_batch = true;
         flags.runner.batch = on_cpu ? 16 : 256; // on a processor more is not faster, but takes memory

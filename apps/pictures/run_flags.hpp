@@ -29,7 +29,7 @@ void add_fast_decode(CLI::App& app, RunFlags& flags);
 /// What the flags mean, once they are parsed.
 void resolve(RunFlags& flags);
 
-/// What the machine chooses where it was not given: inference threads (one a core on the CPU, one on another device), and
+/// What the machine chooses where it was not given: inference threads (one a core on the CPU, two on another device: one copies while the other computes), and
 /// how many pictures a forward pass (found while running).
 void choose_settings(RunFlags& flags, const std::string& device);
 

@@ -8,14 +8,17 @@
 #include <thread>
 #include <utility>
 
+#include "charts/svg.hpp"
 #include "cli/progress.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/printable.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/model/network_file.hpp"
 #include "openset/torch/architecture.hpp"
 #include "openset/torch/script_network.hpp"
+#include "train/task.hpp"
 
 namespace openset::train {
 namespace {
@@ -148,26 +151,47 @@ Start start_of(const Options& options, model::ModelInfo& info) {
             flags.arch + " " + std::to_string(flags.width) + " " + flags.stem};
 }
 
-/// What a resumed run must share with the one that it goes on with, besides numbers of the optimiser.
-std::string start_and_data(const Options& options, const std::string& start, const std::vector<Example>& training,
-                           const std::vector<Example>& validation, const model::ModelInfo& info) {
-    const AugmentFlags& augment = options.gradient.augment;
-    std::ostringstream text;
-    text << start << '\n'
-         << model::to_json(info) << '\n'
-         << options.runner.batch << ' ' << options.balance << ' ' << options.exif_orientation << '\n'
-         << io::shortest(augment.crop_scale) << ' ' << augment.no_flip << ' ' << io::shortest(augment.rotate) << ' '
-         << io::shortest(augment.jitter) << '\n';
-    for (const auto* examples : {&training, &validation}) {
-        text << examples->size() << '\n';
-        for (const Example& example : *examples) text << example.label << ' ' << example.path << '\n';
+/// Labels and, as far as size and time tell, contents.
+std::string facts_of(const std::vector<Example>& examples) {
+    std::vector<std::string> paths;
+    std::string labels;
+    for (const Example& example : examples) {
+        paths.push_back(example.path);
+        labels += std::to_string(example.label) + ' ';
     }
-    const std::string bytes = text.str();
-    return sha256_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    return sha256_hex({reinterpret_cast<const std::uint8_t*>(labels.data()), labels.size()}) + files_sha256(paths);
+}
+
+/// What a resumed run must share with the one that it goes on with, besides numbers of the optimiser.
+std::map<std::string, std::string> start_and_data(const Options& options, const std::string& start,
+                                                  const std::vector<Example>& training,
+                                                  const std::vector<Example>& validation,
+                                                  const model::ModelInfo& info) {
+    const AugmentFlags& augment = options.gradient.augment;
+    std::string labels;
+    for (const std::string& label : info.labels) labels += (labels.empty() ? "" : ", ") + printable(label);
+    model::ModelInfo rest = info;
+    rest.name.clear();
+    return {{options.mode() == Mode::finetune ? "--trunk" : "--arch", start},
+            {"--name", info.name},
+            {"--batch", std::to_string(options.runner.batch)},
+            {"--balance", options.balance},
+            {"--exif-orientation", options.exif_orientation},
+            {"--crop-scale", io::shortest(augment.crop_scale)},
+            {"--no-flip", augment.no_flip ? "given" : "not given"},
+            {"--rotate", io::shortest(augment.rotate)},
+            {"--jitter", io::shortest(augment.jitter)},
+            {"labels", labels},
+            {"preprocessing, license or source", model::to_json(rest)},
+            {"training pictures", facts_of(training)},
+            {"validation pictures", facts_of(validation)}};
 }
 
 void check_checkpoint(const Options& options) {
-    if (!fs::exists(options.checkpoint()) || options.gradient.resume || options.force) return;
+    const bool is_there = fs::exists(options.checkpoint());
+    if (options.gradient.resume && !is_there)
+        log_notice(options.checkpoint() + ": no such checkpoint to go on with; beginning anew");
+    if (!is_there || options.gradient.resume || options.force) return;
     throw Error(ErrorKind::usage, options.checkpoint() + ": left by a training that was interrupted; add "
                                                          "--resume to go on with it, or --force to begin "
                                                          "anew");
@@ -186,26 +210,32 @@ std::string text_of(const torch::EpochFigures& figures) {
     return "loss " + rounded(figures.loss) + ", accuracy " + rounded(figures.accuracy);
 }
 
-std::string text_of(const torch::EpochReport& epoch, int epochs) {
-    std::string text =
-        "epoch " + std::to_string(epoch.epoch) + " of " + std::to_string(epochs) + ": " + text_of(epoch.train);
-    if (epoch.validation) text += "; validation: " + text_of(*epoch.validation);
-    return text + "; " + cli::duration_text(epoch.seconds);
+/// "12 s", "3 min", "1.5 h"
+std::string rough_time(double seconds) {
+    if (seconds < 100) return charts::formatted(seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
+    return seconds < 6000 ? charts::formatted("%.0f min", seconds / 60) : charts::formatted("%.1f h", seconds / 3600);
 }
 
-/// The progress line, and a notice for each epoch.
+std::string text_of(const torch::EpochReport& epoch) {
+    std::string text = text_of(epoch.train);
+    if (epoch.validation) text += "; validation: " + text_of(*epoch.validation);
+    return text + "; " + rough_time(epoch.seconds);
+}
+
+/// The progress line, and a notice at the start and for each epoch.
 class Teller {
 public:
-    Teller(const Options& options)
-        : epochs_(options.gradient.epochs),
+    /// what  is learned: for the notice at the start
+    Teller(const Options& options, std::string what)
+        : what_(std::move(what)), epochs_(options.gradient.epochs),
           style_(cli::progress_style(options.progress, options.quiet, /*results_on_terminal=*/false)) {}
 
     torch::SgdObserver observer() {
-        return {[this](const torch::StepReport& step) { tell(step); },
-                [this](const torch::EpochReport& epoch) {
-                    finish();
-                    log_notice(text_of(epoch, epochs_));
-                }};
+        return {[this](int epochs) {
+                    log_notice(epochs == 0 ? what_ : what_ + "; going on after epoch " + of_all(epochs));
+                },
+                [this](const torch::StepReport& step) { tell(step); },
+                [this](const torch::EpochReport& epoch) { tell(epoch); }};
     }
 
     void finish() {
@@ -213,6 +243,17 @@ public:
     }
 
 private:
+    /// "2 of 30"
+    std::string of_all(int epoch) const { return std::to_string(epoch) + " of " + std::to_string(epochs_); }
+
+    void tell(const torch::EpochReport& epoch) {
+        finish();
+        seconds_ += epoch.seconds;
+        const double left = seconds_ / ++done_ * (epochs_ - epoch.epoch);
+        log_notice("epoch " + of_all(epoch.epoch) + ": " + text_of(epoch) +
+                   (epoch.epoch < epochs_ ? ", about " + rough_time(left) + " left" : ""));
+    }
+
     void tell(const torch::StepReport& step) {
         last_ = step;
         if (!meter_) meter_.emplace(style_, step.of_pictures);
@@ -221,11 +262,13 @@ private:
 
     cli::ProgressFigures figures() const {
         const std::string loss = rounded(last_.loss), rate = rounded(last_.learning_rate);
-        return {"epoch " + std::to_string(last_.epoch) + " of " + std::to_string(epochs_) + ", loss " + loss,
+        return {"epoch " + of_all(last_.epoch) + ", loss " + loss,
                 "\"epoch\": " + std::to_string(last_.epoch) + ", \"loss\": " + loss + ", \"learning_rate\": " + rate};
     }
 
-    int epochs_;
+    std::string what_;
+    int epochs_, done_ = 0; ///< all; of this run
+    double seconds_ = 0;    ///< of this run's epochs
     cli::ProgressStyle style_;
     std::optional<cli::ProgressMeter> meter_;
     torch::StepReport last_;
@@ -245,7 +288,9 @@ torch::SgdReport train_by_gradient(const Options& options, const std::vector<Exa
     const auto feed = feed_of(options, training, info, /*learns=*/true, cancellation);
     const auto judges =
         validation.empty() ? nullptr : feed_of(options, validation, info, /*learns=*/false, cancellation);
-    Teller teller(options);
+    Teller teller(options, "learning from " + std::to_string(training.size()) + " pictures of " +
+                               std::to_string(info.labels.size()) + " labels, judged by " +
+                               std::to_string(validation.size()));
     const torch::SgdReport report =
         torch::train_by_sgd(start.network, *feed, judges.get(), sgd, teller.observer(), &cancellation);
     if (report.cancelled) {

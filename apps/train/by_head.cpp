@@ -8,10 +8,11 @@
 #include <set>
 #include <span>
 
+#include "charts/svg.hpp"
 #include "cli/signals.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
-#include "openset/io/number_text.hpp"
+#include "openset/base/printable.hpp"
 #include "openset/torch/logistic_regression.hpp"
 #include "openset/torch/script_network.hpp"
 #include "openset/torch/trainable_network.hpp"
@@ -158,6 +159,9 @@ int threads_of(pictures::RunFlags flags) {
     return flags.runner.threads;
 }
 
+/// Four significant digits: who wants all of them reads the report.
+std::string in_short(double value) { return charts::formatted("%.4g", value); }
+
 /// From strong to weak, two a decade.
 std::vector<double> l2_candidates(const Options& options) {
     if (options.l2 != "auto") return {std::stod(options.l2)};
@@ -168,12 +172,27 @@ std::vector<double> l2_candidates(const Options& options) {
 
 void tell_choice(const torch::L2Choice& choice) {
     const torch::L2Trial& best = choice.trials[choice.best];
-    log_notice("l2 " + io::shortest(best.l2) + " of " + std::to_string(choice.trials.size()) +
-               " tried gives the smallest validation loss, " + io::shortest(best.loss));
-    const bool at_the_edge = choice.best == 0 || choice.best + 1 == choice.trials.size();
-    if (choice.trials.size() > 1 && at_the_edge)
-        log_notice("it is the " + std::string(choice.best == 0 ? "strongest" : "weakest") +
-                   " of those tried; --l2 takes others");
+    log_notice("l2 " + in_short(best.l2) +
+               (choice.trials.size() > 1 ? " of " + std::to_string(choice.trials.size()) + " tried gives the smallest"
+                                         : " gives a") +
+               " validation loss" + (choice.trials.size() > 1 ? ", " : " of ") + in_short(best.loss));
+    const bool is_strongest = choice.best == 0, is_weakest = choice.best + 1 == choice.trials.size();
+    if (choice.trials.size() == 1 || (!is_strongest && !is_weakest)) return;
+    log_notice("none " + std::string(is_strongest ? "stronger" : "weaker") + " was tried: see whether --l2 " +
+               in_short(is_strongest ? 10 * best.l2 : best.l2 / 10) + " gives a smaller loss still");
+}
+
+/// Of a class with fewer pictures than folds some folds have none to judge.
+void warn_of_small_classes(const Sets& sets, const Task& task) {
+    if (sets.validation) return;
+    std::vector<std::int64_t> counts(task.labels().size());
+    for (const std::int64_t label : sets.training.labels) ++counts[static_cast<std::size_t>(label)];
+    const auto fewest = std::ranges::min_element(counts);
+    if (*fewest >= sets.folds) return;
+    const std::string& label = task.labels()[static_cast<std::size_t>(fewest - counts.begin())];
+    log_warning(
+        printable(label) + ": has " + std::to_string(*fewest) + " pictures for " + std::to_string(sets.folds) +
+        " folds, so that in some folds none of it judges; more pictures, or fewer folds (--validation), tell more");
 }
 
 std::vector<float> logits_of(const model::Head& head, const Features& features) {
@@ -236,8 +255,8 @@ Result train_head(const Options& options, const Cancellation& cancellation) {
     const model::NetworkFile trunk = model::open_network_file(options.trunk);
     for (const std::string& assumption : trunk.assumptions) log_warning(assumption);
     torch::load_for_training(trunk, 2, options.seed); // one whose head cannot be replaced is refused before the work
-    std::vector<std::string> paths = options.data;
-    paths.insert(paths.end(), options.positive_dir.begin(), options.positive_dir.end());
+    check_names(options, cancellation);
+    const std::vector<std::string> paths = options.all_data();
     Features features = features_of(options, trunk, "train", paths, options.views, cancellation);
     if (features.pictures() == 0)
         throw Error(ErrorKind::usage,
@@ -246,6 +265,7 @@ Result train_head(const Options& options, const Cancellation& cancellation) {
         throw Error(ErrorKind::usage, paths.front() + ": has pictures without a class, expected one for each");
     const Task task(options, classes_of(features), family_of(options, cancellation));
     const Sets sets = sets_of(options, trunk, task, std::move(features), cancellation);
+    warn_of_small_classes(sets, task);
 
     const int classes = static_cast<int>(task.labels().size());
     const Rows rows = rows_of(options, sets, classes);
@@ -265,8 +285,8 @@ Result train_head(const Options& options, const Cancellation& cancellation) {
     if (cli::caught_signal() != 0) throw cli::Interrupted();
     if (!fitted.converged) {
         log_warning("the fit of the head stopped after " + std::to_string(fitted.losses.size() - 1) +
-                    " iterations with a gradient of " + io::shortest(fitted.gradient) + ", expected at most " +
-                    io::shortest(problem.tolerance) + "; a larger --l2 is easier");
+                    " iterations with a gradient of " + in_short(fitted.gradient) + ", expected at most " +
+                    in_short(problem.tolerance) + "; a larger --l2 is easier");
     }
 
     const model::Head head = write_network(options, task, trunk, fitted.head());

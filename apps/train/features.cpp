@@ -9,7 +9,7 @@
 #include "extract/run.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
-#include "openset/base/sha256.hpp"
+#include "openset/base/printable.hpp"
 #include "openset/io/activation_store.hpp"
 #include "openset/io/store_writer.hpp"
 #include "pictures/resume.hpp"
@@ -29,6 +29,13 @@ struct View {
     std::string name() const {
         static constexpr const char* places[] = {"plain", "top-left", "top-right", "bottom-left", "bottom-right"};
         return std::string(mirror ? "mirrored-" : "") + places[static_cast<int>(place)];
+    }
+
+    /// For messages: "as they are", "mirrored", "mirrored, top left"
+    std::string text() const {
+        if (place == CropPlace::centre) return mirror ? "mirrored" : "as they are";
+        static constexpr const char* corners[] = {"", "top left", "top right", "bottom left", "bottom right"};
+        return std::string(mirror ? "mirrored, " : "") + corners[static_cast<int>(place)];
     }
 };
 
@@ -61,25 +68,32 @@ extract::Options extract_options(const Options& options, const model::NetworkFil
     return extraction;
 }
 
-/// Names, sizes and times of the files, as a hash: a picture that was replaced under its name is another.
-std::string files_sha256(const std::vector<std::string>& paths, const Cancellation& cancellation) {
+std::vector<std::string> names_of(const std::vector<std::string>& paths, const Cancellation& cancellation) {
     pictures::Inputs inputs(input_flags(paths));
     const auto source = inputs.open(cancellation, 0);
-    std::string text;
-    while (const auto path = pictures::next_path(*source)) {
-        const std::string file = path->substr(0, path->find("//")); // of an archive's member: the archive
-        std::error_code ignored;                                    // what is not there is told when it is read
-        const auto size = fs::file_size(file, ignored);
-        const auto time = fs::last_write_time(file, ignored).time_since_epoch().count();
-        text += *path + '\0' + std::to_string(size) + ' ' + std::to_string(time) + '\0';
-    }
-    return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    std::vector<std::string> names;
+    while (const auto path = pictures::next_path(*source)) names.push_back(*path);
+    return names;
+}
+
+/// The first few pictures that failed, and where all of them stand.
+void warn_of_failures(const fs::path& store) {
+    constexpr std::int64_t most = 3;
+    std::int64_t failed = 0;
+    io::for_each_picture(store, [&failed](const io::StoreSample& sample) {
+        if (!sample.error.empty() && failed++ < most) log_warning(printable(sample.path) + ": " + sample.error);
+    });
+    if (failed > most)
+        log_warning("and " + std::to_string(failed - most) + " more pictures failed; " +
+                    (store / "samples.csv").string() + " lists all " + std::to_string(failed));
 }
 
 /// Fills the store, or leaves one as it is that the same run has filled.
 void fill(const Options& options, const model::NetworkFile& trunk, const std::vector<std::string>& paths,
-          const std::string& files, const View& view, const fs::path& store, const Cancellation& cancellation) {
+          const std::string& set, const std::string& files, const View& view, const fs::path& store,
+          const Cancellation& cancellation) {
     extract::Options extraction = extract_options(options, trunk, paths, store);
+    extraction.what = set + " pictures, " + view.text();
     extraction.files_sha256 = files;
     cascade::PipelineConfig config = extract::classifier_config(extraction);
     image::PreprocessSpec preprocess = trunk.info.preprocess;
@@ -112,9 +126,10 @@ struct ViewOfAll {
 ViewOfAll read_store(const fs::path& folder) {
     const io::ActivationStore store(folder);
     if (store.features() == 0) {
-        throw Error(ErrorKind::usage, folder.string() +
-                                          ": holds no features, expected a store of a network whose logits "
-                                          "come from a last Linear");
+        throw Error(ErrorKind::usage,
+                    folder.string() + ": is taken for an activation store, because logits.npy lies there, but holds no "
+                                      "features; expected pictures, or a store of a network whose logits come from a "
+                                      "last Linear");
     }
     store.check_finite();
     ViewOfAll view;
@@ -203,12 +218,12 @@ Features features_of(const Options& options, const model::NetworkFile& trunk, co
     fs::create_directories(options.cache, problem);
     if (problem)
         throw Error(ErrorKind::output, options.cache + ": cannot make the folder of features: " + problem.message());
-    const std::string files = files_sha256(paths, cancellation);
+    const std::string files = files_sha256(names_of(paths, cancellation));
     std::vector<ViewOfAll> read;
     for (const View& view : views_called(views)) {
         const fs::path store = fs::path(options.cache) / (set + "-" + view.name() + ".store");
-        log_info(set + ": " + view.name());
-        fill(options, trunk, paths, files, view, store, cancellation);
+        fill(options, trunk, paths, set, files, view, store, cancellation);
+        if (read.empty()) warn_of_failures(store); // the other views' are the same
         read.push_back(read_store(store));
     }
     return interleave(read, options.cache);

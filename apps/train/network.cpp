@@ -118,15 +118,6 @@ bool has_fitted_head(const Options& options, const Report& report) {
     return trunk.labels == report.labels && trunk.activation == report.activation;
 }
 
-double accuracy_of(const Judged& set, std::size_t labels) {
-    std::int64_t right = 0;
-    for (std::size_t row = 0; row < set.labels.size(); ++row) {
-        const auto first = set.logits.begin() + static_cast<std::ptrdiff_t>(row * labels);
-        right += std::max_element(first, first + static_cast<std::ptrdiff_t>(labels)) - first == set.labels[row];
-    }
-    return static_cast<double>(right) / static_cast<double>(set.labels.size());
-}
-
 /// Says whether fine-tuning has helped; the network of before is asked about the test pictures, too.
 void tell_change(const Options& options, const Sets& sets, Report& report, const Cancellation& cancellation) {
     log_warning(options.trunk +
@@ -135,8 +126,7 @@ void tell_change(const Options& options, const Sets& sets, Report& report, const
     if (sets.test.examples.empty() || report.sets.back().labels.empty()) return;
     Judged before = evaluate(options, options.trunk, "before", sets.test.examples, cancellation);
     before.how = "the test pictures, by " + options.trunk;
-    const std::size_t labels = report.labels.size();
-    const double was = accuracy_of(before, labels), is = accuracy_of(report.sets.back(), labels);
+    const double was = accuracy_of(before, report), is = accuracy_of(report.sets.back(), report);
     const auto percent = [](double share) { return charts::formatted("%.1f %%", 100 * share); };
     log_notice("test accuracy " + percent(is) + " after fine-tuning, " + percent(was) + " before: " +
                (is > was ? "it has helped" : "it has not helped, " + options.trunk + " is the network to use"));
@@ -146,18 +136,12 @@ void tell_change(const Options& options, const Sets& sets, Report& report, const
 } // namespace
 
 Result train_network(const Options& options, const Cancellation& cancellation) {
-    std::vector<std::string> paths = options.data;
-    paths.insert(paths.end(), options.positive_dir.begin(), options.positive_dir.end());
-    const auto pictures = pictures_in(paths, cancellation);
-    if (pictures.empty())
-        throw Error(ErrorKind::usage, paths.front() + ": found no pictures, expected folders of classes");
+    check_names(options, cancellation);
+    const auto pictures = pictures_in(options.all_data(), cancellation);
     const Task task(options, classes_of(pictures), family_of(options, cancellation));
     Sets sets = split(options, task, with_labels(pictures, task).examples, cancellation);
     // Before hours of training: a name that was mistyped must not cost them.
     if (!options.test.empty()) sets.test = with_labels(pictures_in(options.test, cancellation), task);
-    log_notice("learning from " + std::to_string(sets.training.size()) + " pictures of " +
-               std::to_string(task.labels().size()) + " labels, judged by " +
-               std::to_string(sets.validation.examples.size()));
 
     Result result;
     const torch::SgdReport trained =

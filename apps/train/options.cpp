@@ -86,6 +86,14 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
         ->check(cli::number(0, 1));
 }
 
+bool has_folders(const std::string& folder) {
+    std::error_code ignored; // who reads it says what is wrong
+    for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+        if (entry->is_directory(ignored) && !entry->path().filename().string().starts_with(".")) return true;
+    }
+    return false;
+}
+
 void check_paths(const std::string& flag, const std::vector<std::string>& paths, Mode mode) {
     for (const std::string& path : paths) {
         if (!fs::exists(path))
@@ -97,6 +105,11 @@ void check_paths(const std::string& flag, const std::vector<std::string>& paths,
         }
         if (mode != Mode::head && is_store({path}))
             refuse(flag + " " + path + ": is a store, expected pictures: training by gradient looks at them anew");
+        if (is_store({path}) && has_folders(path)) {
+            refuse(flag + " " + path +
+                   ": holds logits.npy, as an activation store does, and folders, as pictures of classes do; name the "
+                   "one that is meant, or move logits.npy away");
+        }
         if (paths.size() > 1 && (fs::is_regular_file(path) || is_store({path})))
             refuse(flag + " " + path + ": is a table or a store, expected it alone; only folders can be several");
     }
@@ -202,6 +215,8 @@ void resolve(const CLI::App& app, Options& options) {
     const auto given = [&app](const char* flag) { return app.get_option(flag)->count() > 0; };
     if (options.precision == "int8")
         refuse("--precision int8: networks learn in float; leave the flag out, and let openset quantize follow");
+    if (given("--trunk") && !fs::exists(options.trunk))
+        refuse("--trunk " + options.trunk + ": " + no_such_file(options.trunk, "a network (TorchScript archive)"));
     if (given("--trunk") == given("--arch")) {
         refuse(given("--trunk")
                    ? "--trunk together with --arch: expected one of them"

@@ -73,6 +73,13 @@ struct Options : pictures::RunFlags {
         return gradient.finetune ? Mode::finetune : gradient.arch.empty() ? Mode::head : Mode::scratch;
     }
 
+    /// Of both flags: --data and --positive-dir.
+    std::vector<std::string> all_data() const {
+        std::vector<std::string> paths = data;
+        paths.insert(paths.end(), positive_dir.begin(), positive_dir.end());
+        return paths;
+    }
+
     /// The number of folds, from 2 on, or the share of the pictures; none: the judges lie in a folder of their own.
     std::optional<double> validation_number() const;
 

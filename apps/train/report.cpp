@@ -126,6 +126,23 @@ std::string set_line(const Judged& set, const Measured& measured) {
     return text + "\n";
 }
 
+/// What the areas of a curve rest on where that is little; empty where it is enough.
+std::string note_on_areas(const Measured& measured, const Report& report) {
+    constexpr std::int64_t enough = 10;
+    constexpr int most = 5;
+    std::string labels;
+    int few = 0;
+    for (std::size_t label = 0; label < measured.labels.size(); ++label) {
+        const LabelFigures& figures = measured.labels[label];
+        const std::int64_t own = figures.figures.support, others = measured.pictures - own;
+        if (!figures.roc_area || std::min(own, others) >= enough || few++ >= most) continue;
+        labels += (labels.empty() ? "" : ", ") + plural(std::min(own, others)) +
+                  (own <= others ? " of " : " of others than ") + printable(report.labels[label]);
+    }
+    if (few > most) labels += " and as few of " + std::to_string(few - most) + " more labels";
+    return labels.empty() ? "" : "ROC and PR areas rest on " + labels + ": others could change them much\n";
+}
+
 std::string label_lines(const Judged& set, const Measured& measured, const Report& report) {
     std::string text = "\n" + set.name + "\n";
     for (const char* title : {"precision", "recall", "F1", "ROC area", "PR area", "pictures"}) text += right(title, 10);
@@ -145,7 +162,7 @@ std::string label_lines(const Judged& set, const Measured& measured, const Repor
         }
         text += taken + "\n";
     }
-    return text;
+    return text + note_on_areas(measured, report);
 }
 
 // ---- for programs
@@ -232,6 +249,8 @@ std::string legend(const Frame& frame, double x, const char* colour, const std::
 }
 
 } // namespace
+
+double accuracy_of(const Judged& set, const Report& report) { return measure(set, report).accuracy.value_or(0); }
 
 std::string text_of(const Report& report) {
     std::string lines, labels;

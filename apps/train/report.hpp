@@ -35,6 +35,9 @@ struct Report {
     std::string curve_unit; ///< "epoch"
 };
 
+/// The share of pictures whose likeliest label is theirs; 0 where there are none.
+double accuracy_of(const Judged& set, const Report& report);
+
 /// For people: a line a set, then a line a label of the last set, with the confusions.
 std::string text_of(const Report& report);
 

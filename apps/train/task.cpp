@@ -8,6 +8,7 @@
 #include "openset/base/error.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/base/random.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/base/spelling.hpp"
 #include "openset/flow/class_folder.hpp"
 #include "openset/io/activation_store.hpp"
@@ -178,10 +179,31 @@ std::optional<std::int64_t> Task::label_of(const std::string& class_name) const 
     return is_filter_ ? std::optional<std::int64_t>(0) : std::nullopt;
 }
 
+void check_names(const Options& options, const Cancellation& cancellation) {
+    const auto data = pictures_in(options.all_data(), cancellation);
+    if (data.empty())
+        refuse(options.data.front() + ": found no pictures, expected a folder with a folder for each class in it");
+    const Task task(options, classes_of(data), family_of(options, cancellation));
+    if (options.validation_number()) return;
+    const auto is_taught = [&task](const std::string& name) { return task.label_of(name).has_value(); };
+    if (std::ranges::none_of(classes_of(pictures_in({options.validation}, cancellation)), is_taught))
+        refuse_empty_validation(options);
+}
+
+std::string files_sha256(const std::vector<std::string>& paths) {
+    std::string text;
+    for (const std::string& path : paths) {
+        const std::string file = path.substr(0, path.find("//"));
+        std::error_code ignored; // what is not there is told when it is read
+        const auto size = fs::file_size(file, ignored);
+        const auto time = fs::last_write_time(file, ignored).time_since_epoch().count();
+        text += path + '\0' + std::to_string(size) + ' ' + std::to_string(time) + '\0';
+    }
+    return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
 std::string text_of_plan(const Options& options, const Cancellation& cancellation) {
-    std::vector<std::string> paths = options.data;
-    paths.insert(paths.end(), options.positive_dir.begin(), options.positive_dir.end());
-    const auto data = pictures_in(paths, cancellation);
+    const auto data = pictures_in(options.all_data(), cancellation);
     const Task task(options, classes_of(data), family_of(options, cancellation));
     std::string text = lines_of_set("data", data, task);
     if (const auto number = options.validation_number()) {

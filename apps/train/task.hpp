@@ -32,6 +32,14 @@ void refuse_strays(const std::vector<std::string>& folders);
 /// Throws Error(usage) where a picture has no class or lies in an archive, and where a name stands for nothing.
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);
 
+/// Throws Error(usage) where there is nothing to tell apart, or where the pictures of --validation show nothing of what is
+/// taught: to be told before anything is computed. Reads no picture.
+void check_names(const Options& options, const Cancellation& cancellation);
+
+/// Names, sizes and times of files, as a hash: a picture that was replaced under its name is another.
+/// paths  of an archive's member (`photos.tar//1.jpg`) the archive is looked at
+std::string files_sha256(const std::vector<std::string>& paths);
+
 /// --dry-run: how many pictures of which label would learn, judge and be asked. Reads no picture.
 /// Throws as pictures_in() and Task().
 std::string text_of_plan(const Options& options, const Cancellation& cancellation);

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """A careful Python script for a chain: what openset is held against.
 
-    benchmarks/peers/careful.py -c chain.json --files-from list.txt -o rows.jsonl [--threads 2] [--workers 2] [--all-stages]
+    benchmarks/peers/careful.py -c chain.json --files-from list.txt -o rows.jsonl [--threads 1] [--workers 2] [--all-stages]
 
 What a careful author does: torchvision's transforms in a DataLoader with worker processes, each picture decoded once for all stages;
 frozen TorchScript optimised for inference; batches of 16; survivors of a stage within a batch are put together for the next one, so that
-nothing is computed for what was rejected; one softmax an output; rows written as they come. --threads is torch.set_num_threads: 2 was
-the fastest on the 2 cores that this was tried on (benchmarks/README.md). Needs Python with torch and torchvision.
+nothing is computed for what was rejected; one softmax an output; rows written as they come. --threads is torch.set_num_threads: compare 1
+with the number of cores and take the faster; on 2 cores with other work beside it 1 was (37 s against 67 for 403 pictures). Needs Python with torch and torchvision.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def main():
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("-b", "--batch", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2, help="processes that decode")
-    parser.add_argument("--threads", type=int, default=2, help="of the networks")
+    parser.add_argument("--threads", type=int, default=1, help="of the networks")
     parser.add_argument("--all-stages", action="store_true", help="every stage for every picture")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

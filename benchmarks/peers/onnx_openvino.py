@@ -3,7 +3,7 @@
 
     python3 -m venv peers && peers/bin/pip install torch onnx onnxruntime openvino
     peers/bin/python benchmarks/peers/onnx_openvino.py MODEL.pt... --batches 1,8 --int8 \\
-        --ours 'openset=build/release/bin/forward_times {model} {batch} {rounds}'
+        --ours 'openset=build/release/bin/forward_times {model} {batch} {rounds} onednn'
 
 Each TorchScript archive is exported to ONNX; both engines run that file, on one thread, with their defaults otherwise. --int8 also
 quantises it by ONNX Runtime's static quantiser (per-channel weights, min-max over --calibration pictures of noise or, where given,

@@ -289,8 +289,9 @@ public:
         const bool multi_label = guess.file->info.activation == model::Activation::sigmoid;
         const std::string names = labels.empty() ? "" : "  // Names one of " + listed(labels) + ".\n";
         return names + "  \"classifier\": {\n    " + model(*guess.file) +
-               (multi_label ? " // \"min_probability\": 0.95 is the default; no label that likely: unknown"
-                            : " // with \"min_probability\": 0.5, what is less likely would be unknown; the default is 0") +
+               (multi_label
+                    ? " // \"min_probability\": 0.95 is the default; no label that likely: unknown"
+                    : " // with \"min_probability\": 0.5, what is less likely would be unknown; the default is 0") +
                "\n  }" + (is_last ? "\n" : ",\n");
     }
 

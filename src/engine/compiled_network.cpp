@@ -46,7 +46,7 @@ auto guarded(Call call) {
         return call();
     } catch (const dnnl::error& error) {
         if (error.status == dnnl_out_of_memory) throw Error(ErrorKind::out_of_memory, "out of memory in oneDNN");
-        throw Error(ErrorKind::model, "refused by oneDNN: " + std::string(error.what()));
+        throw Error(ErrorKind::model, "oneDNN cannot run it: " + std::string(error.what()));
     } catch (const std::bad_alloc&) {
         throw Error(ErrorKind::out_of_memory, "out of memory for what stands between the layers of a network");
     }
@@ -310,17 +310,27 @@ private:
         append(operations, convolution.activation);
         attributes.set_post_ops(operations);
 
-        const auto describe = [&](const memory::desc& source, const memory::desc& destination) {
+        const auto describe = [&](dnnl::algorithm algorithm, const memory::desc& destination) {
             const dnnl::convolution_forward::desc layer(
-                dnnl::prop_kind::forward_inference, algorithm(), source, {weight_dims, type_, Tag::any}, bias_layout,
-                destination, dims(convolution.stride),
+                dnnl::prop_kind::forward_inference, algorithm, any_layout(graph_.nodes[node.inputs[0]].shape),
+                {weight_dims, type_, Tag::any}, bias_layout, destination, dims(convolution.stride),
                 {convolution.dilation.height - 1, convolution.dilation.width - 1},
                 {convolution.padding.top, convolution.padding.left},
                 {convolution.padding.bottom, convolution.padding.right});
             return dnnl::convolution_forward::primitive_desc(layer, attributes, cpu());
         };
-        const auto description = describe(any_layout(graph_.nodes[node.inputs[0]].shape),
-                                          in_place ? residual->layout : any_layout(node.shape));
+        const auto describe_fastest = [&] {
+            if (gains_by_winograd(node, convolution)) {
+                try {
+                    return describe(dnnl::algorithm::convolution_winograd, any_layout(node.shape));
+                } catch (const dnnl::error&) {
+                    // not on this processor, or not with these post-operations
+                }
+            }
+            return describe(dnnl::algorithm::convolution_direct, in_place ? residual->layout : any_layout(node.shape));
+        };
+        const auto description = describe_fastest();
+        if (in_place) residual = in_layout(*residual, description.dst_desc());
 
         std::unordered_map<int, Place> places;
         places[DNNL_ARG_SRC] = in_layout(input, description.src_desc());
@@ -335,6 +345,17 @@ private:
                  "convolution " + std::to_string(convolution.kernel.height) + "x" +
                      std::to_string(convolution.kernel.width) + " of " + std::to_string(node.shape.channels) +
                      " channels");
+    }
+
+    /// Whether Winograd's minimal filtering (Lavin and Gray 2016) is worth its transforms: 3x3 kernels over many channels.
+    bool gains_by_winograd(const Node& node, const Convolution& convolution) const {
+        const Padding& padding = convolution.padding;
+        const int inputs = graph_.nodes[node.inputs[0]].shape.channels;
+        constexpr int many = 64;
+        return type_ == Type::f32 && convolution.groups == 1 && convolution.kernel == Extent{3, 3} &&
+               convolution.stride == Extent{} && convolution.dilation == Extent{} &&
+               std::max({padding.top, padding.left, padding.bottom, padding.right}) <= 1 &&
+               std::min(inputs, node.shape.channels) >= many;
     }
 
     void add(const Node& node, const Pool& pool) {
@@ -392,13 +413,6 @@ private:
     // fuse() leaves none of these.
     void add(const Node&, const Pad&) { throw Error(ErrorKind::internal, "a layer graph was not fused"); }
     void add(const Node&, const ScaleShift&) { throw Error(ErrorKind::internal, "a layer graph was not fused"); }
-
-    static dnnl::algorithm algorithm() {
-        static const char* const w = std::getenv("W_ALGO");
-        return w == nullptr ? dnnl::algorithm::convolution_direct
-               : *w == 'w'  ? dnnl::algorithm::convolution_winograd
-                            : dnnl::algorithm::convolution_auto;
-    }
 
     /// The network's input comes in float, whatever layers compute in.
     Place in_type(const Place& place) {

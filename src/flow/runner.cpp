@@ -196,7 +196,9 @@ private:
             const image::Picture& picture = item.prepared[preparation];
             return picture.width == first.width && picture.height == first.height;
         };
-        const auto limit = std::min<std::ptrdiff_t>(work_.batch_sizes().of(stage), std::ssize(waiting));
+        auto limit = std::min<std::ptrdiff_t>(work_.batch_sizes().of(stage), std::ssize(waiting));
+        // The last pictures are shared out: no thread works alone while the others have nothing left to do.
+        if (decoding_ == 0) limit = std::min(limit, (std::ssize(waiting) + options_.threads - 1) / options_.threads);
         auto end = waiting.begin();
         while (end - waiting.begin() < limit && same_size(*end)) ++end;
         std::vector<Item> items(std::make_move_iterator(waiting.begin()), std::make_move_iterator(end));

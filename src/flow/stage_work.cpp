@@ -143,21 +143,22 @@ void StageWork::fail_at(std::size_t stage, Item& item, const std::string& messag
 
 void StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& statistics) {
     const StageNetwork& stage_network = networks_[stage];
-    const std::size_t preparation = preparer_.preparation_of(stage);
-    const image::Picture& first = items.front().prepared[preparation];
-    const std::size_t size = first.rgb.size();
+    std::vector<const image::Picture*> pictures;
+    for (const Item& item : items) pictures.push_back(&item.prepared[preparer_.preparation_of(stage)]);
+    const int count = static_cast<int>(items.size());
     const auto start = Clock::now();
     const double cpu_start = thread_seconds();
-    model::Batch batch{static_cast<int>(items.size()), first.height, first.width, {}};
-    batch.data.resize(items.size() * size);
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        image::normalise(items[i].prepared[preparation], stage_network.preprocess,
-                         std::span(batch.data).subspan(i * size, size));
+    double normalise_seconds = 0;
+    model::Outputs outputs;
+    if (options_.on_cpu) {
+        const model::Batch batch = model::normalised(pictures, stage_network.preprocess);
+        normalise_seconds = seconds_since(start);
+        outputs = stage_network.network->run(batch);
+    } else {
+        outputs = stage_network.network->run_pictures(pictures, stage_network.preprocess);
     }
-    const double normalise_seconds = seconds_since(start);
-    const model::Outputs outputs = stage_network.network->run(batch);
     const double pass_seconds = seconds_since(start);
-    batch_sizes_.measured(stage, batch.count, options_.on_cpu ? thread_seconds() - cpu_start : pass_seconds);
+    batch_sizes_.measured(stage, count, options_.on_cpu ? thread_seconds() - cpu_start : pass_seconds);
 
     const auto judge_start = Clock::now();
     const std::size_t trunk = trunk_of_[stage], last = last_on_trunk_[trunk];
@@ -167,13 +168,13 @@ void StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& st
         if (last > stage) items[i].trunk_outputs.emplace(trunk, std::move(one));
     }
     RunStatistics::Stage& done = statistics[stage];
-    done.pictures += batch.count;
-    done.passed += batch.count;
+    done.pictures += count;
+    done.passed += count;
     ++done.passes;
     done.normalise_seconds += normalise_seconds;
     done.forward_seconds += pass_seconds - normalise_seconds;
     done.judge_seconds += seconds_since(judge_start);
-    log_debug(std::string(to_string(stage_network.stage)) + ": " + std::to_string(batch.count) + " pictures in " +
+    log_debug(std::string(to_string(stage_network.stage)) + ": " + std::to_string(count) + " pictures in " +
               std::to_string(1000 * pass_seconds) + " ms");
 }
 

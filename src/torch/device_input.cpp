@@ -21,7 +21,8 @@ at::Tensor host_tensor(at::IntArrayRef sizes, at::ScalarType type, c10::Device d
 /// What image::normalise makes of each level of each channel, [channels * levels].
 at::Tensor value_table(const image::PreprocessSpec& preprocess, c10::Device device) {
     image::Picture ramp{static_cast<int>(levels), 1, {}};
-    for (int level = 0; level < levels; ++level) ramp.rgb.insert(ramp.rgb.end(), channels, static_cast<std::uint8_t>(level));
+    for (int level = 0; level < levels; ++level)
+        ramp.rgb.insert(ramp.rgb.end(), channels, static_cast<std::uint8_t>(level));
     at::Tensor table = host_tensor({channels * levels}, at::kFloat, device);
     image::normalise(ramp, preprocess, {table.data_ptr<float>(), static_cast<std::size_t>(table.numel())});
     return table;
@@ -43,8 +44,8 @@ std::optional<c10::StreamGuard> own_stream(c10::Device device) {
 at::Tensor upload(std::span<const image::Picture* const> pictures, const image::PreprocessSpec& preprocess,
                   c10::Device device, at::ScalarType type) {
     const image::Picture& first = *pictures.front();
-    at::Tensor samples =
-        host_tensor({static_cast<std::int64_t>(pictures.size()), first.height, first.width, channels}, at::kByte, device);
+    at::Tensor samples = host_tensor({static_cast<std::int64_t>(pictures.size()), first.height, first.width, channels},
+                                     at::kByte, device);
     auto* to = samples.data_ptr<std::uint8_t>();
     for (const image::Picture* picture : pictures) to = std::ranges::copy(picture->rgb, to).out;
 

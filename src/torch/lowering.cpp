@@ -110,7 +110,7 @@ private:
 
     /// What does not depend on the picture, by LibTorch's own operation.
     void compute(const jit::Node* node) {
-        if (node->kind() == c10::prim::RaiseException || !node->blocks().empty())
+        if (node->isNondeterministic() || node->hasSideEffects() || !node->blocks().empty())
             throw Obstacle(node->kind().toQualString());
         if (node->kind() == c10::prim::ListConstruct) {
             c10::impl::GenericList elements(node->output()->type()->expectRef<c10::ListType>().getElementType());

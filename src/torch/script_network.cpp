@@ -16,7 +16,9 @@
 #include <utility>
 
 #include "openset/base/error.hpp"
+#include "torch/constants.hpp"
 #include "torch/device.hpp"
+#include "torch/device_input.hpp"
 #include "torch/fingerprint.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
@@ -53,17 +55,26 @@ bool are_probabilities(std::span<const float> row) {
 
 // ---- trunks
 
+const char* precision_name(Precision precision) {
+    switch (precision) {
+    case Precision::bf16: return "bf16";
+    case Precision::fp16: return "fp16";
+    case Precision::fp32: break;
+    }
+    return "fp32";
+}
+
 /// How a frozen module is made fast.
 struct TrunkPlan {
     c10::Device device;
     Engine engine = Engine::torch;
-    engine::Precision precision = engine::Precision::fp32;
+    Precision precision = Precision::fp32;
     std::optional<image::Size> picture; ///< the one size that it will see
 
     std::string name() const {
-        std::string text = " on " + device.str();
+        std::string text = " on " + device.str() + " in " + precision_name(precision);
         if (engine != Engine::onednn) return text;
-        text += precision == engine::Precision::bf16 ? " by onednn in bf16" : " by onednn";
+        text += " by onednn";
         if (picture) text += " for " + std::to_string(picture->width) + "x" + std::to_string(picture->height);
         return text;
     }
@@ -82,6 +93,7 @@ public:
             jit::OptimizeFrozenGraph(graph);
             // Packs for oneDNN: of no use elsewhere.
             if (plan.device.is_cpu()) module_ = jit::optimize_for_inference(module_);
+            if (plan.precision == Precision::fp16) convert_constants(*module_.get_method("forward").graph(), at::kHalf);
         });
     }
 
@@ -105,7 +117,9 @@ private:
             obstacle_ = lowering.obstacle;
             if (!lowering.graph) return;
             try {
-                compiled_ = std::make_unique<engine::CompiledNetwork>(*lowering.graph, plan.precision);
+                compiled_ = std::make_unique<engine::CompiledNetwork>(*lowering.graph, plan.precision == Precision::bf16
+                                                                                           ? engine::Precision::bf16
+                                                                                           : engine::Precision::fp32);
                 outputs_ = lowering.graph->outputs;
                 module_ = {};
             } catch (const Error& error) {
@@ -160,6 +174,17 @@ public:
         });
     }
 
+    /// Bytes go to another device, and are normalised there; the CPU has its own way.
+    model::Outputs run_pictures(std::span<const image::Picture* const> pictures,
+                                const image::PreprocessSpec& preprocess) override {
+        if (device_.is_cpu()) return Network::run_pictures(pictures, preprocess);
+        return guarded(info_.name, [&] {
+            const c10::InferenceMode inference;
+            const auto stream = own_stream(device_);
+            return forward_there(upload(pictures, preprocess, device_, input_type()));
+        });
+    }
+
 private:
     void load(const LoadOptions& options) {
         const c10::InferenceMode inference;
@@ -198,10 +223,16 @@ private:
 
     TrunkPlan plan_for(const LoadOptions& options) {
         TrunkPlan plan{device_, options.engine, options.precision, input_size()};
-        if (options.engine == Engine::onednn && !engine::has_fast(plan.precision)) {
-            plan.precision = engine::Precision::fp32;
-            report_.warnings.push_back(where_ + ": runs in fp32, as this processor (" +
-                                       engine::onednn_instruction_set() + ") does not multiply in bf16");
+        std::string obstacle;
+        if (plan.precision == Precision::bf16 && options.engine == Engine::onednn &&
+            !engine::has_fast(engine::Precision::bf16)) {
+            obstacle = "this processor (" + engine::onednn_instruction_set() + ") does not multiply in bf16";
+        } else if (plan.precision == Precision::fp16 && device_.is_cpu()) {
+            obstacle = "fp16 is for CUDA devices, and this is the CPU";
+        }
+        if (!obstacle.empty()) {
+            plan.precision = Precision::fp32;
+            report_.warnings.push_back(where_ + ": runs in fp32, as " + obstacle);
         }
         return plan;
     }
@@ -209,8 +240,11 @@ private:
     void tell_engine(const TrunkPlan& plan) {
         if (trunk_->compiled() != nullptr) {
             report_.engine = "onednn";
-            report_.precision = plan.precision == engine::Precision::bf16 ? "bf16" : "fp32";
-        } else if (plan.engine == Engine::onednn) {
+            report_.precision = precision_name(plan.precision);
+            return;
+        }
+        if (plan.precision == Precision::fp16) report_.precision = precision_name(plan.precision);
+        if (plan.engine == Engine::onednn) {
             report_.warnings.push_back(where_ +
                                        ": LibTorch runs it, as the engine onednn cannot: " + trunk_->obstacle());
         }
@@ -244,12 +278,20 @@ private:
         }
     }
 
+    /// Of floats on the CPU.
     model::Outputs forward(const at::Tensor& input) const {
         const c10::InferenceMode inference;
         // A copy: some networks write to their input.
-        std::vector<jit::IValue> arguments{input.to(device_, at::kFloat, /*non_blocking=*/false, /*copy=*/true)};
+        return forward_there(input.to(device_, input_type(), /*non_blocking=*/false, /*copy=*/true));
+    }
+
+    at::ScalarType input_type() const { return report_.precision == "fp16" ? at::kHalf : at::kFloat; }
+
+    /// Of a batch that is where the network is, and that the network may write to.
+    model::Outputs forward_there(const at::Tensor& input) const {
         // A frozen module's forward() is const in effect; LibTorch does not mark it so.
-        const auto named = name_outputs(const_cast<jit::Module&>(module_).forward(std::move(arguments)));
+        auto named = name_outputs(const_cast<jit::Module&>(module_).forward({input}));
+        if (!device_.is_cpu()) bring_here(named);
         const int rows = static_cast<int>(input.size(0));
         model::Outputs outputs;
         if (!has_rows(named.first, rows)) {
@@ -263,6 +305,15 @@ private:
             if (has_rows(tensor, rows)) take_further(name, to_matrix(tensor, rows), outputs);
         }
         return outputs;
+    }
+
+    static void bring_here(NamedTensors& named) {
+        std::vector<at::Tensor> tensors{named.first};
+        for (const auto& [name, tensor] : named.rest) tensors.push_back(tensor);
+        auto here = download(tensors);
+        auto next = here.begin();
+        named.first = *next++;
+        for (auto& [name, tensor] : named.rest) tensor = *next++;
     }
 
     static void append(model::Matrix& all, const model::Matrix& more) {

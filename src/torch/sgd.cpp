@@ -47,14 +47,16 @@ public:
     }
 
     struct Value {
-        at::Tensor loss;   ///< a number
+        at::Tensor loss;   ///< a number, which is minimised
+        at::Tensor figure; ///< a number: the loss that is told
         at::Tensor logits; ///< [n, outputs]
     };
 
     Value operator()(jit::Module& network, const Labelled& batch) const {
         if (options_.recipe == Recipe::plain) {
             const at::Tensor logits = name_outputs(network.forward({batch.pictures})).first;
-            return {of_labels(logits, batch.labels), logits};
+            const at::Tensor loss = of_labels(logits, batch.labels);
+            return {loss, told(loss, loss, logits), logits};
         }
         const bool corrupt = network.is_training() && options_.noise > 0;
         const at::Tensor seen =
@@ -63,10 +65,18 @@ public:
         const auto both = network.get_method("reconstruct")({seen}).toTuple();
         const at::Tensor logits = both->elements()[0].toTensor();
         const at::Tensor error = at::mse_loss(both->elements()[1].toTensor(), batch.pictures);
-        return {of_labels(logits, batch.labels) + error * options_.reconstruction_weight, logits};
+        const at::Tensor of_labels_alone = of_labels(logits, batch.labels);
+        const at::Tensor loss = of_labels_alone + error * options_.reconstruction_weight;
+        return {loss, told(loss, of_labels_alone, logits), logits};
     }
 
 private:
+    /// With the sum over the labels of sigmoid, whose mean is minimised.
+    at::Tensor told(const at::Tensor& loss, const at::Tensor& of_labels_alone, const at::Tensor& logits) const {
+        if (options_.activation == model::Activation::softmax) return loss.detach();
+        return (loss + of_labels_alone * (logits.size(1) - 1)).detach();
+    }
+
     at::Tensor of_labels(const at::Tensor& logits, const at::Tensor& labels) const {
         if (options_.activation == model::Activation::softmax) {
             return at::cross_entropy_loss(logits, labels, class_weights_, at::Reduction::Mean, /*ignore_index=*/-100,
@@ -89,7 +99,7 @@ class Figures {
 public:
     void add(const Objective::Value& value, const at::Tensor& labels) {
         const auto count = labels.size(0);
-        loss_ += value.loss.item<double>() * static_cast<double>(count);
+        loss_ += value.figure.item<double>() * static_cast<double>(count);
         right_ += value.logits.argmax(1).eq(labels).sum().item<std::int64_t>();
         count_ += count;
     }
@@ -182,29 +192,29 @@ void check(const SgdOptions& o, const TrainableNetwork& network) {
         refuse("the recipe crosr is for networks that reconstruct the picture; use the architecture dhrnet");
 }
 
-/// What makes two runs the same, as text.
+/// What makes two runs the same, as JSON: an object by the names that a message has.
 std::string run_text(const SgdOptions& o, const TrainableNetwork& network, const flow::TrainingFeed& train,
                      const flow::TrainingFeed* validation) {
-    nlohmann::json run{{"epochs", o.epochs},
-                       {"learning_rate", o.learning_rate},
-                       {"warmup_epochs", o.warmup_epochs},
-                       {"momentum", o.momentum},
-                       {"weight_decay", o.weight_decay},
-                       {"label_smoothing", o.label_smoothing},
-                       {"activation", o.activation},
-                       {"class_weights", o.class_weights},
-                       {"last_blocks", o.last_blocks ? nlohmann::json(*o.last_blocks) : nlohmann::json("all")},
-                       {"recipe", o.recipe},
-                       {"reconstruction_weight", o.reconstruction_weight},
+    nlohmann::json run{{"--epochs", o.epochs},
+                       {"--learning-rate", o.learning_rate},
+                       {"--warmup", o.warmup_epochs},
+                       {"--momentum", o.momentum},
+                       {"--weight-decay", o.weight_decay},
+                       {"--label-smoothing", o.label_smoothing},
+                       {"--activation", o.activation == model::Activation::softmax ? "softmax" : "sigmoid"},
+                       {"weights of the classes", o.class_weights},
+                       {"--last-blocks", o.last_blocks ? nlohmann::json(*o.last_blocks) : nlohmann::json("all")},
+                       {"--recipe", o.recipe == Recipe::plain ? "plain" : "crosr"},
+                       {"weight of the reconstruction", o.reconstruction_weight},
                        {"noise", o.noise},
-                       {"patience", o.patience},
-                       {"seed", o.seed},
-                       {"start_and_data", o.start_and_data},
-                       {"training_pictures", train.pictures_per_epoch()},
-                       {"training_batches", train.batches_per_epoch()}};
-    run["validation_pictures"] = validation == nullptr ? 0 : validation->pictures_per_epoch();
+                       {"--patience", o.patience},
+                       {"--seed", o.seed},
+                       {"number of training pictures", train.pictures_per_epoch()},
+                       {"batches an epoch", train.batches_per_epoch()}};
+    run["number of validation pictures"] = validation == nullptr ? 0 : validation->pictures_per_epoch();
     for (const at::Tensor& tensor : state_of(network.implementation().module))
-        run["shapes"].push_back(tensor.sizes().vec());
+        run["shapes of the weights"].push_back(tensor.sizes().vec());
+    for (const auto& [name, value] : o.start_and_data) run[name] = value;
     return run.dump();
 }
 
@@ -235,6 +245,7 @@ public:
 
     SgdReport run() {
         if (options_.resume && std::filesystem::exists(options_.checkpoint)) take_up();
+        if (observer_.start) observer_.start(static_cast<int>(report_.epochs.size()));
         seen_before_ = static_cast<std::int64_t>(report_.epochs.size()) * train_.pictures_per_epoch();
         while (!is_done()) {
             if (!one_epoch()) {

@@ -1,5 +1,6 @@
 #include "torch/sgd_checkpoint.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <torch/serialize/archive.h>
@@ -57,6 +58,21 @@ std::vector<at::Tensor> read_tensors(InputArchive& archive, const std::string& n
     return tensors;
 }
 
+/// "--momentum 0.9 (now 0.5)": what is different, the options first; of what is too long for a line the name alone.
+std::string differences(const json& then, const json& now) {
+    constexpr std::size_t longest = 60;
+    std::string text;
+    for (const auto& [name, value] : now.items()) {
+        const json before = then.contains(name) ? then.at(name) : json();
+        if (before == value) continue;
+        const auto shown = [](const json& one) { return one.is_string() ? one.get<std::string>() : one.dump(); };
+        const std::string old = shown(before), own = shown(value);
+        text += (text.empty() ? "" : ", ") + name;
+        if (std::max(old.size(), own.size()) <= longest) text += " " + old + " (now " + own + ")";
+    }
+    return text;
+}
+
 SgdCheckpoint read(InputArchive& archive, const std::string& run, const std::string& where) {
     c10::IValue text;
     archive.read("facts", text);
@@ -66,9 +82,9 @@ SgdCheckpoint read(InputArchive& archive, const std::string& run, const std::str
     SgdCheckpoint checkpoint;
     checkpoint.run = facts.at("run");
     if (checkpoint.run != run) {
-        throw Error(ErrorKind::usage, where + ": a checkpoint of a run with other options, pictures or start, expected "
-                                              "one of the same; give the flags it was begun with, or begin anew "
-                                              "without --resume");
+        throw Error(ErrorKind::usage, where + ": a checkpoint of a run with other " +
+                                          differences(json::parse(checkpoint.run), json::parse(run)) +
+                                          "; expected one of the same, or --force instead of --resume to begin anew");
     }
     for (const json& epoch : facts.at("epochs")) checkpoint.epochs.push_back(epoch_from(epoch));
     checkpoint.best_epoch = facts.at("best_epoch");

@@ -12,7 +12,7 @@ namespace openset::torch {
 
 /// Where a training run stands after a whole epoch; what the optimiser remembers comes beside it.
 struct SgdCheckpoint {
-    std::string run;                 ///< what makes two runs the same, as text
+    std::string run;                 ///< what makes two runs the same: a JSON object by the names that a message has
     std::vector<EpochReport> epochs; ///< so far
     int best_epoch = 0;
     std::vector<at::Tensor> state;      ///< parameters and buffers, in their order

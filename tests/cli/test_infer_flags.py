@@ -136,6 +136,15 @@ class Inputs(CliTest):
             (row,) = self.rows(picture, *flags, config=config)
             self.assertEqual(row["verdict"], expected, flags)
 
+    def test_fast_decode_reads_large_jpegs_at_a_part_of_their_size_and_the_record_names_it(self):
+        sign = pathlib.Path(__file__).resolve().parents[2] / "samples/demo/apple.jpg"  # 192 x 192, and the networks see 32 x 32
+        output = self.folder / "rows.jsonl"
+        for flags, fast, size in (([], False, "192 x 192 pixels"), (["--fast-decode"], True, "96 x 96 pixels, which is 1/2 of its size")):
+            self.infer(sign, TOMATO, "-o", output, *flags)
+            self.assertEqual(json.loads((self.folder / "rows.jsonl.run.json").read_text())["fast_decode"], fast)
+            self.assertIn(f"apple.jpg, {size}", self.infer("--explain", sign, *flags).text)
+            self.assertEqual(self.infer("--explain", TOMATO, *flags).text, self.infer("--explain", TOMATO).text, "no JPEG")
+
     def test_max_pixels_fails_larger_pictures_before_decoding_them(self):
         tomato, lemon = self.rows(TOMATO, PICTURES / "basket/lemon.png", "--max-pixels", 64 * 64, code=3)
         self.assertEqual(tomato["error"]["kind"], "too-large")

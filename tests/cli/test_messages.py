@@ -56,7 +56,7 @@ class CommandLine(MessageTest):
             ("infer", ["-c", "a.json", "--color", "alway"], ['--color: found "alway"', 'did you mean "always"?']),
             ("inspect", [], ["found no FILE", "network (TorchScript archive)", "expected one"]),
             ("inspect", [CLASSIFIER, TOMATO], ["left over", "expected one FILE"]),
-            ("doctor", [CLASSIFIER], [f'found "{CLASSIFIER}" left over', "expected flags only", f"did you mean --model {CLASSIFIER}?"]),
+            ("doctor", [CLASSIFIER], ["PICTURE: found without --model", "add --model or leave PICTURE out"]),
             ("doctor", ["--labels", "names.txt"], ["--labels: found without --model", "add --model or leave --labels out"]),
             ("doctor", ["--preprocess", "imagenet"], ["--preprocess: found without --model"]),
             ("doctor", ["--device", "cpu"], ["--device: found without --model"]),

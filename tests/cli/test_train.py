@@ -72,6 +72,14 @@ class NewHead(TrainTest):
         for path, verdict in self.named(self.test).items():
             self.assertIn(f"/{verdict}/", path)
 
+    def test_heads_made_on_one_trunk_share_its_forward_pass(self):
+        self.train()
+        config = self.write_config("both.json", {"openset": 1, "species": {"model": str(self.network), "accept": ["plum", "lime", "sky"]},
+                                                 "classifier": {"model": str(TRUNK)}})
+        shared = self.infer(self.test, config=config)
+        self.assertIn("species and classifier share one trunk: 1 forward pass instead of 2", shared.messages)
+        self.assertEqual(shared.stdout, self.infer(self.test, "--no-share", config=config).stdout)
+
     def test_the_same_again_gives_the_same_bytes(self):
         self.train()
         self.train("--threads", "1", output=self.folder / "again.pt")
@@ -155,12 +163,27 @@ class NewHead(TrainTest):
         self.train(code=3)
         self.assertEqual(self.report()["sets"][0]["failed"], 1)
         self.assertEqual(self.report()["sets"][0]["pictures"], 48)
-        self.train("--force", "--max-errors", "1")
+        self.assertIn("sky/broken.png: ", self.train("--force", "--max-errors", "1").messages)
+        for number in range(5):
+            (self.data / "sky" / f"notes{number}.txt").write_text("no picture")
+        messages = self.train("--force", code=3).messages
+        self.assertIn(f"and 3 more pictures failed; {self.network}.features/train-plain.store/samples.csv lists all 6", messages)
 
     def test_copies_that_augment_made_are_no_honest_judges(self):
         self.openset("augment", self.data, "-o", self.folder / "more", "--copies", "1", "-q")
         self.assertIn("validation figures are too good", self.train(data=self.folder / "more").messages)
         self.assertNotIn("too good", self.train("--validation", self.test, "--force", data=self.folder / "more").messages)
+
+    def test_what_is_told_can_be_acted_on(self):
+        few = self.pictures("few", 3, classes=["sky", "plum", "rust"])
+        self.pictures("few", 12, classes=["lime"])
+        result = self.train(data=few)
+        for words in ("train pictures, as they are: 21 pictures in", "train pictures, mirrored: 21 pictures in",
+                      "plum: has 3 pictures for 5 folds, so that in some folds none of it judges"):
+            self.assertIn(words, result.messages)
+        self.assertRegex(result.messages, r"l2 [0-9.e-]{1,9} of 11 tried gives the smallest validation loss, [0-9.e-]{1,9}\n")
+        self.assertRegex(result.messages, r"none weaker was tried: see whether --l2 1e-06 gives a smaller loss still")
+        self.assertIn("ROC and PR areas rest on 9 pictures of others than lime, 3 pictures of plum, ", result.text)
 
     def test_what_the_network_says_of_itself(self):
         self.train("--name", "colours", "--license", "CC0-1.0")
@@ -222,12 +245,21 @@ class WrongUse(TrainTest):
 
     def test_a_class_that_is_not_there(self):
         self.refused("--positive", "skye", says='did you mean "sky"')
+        self.assertFalse((self.folder / "new.pt.features").exists())
 
     def test_everything_of_the_family(self):
         self.refused("--positive", ",".join(COLOURS), says="expected others too")
 
     def test_one_class_only(self):
         self.refused(data=self.pictures("one", 3, classes=["sky"]), says="one class only")
+        self.assertFalse((self.folder / "new.pt.features").exists())
+
+    def test_a_folder_of_classes_with_an_array_of_a_store_in_it(self):
+        (self.data / "logits.npy").write_bytes(b"")
+        self.refused(says="holds logits.npy, as an activation store does, and folders, as pictures of classes do")
+
+    def test_a_trunk_that_is_not_there(self):
+        self.refused(trunk=self.folder / "nowhere.pt", says="nowhere.pt: no such file")
 
     def test_a_file_that_strayed_among_the_classes(self):
         (self.data / "stray.png").write_bytes(png((1, 2, 3)))

@@ -1,6 +1,7 @@
 """openset train by gradient: networks from scratch and fine-tuned, interrupted and resumed; DHRNet to OpenMax on latents."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -36,8 +37,10 @@ class TrainByGradientTest(CliTest):
         return (self.folder / name).read_bytes()
 
     def test_a_network_from_scratch_is_one_that_infer_runs(self):
-        result = self.train("net.pt", *SMALL, "--epochs", 2)
-        self.assertIn("epoch 2 of 2: loss ", result.messages)
+        result = self.train("net.pt", *SMALL, "--epochs", 2, "--resume")
+        self.assertIn("net.pt.checkpoint: no such checkpoint to go on with; beginning anew", result.messages)
+        self.assertRegex(result.messages, r"epoch 1 of 2: loss .* s, about [0-9.]+ s left\n")
+        self.assertRegex(result.messages, r"epoch 2 of 2: loss .* s\n")
         self.assertFalse((self.folder / "net.pt.checkpoint").exists())
         config = self.write_config("c.json", {"openset": 1, "classifier": {"model": "net.pt"}})
         rows = self.rows(self.data / "test", config=config)
@@ -67,9 +70,17 @@ class TrainByGradientTest(CliTest):
         refused = self.train("net.pt", *epochs, code=2)
         self.assertIn("add --resume to go on with it, or --force to begin anew", refused.messages)
         other = self.train("net.pt", *epochs, "--momentum", 0.5, "--resume", code=2)
-        self.assertIn("a run with other options, pictures or start", other.messages)
-        self.train("net.pt", *epochs, "--resume")
+        self.assertIn("a run with other --momentum 0.9 (now 0.5); expected one of the same", other.messages)
+        picture = next((self.data / "train").rglob("*.png"))
+        kept = picture.read_bytes(), picture.stat()
+        picture.write_bytes(next((self.data / "test").rglob("*.png")).read_bytes())
+        replaced = self.train("net.pt", *epochs, "--resume", code=2)
+        self.assertIn("a run with other training pictures; expected one of the same", replaced.messages)
+        picture.write_bytes(kept[0])
+        os.utime(picture, ns=(kept[1].st_atime_ns, kept[1].st_mtime_ns))
+        self.assertRegex(self.train("net.pt", *epochs, "--resume").messages, r"going on after epoch \d+ of 12")
         self.assertEqual(self.bytes_of("net.pt"), self.bytes_of("whole.pt"))
+        self.assertIn("is finished", self.train("net.pt", *epochs, "--resume").messages)
 
     def test_interrupted_while_the_network_is_asked_it_still_gives_its_report(self):
         asked = [*SMALL, "--epochs", 1, *(["--test", self.data / "test"] * 60)]
@@ -102,6 +113,7 @@ class TrainByGradientTest(CliTest):
             self.train(f"tuned-{last_blocks}.pt", *tuning, "--last-blocks", last_blocks)
         too_many = self.train("tuned.pt", *tuning, "--last-blocks", 99, code=2)
         self.assertIn("expected 0 to 9 or all", too_many.messages)
+        self.assertNotIn("learning from", too_many.messages)
 
     def test_dhrnet_by_the_recipe_of_crosr_goes_on_to_openmax_on_logits_and_latents(self):
         self.train("dhr.pt", "--arch", "dhrnet", "--recipe", "crosr", "--width", 8, "--epochs", 3, "--batch", 16)

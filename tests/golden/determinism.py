@@ -48,7 +48,7 @@ for name, (config, names) in CHAINS.items():
     expected = dict(zip(names, rows(config, names, ["-b", 8, "--threads", 1, "-j", 1])))
     shuffled = names[:]
     random.Random(1).shuffle(shuffled)
-    settings = [["-b", b, "--threads", t, "-j", j] for b, t, j in ((1, 1, 1), (1, 2, 4), (5, 2, 1), (5, 1, 4), (64, 1, 4), (64, 2, 1))]
+    settings = [["-b", b, "--threads", t, "-j", j] for b, t, j in ((1, 1, 1), (1, 2, 4), (5, 2, 1), (5, 1, 4), (64, 1, 4), (64, 2, 1))] + [["--no-share"]]
     for order, flags in [(names, flags) for flags in settings] + [(shuffled, ["-b", 5]), ([names[3]], []), ([names[-1]], [])]:
         runs += 1
         for picture, row in zip(order, rows(config, order, flags), strict=True):

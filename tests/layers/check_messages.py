@@ -73,6 +73,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/doctor/engines.cpp", "Error"): "of scan()",
     ("apps/eval.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/extract/options.cpp", "Error"): "by refuse()",
     ("apps/extract/run.cpp", "Error"): THROWN_BELOW,
@@ -84,7 +85,9 @@ RELAYS = {
     ("apps/infer.cpp", "log_warning"): "of infer/row_output.cpp, doubt_about_ending()",
     ("apps/pictures/inputs.cpp", "Error"): "by refuse()",
     ("apps/pictures/inputs.cpp", "refuse"): THROWN_BELOW,
+    ("apps/pictures/int8_networks.cpp", "Error"): "the lines of its problems",
     ("apps/pictures/networks.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/quantize.cpp", "log_warning"): NOTED_BELOW,
     ("apps/pictures/run_facts.cpp", "log_info"): "figures",
     ("apps/infer/options.cpp", "Error"): "by refuse()",
     ("apps/init.cpp", "log_warning"): NOTED_BELOW,
@@ -97,10 +100,9 @@ RELAYS = {
     ("apps/score.cpp", "log_warning"): "the same",
     ("apps/sweep/grid.cpp", "Error"): "of io::mismatches()",
     ("apps/sweep.cpp", "log_notice"): "figures",
-    ("apps/train/by_gradient.cpp", "log_notice"): "figures",
     ("apps/train/by_head.cpp", "log_warning"): NOTED_BELOW,
     ("apps/train/evaluate.cpp", "log_warning"): "a row's failure",
-    ("apps/train/features.cpp", "log_info"): "names of a set and of a view",
+    ("apps/train/features.cpp", "log_warning"): "a row's failure",
     ("apps/train/network.cpp", "log_warning"): NOTED_BELOW,
     ("apps/train/options.cpp", "Error"): "by refuse()",
     ("apps/train/task.cpp", "Error"): "by refuse()",
@@ -160,7 +162,8 @@ EXCEPTIONS = {
     '{"ready": true, "protocol": 1}{}': "no message",
 }
 
-THROWN = {"Error", "WrongOutput", "NotKnown", "std::bad_alloc", "cli::Interrupted", ";"}
+# An Obstacle is a reason, which LoadReport tells behind a sentence of its own; it never leaves src/torch/lowering.cpp.
+THROWN = {"Error", "WrongOutput", "NotKnown", "Obstacle", "std::bad_alloc", "cli::Interrupted", ";"}
 
 # ---- rules
 

@@ -58,7 +58,7 @@ class Convolutions : public testing::TestWithParam<ConvolutionCase> {};
 TEST_P(Convolutions, GiveWhatPlainLoopsGive) {
     const ConvolutionCase& given = GetParam();
     GraphBuilder build(given.input);
-    EXPECT_LT(relative_difference(build.graph({build.convolution(0, given.channels, given.kind)})), 2e-6);
+    EXPECT_LT(relative_difference(build.graph({build.convolution(0, given.channels, given.kind)})), 5e-6);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -67,6 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
         ConvolutionCase{"of_a_picture", {3, 20, 22}, 32, {.kernel = {7, 7}, .stride = {2, 2}, .padding = {3, 3, 3, 3}}},
         ConvolutionCase{"1x1", {24, 9, 9}, 40, {}}, ConvolutionCase{"1x1_strided", {16, 9, 8}, 32, {.stride = {2, 2}}},
         ConvolutionCase{"3x3", {16, 11, 13}, 16, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}},
+        ConvolutionCase{"3x3_over_many_channels", {64, 14, 13}, 80, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}},
         ConvolutionCase{"of_few_channels", {5, 8, 8}, 7, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}},
         ConvolutionCase{
             "padded_below_and_right", {8, 10, 10}, 8, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0, 1, 1}}},
@@ -133,6 +134,16 @@ TEST(CompiledNetworks, PutZerosAroundAPictureThatNoConvolutionTakes) {
     GraphBuilder build({16, 6, 6});
     const ValueId padded = build.pad(0, {1, 0, 2, 3});
     EXPECT_LT(relative_difference(build.graph({build.pool(padded, {.kernel = {2, 2}, .stride = {2, 2}})})), 1e-7);
+}
+
+TEST(CompiledNetworks, AddToA3x3ConvolutionOverManyChannelsWhateverLayoutTheOtherTermHas) {
+    GraphBuilder build({3, 14, 14});
+    const Convolution same{.kernel = {3, 3}, .padding = {1, 1, 1, 1}};
+    const ValueId start = build.activate(build.convolution(0, 64, {}), relu);
+    const ValueId x =
+        build.activate(build.sum(build.convolution(build.convolution(start, 64, same), 64, same), start), relu);
+    const ValueId y = build.activate(build.sum(build.convolution(x, 64, same), x), {Activation::Kind::clip, 0, 6});
+    EXPECT_LT(relative_difference(build.graph({build.sum(y, start), y})), 1e-5);
 }
 
 /// Stem, depthwise block with a shortcut, strided block, mean: a small EfficientNet.

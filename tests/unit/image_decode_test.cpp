@@ -166,6 +166,48 @@ TEST(DecodeJpeg, CmykIsTakenAsInvertedAndBlendedAsPillowDoes) {
     EXPECT_EQ(decode(jpeg_file(1, 1, {128, 255, 0, 200})).picture, (Picture{1, 1, {100, 200, 0}}));
 }
 
+int by_two(int, int) { return 2; }
+
+TEST(DecodeJpeg, SidesAreDividedAsAskedForAndRoundedUp) {
+    int width = 0, height = 0;
+    DecodeCost cost;
+    DecodeOptions options;
+    options.jpeg_divisor = [&](int w, int h) { return width = w, height = h, 4; };
+    options.before_allocation = [&](const DecodeCost& announced) { cost = announced; };
+    const auto result = decode(jpeg_file(33, 17, Bytes(std::size_t{33} * 17 * 3, 77)), options);
+    EXPECT_EQ(std::pair(width, height), std::pair(33, 17));
+    EXPECT_EQ(std::pair(cost.width, cost.height), std::pair(9, 5));
+    EXPECT_EQ(result.picture, (Picture{9, 5, Bytes(std::size_t{9} * 5 * 3, 77)}));
+    EXPECT_EQ(result.divisor, 4);
+}
+
+TEST(DecodeJpeg, DividedByTwoAPixelIsAboutTheMeanOfFour) {
+    Bytes ramp; // without fine detail, which is what gets lost
+    for (int y = 0; y < 32; ++y) {
+        for (int x = 0; x < 32; ++x) ramp.push_back(static_cast<std::uint8_t>(4 * x + 3 * y));
+    }
+    const Picture divided = decode(jpeg_file(32, 32, ramp), {.jpeg_divisor = by_two}).picture;
+    ASSERT_EQ(std::pair(divided.width, divided.height), std::pair(16, 16));
+    for (int y = 0; y < 16; ++y) {
+        for (int x = 0; x < 16; ++x) {
+            const int mean = 4 * 2 * x + 2 + 3 * 2 * y + 2; // 1.5 for the three
+            EXPECT_NEAR(divided.rgb[static_cast<std::size_t>(16 * y + x) * 3], mean, 3) << x << ", " << y;
+        }
+    }
+}
+
+TEST(DecodeJpeg, TheLimitOnPixelsIsThatOfTheWholePicture) {
+    DecodeOptions options{.max_pixels = 1000, .jpeg_divisor = by_two};
+    EXPECT_THROW(decode(jpeg_file(40, 30, Bytes(1200)), options), Error);
+}
+
+TEST(DecodePng, IsNeverDivided) {
+    const auto file = png_of_chunks({png_header(2, 1), png_data({{1, 2, 3, 250, 251, 252}})});
+    const auto result = decode(file, {.jpeg_divisor = by_two});
+    EXPECT_EQ(result.picture.width, 2);
+    EXPECT_EQ(result.divisor, 1);
+}
+
 TEST(DecodeJpeg, AnyCutIsTruncated) {
     for (const bool progressive : {false, true}) {
         const Bytes file = noise_jpeg(progressive);

@@ -110,6 +110,16 @@ TEST(AnnouncedMemory, OfAJpegOfOneScanAndOfMany) {
     }
 }
 
+TEST(AnnouncedMemory, OfAJpegAtAPartOfItsSize) {
+    for (const int divisor : {2, 4}) {
+        for (const bool progressive : {false, true}) {
+            SCOPED_TRACE("1/" + std::to_string(divisor) + (progressive ? " progressive" : " baseline"));
+            expect_announced(jpeg_file(width, height, gradient(3), progressive),
+                             {.jpeg_divisor = [divisor](int, int) { return divisor; }});
+        }
+    }
+}
+
 TEST(AnnouncedMemory, OfAPictureThatIsTurned) {
     Bytes exif = to_bytes(std::string_view("Exif\0\0", 6));
     append(exif, exif_block(6));

@@ -102,6 +102,23 @@ TEST(Resize, APictureOfTheRightSizeIsLeftAlone) {
     }
 }
 
+// ---- what may be lost before
+
+TEST(DecodeDivisor, LeavesMoreThanTwiceTheResizedSidesAndIsFourAtMost) {
+    const auto of_256 = [](int width, int height) { return decode_divisor({height, width}, shorter_side(256)); };
+    EXPECT_EQ(of_256(1500, 1024), 1); // 512 is twice 256
+    EXPECT_EQ(of_256(1600, 1026), 2);
+    EXPECT_EQ(of_256(3000, 2000), 2);
+    EXPECT_EQ(of_256(4000, 3000), 4);
+    EXPECT_EQ(of_256(3000, 4000), 4);
+    EXPECT_EQ(of_256(40000, 30000), 4);
+    EXPECT_EQ(decode_divisor({.height = 1000, .width = 4000}, squash({.height = 300, .width = 100})), 1);
+}
+
+TEST(DecodeDivisor, IsOneWhereNothingIsResized) {
+    EXPECT_EQ(decode_divisor({.height = 3000, .width = 4000}, crop_only({224, 224})), 1);
+}
+
 // ---- weights, by hand
 
 // Scale 2: the weights 3/4, 3/4, 1/4 of the three samples within reach, divided by their sum.

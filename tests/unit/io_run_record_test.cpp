@@ -28,6 +28,7 @@ RunRecord record_of_a_run() {
     record.top = 3;
     record.format = RowFormat::csv;
     record.exif_orientation = "apply";
+    record.fast_decode = true;
     record.max_pixels = 5'000'000'000;
     record.decode_memory = 1 << 30;
     record.shard = Shard{2, 4};
@@ -148,6 +149,8 @@ TEST(Differences, NameEverySettingThatDecidesWhatRowsSay) {
     EXPECT_THAT(after([](RunRecord& now) { now.format = RowFormat::jsonl; }),
                 ElementsAre("--format was \"csv\", now \"jsonl\""));
     EXPECT_EQ(after([](RunRecord& now) { now.exif_orientation = "ignore"; }).size(), 1U);
+    EXPECT_THAT(after([](RunRecord& now) { now.fast_decode = false; }),
+                ElementsAre("--fast-decode was true, now false"));
     EXPECT_EQ(after([](RunRecord& now) { now.max_pixels = 1; }).size(), 1U);
     EXPECT_EQ(after([](RunRecord& now) { now.decode_memory = 1; }).size(), 1U);
     EXPECT_EQ(after([](RunRecord& now) { now.precision = "fp16"; }).size(), 1U);

@@ -63,13 +63,13 @@ TEST_F(BatchSizesFileTest, APlaceThatCannotBeWrittenIsNoError) {
 }
 
 TEST_F(BatchSizesFileTest, LiesWhereTheXdgStandardSays) {
-    ::setenv("HOME", "/home/me", 1);
+    ::setenv("HOME", "/people/me", 1);
     ::setenv("XDG_CACHE_HOME", "/var/tmp/caches", 1);
     EXPECT_EQ(batch_sizes_file(), "/var/tmp/caches/openset/batch_sizes.json");
     ::setenv("XDG_CACHE_HOME", "relative", 1);
-    EXPECT_EQ(batch_sizes_file(), "/home/me/.cache/openset/batch_sizes.json");
+    EXPECT_EQ(batch_sizes_file(), "/people/me/.cache/openset/batch_sizes.json");
     ::unsetenv("XDG_CACHE_HOME");
-    EXPECT_EQ(batch_sizes_file(), "/home/me/.cache/openset/batch_sizes.json");
+    EXPECT_EQ(batch_sizes_file(), "/people/me/.cache/openset/batch_sizes.json");
     ::unsetenv("HOME");
     EXPECT_EQ(batch_sizes_file(), "");
 }

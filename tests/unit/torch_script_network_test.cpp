@@ -23,8 +23,10 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::FloatNear;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pointwise;
 using ::testing::SizeIs;
 
 class ScriptNetworks : public testing::Test {
@@ -83,6 +85,14 @@ std::optional<Error> failure_of(const std::function<void()>& call) {
         return error;
     }
     return std::nullopt;
+}
+
+/// By the engine onednn, where it can.
+std::unique_ptr<ScriptNetwork> load_on_onednn(const std::string& name, Precision precision = Precision::fp32) {
+    LoadOptions options{"cpu"};
+    options.engine = Engine::onednn;
+    options.precision = precision;
+    return load_network(model::open_network_file(network_path(name)), options);
 }
 
 // ---- what comes out
@@ -164,11 +174,12 @@ TEST_F(ScriptNetworks, ThatAreOneUpToTheirHeadHaveOneTrunk) {
 
 TEST_F(ScriptNetworks, ThatDifferBeforeTheirHeadHaveTrunksOfTheirOwn) {
     std::set<std::string> trunks;
-    const std::vector<const char*> names = {"classifier", "mlp",   "conv1d", "pooled_convolution",
-                                            "left_half",  "tuple", "dict"};
-    for (const char* name : names) trunks.insert(load(name)->trunk());
+    const std::vector<const char*> names = {"classifier", "mlp", "conv1d", "left_half", "tuple", "dict"};
+    for (const char* name : names) {
+        trunks.insert(load(name)->trunk());
+        EXPECT_EQ(trunks.count(""), 0U) << name;
+    }
     EXPECT_THAT(trunks, SizeIs(names.size()));
-    EXPECT_EQ(trunks.count(""), 0U);
 }
 
 TEST_F(ScriptNetworks, ThatAreNotCutHaveNoTrunk) {
@@ -395,6 +406,66 @@ TEST_F(ScriptNetworks, OnADeviceThatNobodyKnowsAreAUsageError) {
         const auto failure = failure_of([&] { load("classifier", true, device); });
         ASSERT_TRUE(failure) << device;
         EXPECT_EQ(failure->kind(), ErrorKind::usage) << device;
+    }
+}
+
+// ---- the engine onednn
+
+TEST_F(ScriptNetworks, SayTheSameOnOnednnInEveryFormItKnows) {
+    for (const char* name : {"classifier", "tuple", "addmm", "without_bias", "mlp", "half", "double",
+                             "pooled_convolution", "multi_label", "writes_its_input", "features_cleared"}) {
+        const auto torch = load(name), onednn = load_on_onednn(name);
+        EXPECT_EQ(onednn->report().engine, "onednn") << name;
+        EXPECT_THAT(onednn->report().warnings, IsEmpty()) << name;
+        EXPECT_FALSE(onednn->report().picture_by_picture) << name;
+        const auto batch = noise(3);
+        const auto expected = torch->run(batch), got = onednn->run(batch);
+        EXPECT_THAT(got.features.values, Pointwise(FloatNear(1e-5F), expected.features.values)) << name;
+        EXPECT_THAT(logits_of(*onednn, batch), Pointwise(FloatNear(1e-4F), logits_of(*torch, batch))) << name;
+        EXPECT_EQ(got.extras.size(), expected.extras.size()) << name;
+        for (const auto& [key, matrix] : expected.extras)
+            EXPECT_THAT(got.extras.at(key).values, Pointwise(FloatNear(1e-5F), matrix.values)) << name << " " << key;
+    }
+}
+
+TEST_F(ScriptNetworks, RunOnLibTorchWhereOnednnHasNoLayerForAnOperationWhichIsNamed) {
+    const std::vector<std::pair<const char*, const char*>> networks = {{"conv1d", "aten::flatten"},
+                                                                       {"left_half", "aten::slice"},
+                                                                       {"nan_for_black", "aten::sum"},
+                                                                       {"squeezed", "aten::squeeze"},
+                                                                       {"dict_rewritten", "aten::__getitem__"},
+                                                                       {"dict", "aten::mean"}};
+    for (const auto& [name, operation] : networks) {
+        const auto network = load_on_onednn(name);
+        EXPECT_EQ(network->report().engine, "torch") << name;
+        EXPECT_THAT(
+            network->report().warnings,
+            ElementsAre(AllOf(HasSubstr("LibTorch runs it, as the engine onednn cannot: "), HasSubstr(operation))))
+            << name;
+        EXPECT_TRUE(same_bits(logits_of(*network, a_colour(2)), logits_of(*load(name), a_colour(2)))) << name;
+    }
+}
+
+TEST_F(ScriptNetworks, GiveTheSameBitsOnOnednnInAnyBatch) {
+    const auto network = load_on_onednn("pooled_convolution");
+    const auto batch = noise(16);
+    const auto all = logits_of(*network, batch);
+    for (const auto& [first, count] : {std::pair{0, 1}, {15, 1}, {4, 2}, {9, 5}}) {
+        const auto part = logits_of(*network, slice(batch, first, count));
+        const auto classes = static_cast<std::ptrdiff_t>(all.size() / 16);
+        EXPECT_TRUE(same_bits(part, {all.begin() + first * classes, all.begin() + (first + count) * classes}));
+    }
+}
+
+TEST_F(ScriptNetworks, ComputeInBfloat16WhereTheProcessorDoesAndSayWhereItDoesNot) {
+    const auto network = load_on_onednn("pooled_convolution", Precision::bf16);
+    if (engine::has_fast(engine::Precision::bf16)) {
+        EXPECT_EQ(network->report().precision, "bf16");
+        EXPECT_THAT(logits_of(*network, noise(2)),
+                    Pointwise(FloatNear(0.5F), logits_of(*load("pooled_convolution"), noise(2))));
+    } else {
+        EXPECT_EQ(network->report().precision, "fp32");
+        EXPECT_THAT(network->report().warnings, ElementsAre(HasSubstr("does not multiply in bf16")));
     }
 }
 

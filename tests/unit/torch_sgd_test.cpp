@@ -138,7 +138,7 @@ TEST_F(Sgd, ATrainingThatWasInterruptedAndResumedGivesTheBitsOfOneThatWasNot) {
         options.checkpoint = folder / "checkpoint";
         TrainableNetwork first = small_network();
         Cancellation cancellation;
-        const SgdObserver stopping{{}, [&](const EpochReport& epoch) {
+        const SgdObserver stopping{{}, {}, [&](const EpochReport& epoch) {
                                        if (epoch.epoch == 2) cancellation.request();
                                    }};
         const SgdReport begun = train(first, options, stopping, &cancellation);
@@ -156,6 +156,16 @@ TEST_F(Sgd, ATrainingThatWasInterruptedAndResumedGivesTheBitsOfOneThatWasNot) {
     }
 }
 
+TEST_F(Sgd, TheLossOfSigmoidThatIsToldIsTheSumOverTheLabels) {
+    SgdOptions options = few_epochs(1);
+    options.activation = model::Activation::sigmoid;
+    options.learning_rate = 1e-9; // nothing is learned: the first loss of a network that knows nothing
+    TrainableNetwork network = small_network();
+    const double loss = train(network, options).epochs.back().train.loss;
+    EXPECT_GT(loss, 0.4 * network.outputs());
+    EXPECT_LT(loss, 1.5 * network.outputs());
+}
+
 TEST_F(Sgd, ACheckpointOfAnotherRunIsRefusedAndSoIsAnyOtherFile) {
     const TemporaryFolder folder;
     SgdOptions options = few_epochs(1);
@@ -165,8 +175,9 @@ TEST_F(Sgd, ACheckpointOfAnotherRunIsRefusedAndSoIsAnyOtherFile) {
 
     options.resume = true;
     options.momentum = 0.5;
-    EXPECT_THAT(error_of([&] { train(network, options); }),
-                AllOf(HasSubstr("usage: "), HasSubstr("a run with other options, pictures or start")));
+    EXPECT_THAT(
+        error_of([&] { train(network, options); }),
+        AllOf(HasSubstr("usage: "), HasSubstr("a run with other --momentum 0.9 (now 0.5); expected one of the same")));
     std::ofstream(options.checkpoint) << "PK of another kind";
     EXPECT_THAT(error_of([&] { train(network, options); }),
                 AllOf(HasSubstr("usage: "), HasSubstr("not a whole checkpoint")));
@@ -212,7 +223,7 @@ TEST_F(Sgd, TheRateRisesInALineAndFallsAlongACosine) {
     options.learning_rate = 1;
     options.warmup_epochs = 1;
     std::vector<double> rates;
-    train(network, options, {[&](const StepReport& step) { rates.push_back(step.learning_rate); }, {}});
+    train(network, options, {{}, [&](const StepReport& step) { rates.push_back(step.learning_rate); }, {}});
     ASSERT_THAT(rates, SizeIs(12));
     EXPECT_DOUBLE_EQ(rates[0], 0.25);
     EXPECT_DOUBLE_EQ(rates[2], 0.75);

@@ -43,7 +43,8 @@ struct RunnerOptions {
     int batch = 8; ///< most pictures a forward pass, 1 or more
     /// Each network's own size, of which `batch` is the largest, is found while it runs: the first passes serve as trials.
     bool find_batch = false;
-    /// Networks compute on the thread that calls them: a pass took that thread's CPU time, which other programs do not move.
+    /// Networks compute on the thread that calls them, from floats: a pass takes that thread's CPU time, which other programs
+    /// move less than wall time. Else they get bytes (Network::run_pictures).
     bool on_cpu = false;
     bool share_trunks = true; ///< stages of one trunk_of() need one forward pass between them; the rows are the same
     int jobs = 1;             ///< decode threads, 1 or more
@@ -74,7 +75,7 @@ struct RunStatistics {
         std::int64_t pictures = 0;    ///< that the stage had a say about
         std::int64_t passed = 0;      ///< of these: through its network; an earlier stage's features served the others
         std::int64_t passes = 0;      ///< forward passes
-        double normalise_seconds = 0; ///< bytes -> a batch of floats
+        double normalise_seconds = 0; ///< bytes -> a batch of floats; with on_cpu, else a part of the next
         double forward_seconds = 0;   ///< the network
         double judge_seconds = 0;     ///< head, rule, detector
         int batch_found = 0;          ///< the fastest number of pictures a pass; 0: not looked for, or not found yet

@@ -65,6 +65,10 @@ public:
                                  const image::PreprocessSpec& preprocess);
 };
 
+/// Pictures as a network takes them on the CPU: image::normalise for each.
+/// pictures  one or more, all of one size
+Batch normalised(std::span<const image::Picture* const> pictures, const image::PreprocessSpec& preprocess);
+
 /// The logits of a network's outputs: the head applied to the features, or what the network itself gave.
 /// [count, classes]
 Matrix logits(const Network& network, const Outputs& outputs);

@@ -18,21 +18,27 @@ enum class Engine {
     onednn,    ///< engine::CompiledNetwork: convolutional networks for pictures of one size, on the CPU
 };
 
+/// What weights and the values between layers are rounded to; sums and what comes out are float.
+enum class Precision {
+    fp32,
+    bf16, ///< of the engine onednn
+    fp16, ///< of CUDA devices
+};
+
 struct LoadOptions {
     std::string device = "auto"; ///< auto (a CUDA device where there is one), cpu, cuda, cuda:N
     bool optimise = true;        ///< cut, fold, fuse and pack; off: the network exactly as it was saved
     bool share_trunk = true;     ///< networks of equal trunk() have one copy of it between them
     Engine engine =
         Engine::automatic; ///< with `optimise`; where it cannot run a network, LibTorch does, with a warning
-    engine::Precision precision =
-        engine::Precision::fp32; ///< of onednn; where the processor lacks it fp32, with a warning
+    Precision precision = Precision::fp32; ///< where the device or the engine lacks it fp32, with a warning
 };
 
 /// What became of a network file.
 struct LoadReport {
     std::string device;                ///< "cpu", "cuda:0"
     std::string engine = "torch";      ///< "torch" or "onednn"
-    std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "bf16" or "int8"
+    std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "bf16", "fp16" or "int8"
     bool cut_at_head = false;          ///< features come from the graph, logits from our own head
     bool picture_by_picture = false;   ///< a batch goes through one by one, see load_network
     std::vector<std::string> warnings; ///< what looks wrong: sentences that name the file

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,10 +42,10 @@ struct SgdOptions {
 
     int patience = 0; ///< stop after so many epochs without a smaller validation loss; 0: never
 
-    std::string
-        start_and_data;     ///< what else a run must share with the checkpoint that it resumes, as the caller knows it:
-                            ///< the file it started from, the pictures and what happens to them
-    std::uint64_t seed = 0; ///< of the noise, and of what the network itself draws (dropout)
+    /// What else a run must share with the checkpoint that it resumes, as the caller knows it: the file it started from,
+    /// the pictures and what happens to them. By the names that the message has where they differ: "--batch".
+    std::map<std::string, std::string> start_and_data;
+    std::uint64_t seed = 0;      ///< of the noise, and of what the network itself draws (dropout)
     std::string device = "auto"; ///< auto, cpu, cuda, cuda:N
     int threads = 1;             ///< LibTorch's, on the CPU
 
@@ -52,7 +53,8 @@ struct SgdOptions {
     bool resume = false;              ///< go on from the checkpoint where there is one
 };
 
-/// Of the pictures seen. The loss is the one that is minimised, without weight decay.
+/// Of the pictures seen. The loss is the one that is minimised, without weight decay; of sigmoid it is the sum over the
+/// labels, as in all reports, where the mean is minimised, as torch.nn.BCEWithLogitsLoss does.
 struct EpochFigures {
     double loss = 0;
     double accuracy = 0; ///< share of pictures whose likeliest label is theirs
@@ -76,6 +78,8 @@ struct StepReport {
 
 /// Called by the thread that trains.
 struct SgdObserver {
+    /// Once, when options and checkpoint have been found good. epochs  that the run before has done
+    std::function<void(int epochs)> start;
     std::function<void(const StepReport&)> step;
     std::function<void(const EpochReport&)> epoch;
 };
@@ -95,7 +99,8 @@ struct SgdReport {
 /// The same network, feed, options and number of threads give the same weights on the same machine and CPU, bit for bit,
 /// also when a run was interrupted and resumed.
 ///
-/// Throws Error(usage): options that do not fit each other or the network, a checkpoint of another run.
+/// Throws Error(usage): options that do not fit each other or the network, a checkpoint of another run, with what
+/// differs.
 /// Error(out_of_memory): a smaller batch may pass. Error(model): the loss is no longer a number; what to change.
 SgdReport train_by_sgd(TrainableNetwork& network, flow::TrainingFeed& train, flow::TrainingFeed* validation,
                        const SgdOptions& options, const SgdObserver& observer = {},
