@@ -430,7 +430,9 @@ int main(int argc, char** argv) {
     cli::Command command(
         "openset augment",
         "More training pictures from few: copies that are rotated, mirrored, sheared, blurred, noisy and of another "
-        "contrast, each by amounts drawn at random, beside their originals in a folder for each class.",
+        "contrast, each copy in all these ways at once by amounts drawn at random, beside their originals in a folder "
+        "for "
+        "each class. For training only: a copy of a picture that was learned from is no test.",
         {{"openset augment train/ -o more/", "six copies of each picture"},
          {"openset augment train/ -o more/ --balance", "no class is larger than another"}});
     add_options(command.app(), options, contrast);

@@ -134,7 +134,7 @@ CLI::Validator size_into(draw::WorldView& view) {
                        part.find_first_not_of("0123456789") == std::string_view::npos;
             };
             if (cross == std::string::npos || !digits(text.substr(0, cross)) || !digits(text.substr(cross + 1)))
-                return "found " + text + ", expected WIDTHxHEIGHT in pixels, as in 160x120";
+                return "found " + text + ", expected WIDTHxHEIGHT, each from 32 to 4096 pixels, as in 160x120";
             view = {std::stoi(text.substr(0, cross)), std::stoi(text.substr(cross + 1))};
             return std::string();
         },
@@ -147,7 +147,8 @@ void add_options(CLI::App& app, DrawOptions& options, std::string& size) {
         ->type_name("WHICH")
         ->check(cli::one_of({"gate", "species", "classifier", "all"}));
     app.add_option("-n,--count", options.plan.count,
-                   "pictures to train with, for each label of the gate and each kind of sign (default 100)")
+                   "pictures to train with, for each label of the gate and each kind of sign (default 100); --dry-run "
+                   "counts what that makes in all")
         ->type_name("N")
         ->check(cli::whole_number(0, apps_draw::max_count));
     app.add_option("--held-out", options.held_out,
@@ -166,7 +167,7 @@ void add_options(CLI::App& app, DrawOptions& options, std::string& size) {
                    "a picture (.png, else JPEG) that shows two of each class; will do without -o")
         ->type_name("FILE");
     app.add_flag("--force", options.force, "replace a drawn world, or a contact sheet, that stands there");
-    app.add_flag("--dry-run", options.dry_run, "say what would be drawn, and stop");
+    app.add_flag("--dry-run", options.dry_run, "say how many pictures would be drawn into which folders, and stop");
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     more("-j,--jobs", options.jobs, "threads (default: one a core)")->type_name("N")->check(cli::whole_number(1, 1024));
     more("--progress", options.progress, "auto, always, never or json (lines on standard error)")

@@ -12,6 +12,7 @@
 #include "inspect/scores.hpp"
 #include "inspect/store.hpp"
 #include "inspect/text.hpp"
+#include "inspect/training.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/model/network_file.hpp"
@@ -112,6 +113,9 @@ void print(const std::string& path, const cli::NetworkDefaults& defaults, const 
     case Kind::operating_point: return inspect::print_operating_point(path, wanted);
     case Kind::run_record: return inspect::print_run_record(path, wanted);
     case Kind::score_run: return inspect::print_score_run(path, wanted);
+    case Kind::training: return inspect::print_training(path, wanted);
+    case Kind::checkpoint: return inspect::print_checkpoint(path, wanted);
+    case Kind::sweep: return inspect::print_sweep(path, wanted);
     }
 }
 
@@ -132,7 +136,7 @@ int main(int argc, char** argv) {
         .add_option(
             "FILE", path,
             "network (TorchScript archive), activation store (a folder), array (.npy), fitted detector, scores, "
-            "operating point, rows (jsonl, csv) or run record")
+            "table of sweep, operating point, rows (jsonl, csv), run record, or record or checkpoint of a training")
         ->required();
     command.app()
         .add_option("-f,--format", format, "text or json")

@@ -124,7 +124,11 @@ int main(int argc, char** argv) {
           "a classifier: train/Bombay/1.jpg ..."},
          {"openset train --trunk imagenet.pt --data others/ --positive-dir train/ --filter-labels other,cat -o "
           "cat_or_not.pt",
-          "a species filter"}});
+          "a species filter"},
+         {"openset train --trunk cats8.pt --finetune --last-blocks 2 --data train/ --test test/ -o finer.pt",
+          "its last blocks learn too"},
+         {"openset train --arch resnet18 --data train/ -o new.pt --resume",
+          "a new network; goes on where an interrupted training stopped"}});
     command.set_version_detail("LibTorch " + torch::runtime_facts().compiled_version);
     train::add_options(command.app(), options);
     return command.main(argc, argv, [&] {

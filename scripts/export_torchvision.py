@@ -335,6 +335,11 @@ def find_openset(given):
 def export_reference(options):
     """Labels and config are the work of `openset init`; here the weights become networks where its config looks for them."""
     config, folder = Path(options.from_config), Path(options.output)
+    try:
+        entry = json.loads(config.read_text(encoding="utf-8"))["MODELS"][options.name]["LOCAL_MODELS"]
+    except (OSError, ValueError, KeyError, TypeError):
+        entry = {}  # init says what is wrong with the config
+    refuse_existing([folder / Path(weights).with_suffix(".pt") for weights in entry.values()], options.force)
     output = folder / f"{options.name}.json"
     folder.mkdir(parents=True, exist_ok=True)
     command = [find_openset(options.openset), "init", "--from-reference", config, "--name", options.name, "-o", output]

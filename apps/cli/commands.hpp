@@ -18,7 +18,7 @@ inline constexpr std::array commands = {
     CommandEntry{"init", "look at networks and write a starter config"},
     CommandEntry{"draw", "draw a labelled world of pictures to learn, test and measure with"},
     CommandEntry{"augment", "more training pictures from few: rotated, blurred, mirrored..."},
-    CommandEntry{"train", "folders of pictures -> a species filter or a classifier"},
+    CommandEntry{"train", "folders of pictures -> a gate, a species filter or a classifier"},
     CommandEntry{"extract", "labelled pictures -> activation store"},
     CommandEntry{"fit", "training activations -> a detector of the unknown"},
     CommandEntry{"score", "activations -> scores, larger = more unknown"},

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/text_file.hpp"
+#include "inspect/training.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/missing_file.hpp"
 #include "openset/base/printable.hpp"
@@ -43,11 +44,12 @@ bool is_json_document(const std::string& bytes) {
 
 /// What is no JSON to its end counts as a run record: reading it says where it goes wrong.
 Kind kind_of_json(const fs::path& file) {
-    static constexpr std::array<std::pair<const char*, Kind>, 4> formats = {{
+    static constexpr std::array<std::pair<const char*, Kind>, 5> formats = {{
         {"openset-fitted/", Kind::fitted},
         {"openset-operating-point/", Kind::operating_point},
         {"openset-score-run/", Kind::score_run},
         {"openset-run/", Kind::run_record},
+        {"openset-training/", Kind::training},
     }};
     const std::string text = cli::read_text_file(file.string(), known_kinds);
     const auto json = nlohmann::json::parse(text, nullptr, false, true); // configs may have comments
@@ -80,9 +82,11 @@ Kind kind_of(const fs::path& path) {
     if (type == fs::file_type::directory) return kind_of_folder(path);
     const std::string bytes = first_bytes(path);
     if (bytes.starts_with("path,label,predicted,confidence")) return Kind::scores;
+    if (bytes.starts_with("threshold,known_accuracy,")) return Kind::sweep;
     if (bytes.starts_with("\x93NUMPY")) return Kind::array;
     if (is_row_file(path, bytes)) return Kind::rows;
-    return is_json_document(bytes) ? kind_of_json(path) : Kind::network;
+    if (is_json_document(bytes)) return kind_of_json(path);
+    return bytes.starts_with("PK") && !checkpoint_facts(path).empty() ? Kind::checkpoint : Kind::network;
 }
 
 } // namespace openset::inspect

@@ -21,11 +21,16 @@ enum class Kind {
     operating_point,
     run_record,
     score_run,
+    training,   ///< the record beside a network that was trained
+    checkpoint, ///< of a training
+    sweep,
 };
 
 /// Behind "expected" in messages: all that inspect knows.
-inline constexpr const char* known_kinds = "a network (TorchScript archive), an activation store, an array (.npy), a "
-                                           "fitted detector, scores, an operating point, rows or a run record";
+inline constexpr const char* known_kinds =
+    "a network (TorchScript archive), an activation store, an array (.npy), a "
+    "fitted detector, scores, a table of openset sweep, an operating point, rows, a "
+    "run record, or the record or a checkpoint of a training";
 
 /// By content, whatever the name; a partial store alone is told by its ending.
 /// Throws Error(not_found); Error(usage) for a pipeline config and for JSON of another kind.

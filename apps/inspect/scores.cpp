@@ -1,12 +1,15 @@
 #include "inspect/scores.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <iostream>
 #include <optional>
 
 #include "cli/text_file.hpp"
 #include "inspect/text.hpp"
+#include "openset/base/error.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/io/operating_point.hpp"
 #include "openset/io/run_record.hpp"
@@ -124,6 +127,48 @@ Json json_of(const fs::path& file, const ScoreFacts& facts) {
             {"columns", columns},           {"record", facts.run ? Json::parse(io::to_json(*facts.run)) : Json()}};
 }
 
+// ---- tables of sweep
+
+struct SweepFacts {
+    std::int64_t rows = 0;
+    double smallest = 0, largest = 0;
+    std::optional<double> best; ///< balanced accuracy
+    double best_at = 0;
+};
+
+/// No field of such a table has quotes.
+std::vector<std::string> fields_of(std::string line) {
+    if (line.ends_with('\r')) line.pop_back();
+    std::vector<std::string> fields(1);
+    for (const char c : line) c == ',' ? static_cast<void>(fields.emplace_back()) : fields.back().push_back(c);
+    return fields;
+}
+
+SweepFacts sweep_facts(const fs::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    std::string line;
+    std::getline(stream, line);
+    const auto header = fields_of(line);
+    const auto balanced = static_cast<std::size_t>(std::ranges::find(header, "balanced_accuracy") - header.begin());
+    SweepFacts facts;
+    while (std::getline(stream, line)) {
+        const auto fields = fields_of(line);
+        double threshold = 0, value = 0;
+        if (fields.size() != header.size() || !CLI::detail::lexical_cast(fields.front(), threshold)) {
+            throw Error(ErrorKind::corrupt, file.string() + ": line " + std::to_string(facts.rows + 2) +
+                                                " is not one of openset sweep, expected a threshold and its rates");
+        }
+        facts.smallest = facts.rows == 0 ? threshold : std::min(facts.smallest, threshold);
+        facts.largest = facts.rows == 0 ? threshold : std::max(facts.largest, threshold);
+        ++facts.rows;
+        if (balanced == header.size() || !CLI::detail::lexical_cast(fields[balanced], value)) continue;
+        if (facts.best && value <= *facts.best) continue;
+        facts.best = value;
+        facts.best_at = threshold;
+    }
+    return facts;
+}
+
 // ---- operating points
 
 /// A rate with its interval; empty for anything else.
@@ -180,6 +225,28 @@ std::string threshold_text(const io::OperatingPoint& point, double threshold) {
 void print_scores(const fs::path& file, const Wanted& wanted) {
     const ScoreFacts facts = facts_of(file);
     wanted.json ? print_json(json_of(file, facts)) : print_text(file, facts);
+}
+
+void print_sweep(const fs::path& file, const Wanted& wanted) {
+    const SweepFacts facts = sweep_facts(file);
+    if (wanted.json) {
+        Json json{
+            {"file", file.string()}, {"kind", "sweep"}, {"bytes", fs::file_size(file)}, {"thresholds", facts.rows}};
+        if (facts.rows > 0) {
+            json["smallest"] = number_json(facts.smallest);
+            json["largest"] = number_json(facts.largest);
+        }
+        if (facts.best)
+            json["best_balanced_accuracy"] = {{"threshold", number_json(facts.best_at)}, {"value", *facts.best}};
+        return print_json(json);
+    }
+    print_line("file", file.string() + ", " + bytes_text(fs::file_size(file)));
+    print_line("kind", "table of openset sweep");
+    print_line("thresholds",
+               std::to_string(facts.rows) +
+                   (facts.rows > 0 ? ", from " + in_short(facts.smallest) + " to " + in_short(facts.largest) : ""));
+    if (facts.best)
+        print_line("best", "balanced accuracy " + in_short(*facts.best) + " at threshold " + in_short(facts.best_at));
 }
 
 void print_score_run(const fs::path& file, const Wanted& wanted) {

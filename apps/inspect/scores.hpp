@@ -11,6 +11,10 @@ namespace openset::inspect {
 /// io::read_scores and io::read_score_run.
 void print_scores(const std::filesystem::path& file, const Wanted& wanted);
 
+/// On standard output: how many thresholds from where to where, and the best balanced accuracy. Throws Error(corrupt) where
+/// a line is not one of `openset sweep`.
+void print_sweep(const std::filesystem::path& file, const Wanted& wanted);
+
 /// On standard output: what a record of `openset score` says. Throws as io::parse_score_run.
 void print_score_run(const std::filesystem::path& file, const Wanted& wanted);
 

@@ -38,20 +38,25 @@ void add_gradient_options(CLI::App& app, GradientFlags& flags) {
     app.add_option("--epochs", flags.epochs, "times that every picture is learned from, by gradient (default 30)")
         ->type_name("N")
         ->check(cli::whole_number(1, 1'000'000));
-    app.add_flag("--resume", flags.resume, "go on with an interrupted training by gradient");
-    more("--from", flags.from, "of --arch: scratch, fresh random weights (default, and the only choice)")
+    app.add_flag("--resume", flags.resume, "go on with an interrupted training by gradient, from FILE.checkpoint");
+    more("--from", flags.from, "weights that --arch begins with: scratch, which are random ones (the only choice yet)")
         ->type_name("WHAT")
         ->check(cli::one_of({"scratch"}));
-    more("--width", flags.width, "of --arch: channels of its first stage (default 64)")
+    more("--width", flags.width,
+         "of --arch: channels of its first stage, others in proportion; smaller is faster and knows less (default 64)")
         ->type_name("N")
         ->check(cli::whole_number(1, 1024));
-    more("--stem", flags.stem, "of --arch: imagenet (default), or cifar for pictures of about 32 pixels")
+    more("--stem", flags.stem,
+         "of --arch: imagenet (default) begins by halving the picture twice; cifar does not, for pictures of 32 to 64 "
+         "pixels")
         ->type_name("WHAT")
         ->check(cli::one_of({"imagenet", "cifar"}));
     more("--input-size", flags.input_size, "of --arch: pixels of the square that it looks at (default 224, dhrnet 32)")
         ->type_name("N")
         ->check(cli::whole_number(8, 4096));
-    more("--recipe", flags.recipe, "plain (default), or crosr: dhrnet learns to make the picture again, too")
+    more("--recipe", flags.recipe,
+         "of --arch dhrnet: plain (default) learns the labels; crosr also to make the picture again, as CROSR's "
+         "OpenMax wants it")
         ->type_name("WHAT")
         ->check(cli::one_of({"plain", "crosr"}));
     more("--last-blocks", flags.last_blocks, "of --finetune: how many blocks before the head learn, or all (default)")
@@ -166,7 +171,9 @@ void add_options(CLI::App& app, Options& options) {
                    "make a filter of two labels: these classes, separated by commas, against all others")
         ->type_name("CLASSES");
     app.add_option("--positive-dir", options.positive_dir,
-                   "the same: what lies in this folder, and pictures of the same classes elsewhere, against --data")
+                   "make a filter of two labels: the classes that are folders in this folder are the family, those of "
+                   "--data the "
+                   "others")
         ->type_name("DIR")
         ->allow_extra_args(false);
     app.add_option("--test", options.test,
@@ -175,8 +182,8 @@ void add_options(CLI::App& app, Options& options) {
         ->allow_extra_args(false);
     app.add_option(
            "--validation", options.validation,
-           "which pictures judge: a number of folds (default 5; by gradient a share, 0.1), a share of the pictures, "
-           "or a folder")
+           "which pictures choose settings and tell what to expect. Of a head: 5 (default) takes turns of a fifth each "
+           "(cross-validation); 0.2 holds a fifth back; DIR has others. By gradient 0.1 (default) or DIR")
         ->type_name("WHAT");
     app.add_option("--activation", options.activation,
                    "softmax (default), or sigmoid: one-vs-rest, any number of labels a picture")
@@ -199,7 +206,8 @@ void add_options(CLI::App& app, Options& options) {
          "how pictures are looked at for the head: plain, mirror (default: and mirrored), five-crop or ten-crop")
         ->type_name("WHAT")
         ->check(cli::one_of(view_names()));
-    more("--cache", options.cache, "folder in which features are kept for the next time (default: FILE.features)")
+    more("--cache", options.cache,
+         "folder in which features are kept for the next time, until you remove it (default: FILE.features)")
         ->type_name("DIR");
     more("--name", options.name, "what the network calls itself (default: FILE without its ending)")->type_name("NAME");
     more("--license", options.license, "of the network that is made (default: the trunk's)")->type_name("TEXT");

@@ -133,6 +133,12 @@ class Place(DrawTest):
         self.assertFalse((self.folder / "world/classifier").exists())
         self.assertEqual([path.name for path in self.folder.glob("world*")], ["world"])
 
+    def test_with_a_file_of_somebody_else_in_it_is_refused_even_with_force(self):
+        self.draw("--task", "classifier")
+        (self.folder / "world/classifier/notes.txt").write_text("mine")
+        self.assertIn("world/classifier/notes.txt, which its truth.csv does not list", self.draw("--force", code=2).messages)
+        self.assertEqual((self.folder / "world/classifier/notes.txt").read_text(), "mine")
+
     def test_of_anything_else_is_refused_even_with_force(self):
         (self.folder / "world").mkdir()
         (self.folder / "world/photo.jpg").write_text("mine")
@@ -161,7 +167,7 @@ class Place(DrawTest):
 class Usage(DrawTest):
     def test_that_says_nothing_to_do_is_refused(self):
         for arguments, words in (([], "found neither -o nor --contact-sheet"), (["-o", "w", "--count", "0"], "--held-out N"),
-                                 (["-o", "w", "--size", "160"], "found 160, expected WIDTHxHEIGHT"),
+                                 (["-o", "w", "--size", "64"], "found 64, expected WIDTHxHEIGHT, each from 32 to 4096 pixels"),
                                  (["-o", "w", "--size", "20x20"], "expected sides of 32 to 4096"),
                                  (["-o", "-"], "no name of a folder"), (["-o", "w", "--task", "gates"], 'did you mean "gate"')):
             self.assertIn(words, self.openset("draw", *arguments, cwd=self.folder, code=2).messages)

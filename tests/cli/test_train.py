@@ -191,6 +191,14 @@ class NewHead(TrainTest):
         for text in ("colours", "CC0-1.0", "plum", "a head on"):
             self.assertIn(text, shown)
 
+    def test_inspect_knows_the_record(self):
+        self.train("--test", self.test)
+        record = f"{self.network}.training.json"
+        text = self.openset("inspect", record).text
+        for line in (r"kind +record of a training", r"labels +4", r"  test +20 +1 "):
+            self.assertRegex(text, line)
+        self.assertEqual(json.loads(self.openset("inspect", record, "-f", "json").text)["record"]["sets"], self.report()["sets"])
+
     def test_the_loss_is_drawn(self):
         self.train()
         self.assertTrue((self.folder / "new.pt.loss.svg").read_text().startswith("<svg"))

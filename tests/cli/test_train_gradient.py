@@ -67,6 +67,12 @@ class TrainByGradientTest(CliTest):
         self.assertIn("--resume", messages)
         self.assertFalse((self.folder / "net.pt").exists())
 
+        text = self.openset("inspect", self.folder / "net.pt.checkpoint").text
+        self.assertRegex(text, r"kind +checkpoint of openset train")
+        self.assertRegex(text, r"epochs +\d+ of 12, best \d+")
+        shown = json.loads(self.openset("inspect", self.folder / "net.pt.checkpoint", "-f", "json").text)
+        self.assertEqual(shown["checkpoint"]["run"]["--momentum"], 0.9)
+
         refused = self.train("net.pt", *epochs, code=2)
         self.assertIn("add --resume to go on with it, or --force to begin anew", refused.messages)
         other = self.train("net.pt", *epochs, "--momentum", 0.5, "--resume", code=2)
