@@ -135,7 +135,7 @@ class Doctor(CliTest):
     def engines_of_infer(self, config, *flags):
         environment = os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
         output = self.folder / "rows.jsonl"
-        self.openset("infer", "-c", config, "-o", output, "--force", *flags, SOUND[0], env=environment)
+        self.openset("infer", "-c", config, "-o", output, *flags, SOUND[0], env=environment)
         networks = json.loads((self.folder / "rows.jsonl.run.json").read_text())["networks"]
         return {network["stage"]: network["engine"] for network in networks}
 
