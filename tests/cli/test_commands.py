@@ -66,35 +66,6 @@ class Inspect(CliTest):
         self.assertIn("sidecar.pt.openset.json", self.openset("inspect", NETWORKS / "sidecar.pt").text)
         self.assertIn("assumed", self.openset("inspect", NETWORKS / "without_info.pt").messages)
 
-    def doctor_on_pictures(self, network, *flags, **options):
-        environment = os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
-        return self.openset("doctor", "--model", NETWORKS / f"{network}.pt", *flags, PICTURES, env=environment, **options)
-
-    def engines_of_infer(self, config, *flags):
-        environment = os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
-        output = self.folder / "rows.jsonl"
-        self.openset("infer", "-c", config, "-o", output, "--force", *flags, SOUND[0], env=environment)
-        networks = json.loads((self.folder / "rows.jsonl.run.json").read_text())["networks"]
-        return {network["stage"]: network["engine"] for network in networks}
-
-    def test_engines_are_compared_on_the_users_pictures_and_auto_goes_by_what_was_found(self):
-        self.assertEqual(set(self.engines_of_infer(self.config).values()), {"torch"})
-        done = self.doctor_on_pictures("classifier")
-        self.assertRegex(done.text, r"pictures +10; the same likeliest label for 10")
-        self.assertIn("the engine onednn agrees with LibTorch on these pictures", done.text)
-        self.assertIn("broken_text.jpg: left out: ", done.messages)
-        record = json.loads((self.folder / "cache" / "openset" / "engines.json").read_text())
-        (found,) = record["agreements"].values()
-        self.assertEqual(found["same_label"], 10)
-        faster = found["onednn_milliseconds"] < found["torch_milliseconds"]
-        engines = self.engines_of_infer(self.config)
-        self.assertEqual(engines, {"gate": "torch", "species": "torch", "classifier": "onednn" if faster else "torch"})
-        self.assertEqual(set(self.engines_of_infer(self.config, "--engine", "torch").values()), {"torch"})
-
-    def test_a_network_that_only_libtorch_can_run_is_said_to_be_one(self):
-        done = self.doctor_on_pictures("conv1d")
-        self.assertIn("LibTorch runs it, as the engine onednn cannot: aten::flatten", done.text)
-
     def test_flags_say_what_the_network_does_not(self):
         (self.folder / "names.txt").write_text("Tomate\nApfelsine\nZitrone\n")
         result = self.openset("inspect", NETWORKS / "without_info.pt", "--labels", self.folder / "names.txt", "--preprocess", "imagenet")
@@ -156,6 +127,35 @@ class Doctor(CliTest):
             text = self.openset("doctor", "--model", NETWORKS / f"{name}.pt").text
             self.assertIn("the optimised network agrees", text)
             self.assertRegex(text, r"same bits .*: yes")
+
+    def doctor_on_pictures(self, network, *flags, **options):
+        environment = os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        return self.openset("doctor", "--model", NETWORKS / f"{network}.pt", *flags, PICTURES, env=environment, **options)
+
+    def engines_of_infer(self, config, *flags):
+        environment = os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        output = self.folder / "rows.jsonl"
+        self.openset("infer", "-c", config, "-o", output, *flags, SOUND[0], env=environment)
+        networks = json.loads((self.folder / "rows.jsonl.run.json").read_text())["networks"]
+        return {network["stage"]: network["engine"] for network in networks}
+
+    def test_engines_are_compared_on_the_users_pictures_and_auto_goes_by_what_was_found(self):
+        self.assertEqual(set(self.engines_of_infer(self.config).values()), {"torch"})
+        done = self.doctor_on_pictures("classifier")
+        self.assertRegex(done.text, r"pictures +10; the same likeliest label for 10")
+        self.assertIn("the engine onednn agrees with LibTorch on these pictures", done.text)
+        self.assertIn("broken_text.jpg: left out: ", done.messages)
+        record = json.loads((self.folder / "cache" / "openset" / "engines.json").read_text())
+        (found,) = record["agreements"].values()
+        self.assertEqual(found["same_label"], 10)
+        faster = found["onednn_milliseconds"] < found["torch_milliseconds"]
+        engines = self.engines_of_infer(self.config)
+        self.assertEqual(engines, {"gate": "torch", "species": "torch", "classifier": "onednn" if faster else "torch"})
+        self.assertEqual(set(self.engines_of_infer(self.config, "--engine", "torch").values()), {"torch"})
+
+    def test_a_network_that_only_libtorch_can_run_is_said_to_be_one(self):
+        done = self.doctor_on_pictures("conv1d")
+        self.assertIn("LibTorch runs it, as the engine onednn cannot: aten::flatten", done.text)
 
     def test_flags_say_what_the_network_does_not(self):
         (self.folder / "names.txt").write_text("Tomate\nApfelsine\n")
