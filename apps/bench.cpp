@@ -96,6 +96,7 @@ int run(Options& options) {
     flow::PipelineLoadOptions how;
     how.closed_set = options.closed_set;
     const auto loaded = pictures::load_networks(config, options.config, options.load, how, result.record);
+    pictures::tell_shared_trunks(result.record);
     result.record.load_seconds = pictures::seconds_since(load_start);
     pictures::choose_settings(options, result.record.device);
     result.record.jobs = options.runner.jobs;

@@ -112,11 +112,14 @@ bool none_was_a_picture(const io::RowCounts& counts) {
 
 flow::LoadedPipeline load_networks(const Options& options, const cascade::PipelineConfig& config,
                                    io::RunRecord& record) {
-    return pictures::load_networks(config, options.config, options.load,
-                                   {options.closed_set, options.allow_mismatch,
-                                    infer::read_labels(options.labels, config),
-                                    cli::preprocess_named(options.preprocess)},
-                                   record);
+    auto loaded =
+        pictures::load_networks(config, options.config, options.load,
+                                {options.closed_set, options.allow_mismatch, infer::read_labels(options.labels, config),
+                                 cli::preprocess_named(options.preprocess)},
+                                record);
+    // Engines that drive workers wait for a first line that says ready.
+    if (!options.inputs.stream) pictures::tell_shared_trunks(record);
+    return loaded;
 }
 
 int explain(const Options& options, const cascade::PipelineConfig& config) {

@@ -16,20 +16,11 @@ namespace openset::pictures {
 
 namespace {
 
-/// Says, and records, which stages have one trunk.
-void tell_shared_trunks(const flow::LoadedPipeline& loaded, io::RunRecord& record) {
+void record_shared_trunks(const flow::LoadedPipeline& loaded, io::RunRecord& record) {
     const auto trunk_of = flow::trunk_of(loaded.networks());
-    for (std::size_t trunk = 0; trunk < trunk_of.size(); ++trunk) {
-        std::vector<std::string> names;
-        for (std::size_t stage = trunk; stage < trunk_of.size(); ++stage) {
-            if (trunk_of[stage] != trunk) continue;
-            names.emplace_back(to_string(loaded.stages[stage].stage));
-            if (stage != trunk) record.networks[stage].shares_pass_of = names.front();
-        }
-        if (names.size() < 2) continue;
-        std::string listed = names.front();
-        for (std::size_t i = 1; i < names.size(); ++i) listed += (i + 1 == names.size() ? " and " : ", ") + names[i];
-        log_notice(listed + " share one trunk: 1 forward pass instead of " + std::to_string(names.size()));
+    for (std::size_t stage = 0; stage < trunk_of.size(); ++stage) {
+        if (trunk_of[stage] != stage)
+            record.networks[stage].shares_pass_of = to_string(loaded.stages[trunk_of[stage]].stage);
     }
 }
 
@@ -57,12 +48,12 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
             record.device = report.device;
             if (report.precision != "fp32") record.precision = report.precision;
             records[file.path] = {"",
-                                file.path.string(),
-                                network->info().name,
-                                file.sha256,
-                                file.info_source,
-                                report.cut_at_head,
-                                report.picture_by_picture};
+                                  file.path.string(),
+                                  network->info().name,
+                                  file.sha256,
+                                  file.info_source,
+                                  report.cut_at_head,
+                                  report.picture_by_picture};
             records[file.path].engine = report.engine;
             if (report.engine == "onednn") record.onednn_version = engine::onednn_version();
         }
@@ -88,9 +79,22 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         record.networks[i].stage = to_string(loaded.stages[i].stage);
         record.networks[i].info_sha256 = sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     }
-    if (how.share_trunk) tell_shared_trunks(loaded, record);
+    if (how.share_trunk) record_shared_trunks(loaded, record);
     for (const std::string& note : loaded.notes) log_warning(note);
     return loaded;
+}
+
+void tell_shared_trunks(const io::RunRecord& record) {
+    for (const io::NetworkRecord& first : record.networks) {
+        std::vector<std::string> stages{first.stage};
+        for (const io::NetworkRecord& network : record.networks) {
+            if (network.shares_pass_of == first.stage) stages.push_back(network.stage);
+        }
+        if (stages.size() < 2) continue;
+        std::string listed = stages.front();
+        for (std::size_t i = 1; i < stages.size(); ++i) listed += (i + 1 == stages.size() ? " and " : ", ") + stages[i];
+        log_notice(listed + " share one trunk: 1 forward pass instead of " + std::to_string(stages.size()));
+    }
 }
 
 cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config) {

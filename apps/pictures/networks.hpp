@@ -14,6 +14,9 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
                                    const torch::LoadOptions& how, const flow::PipelineLoadOptions& options,
                                    io::RunRecord& record);
 
+/// Says which stages need one forward pass between them.
+void tell_shared_trunks(const io::RunRecord& record);
+
 /// The config as it can stand in any folder: its paths do not depend on where it lies.
 cascade::PipelineConfig with_absolute_paths(cascade::PipelineConfig config);
 

@@ -244,9 +244,9 @@ class Fish(CliTest):
 
     def test_files_where_a_file_is_wanted_and_only_there(self):
         (self.folder / "some.json").touch()
-        for line in ("infer -c so", "infer so", "inspect so", "infer --output=so", "doctor --model so"):
+        for line in ("infer -c so", "infer so", "inspect so", "infer --output=so", "doctor --model so", "doctor so"):
             self.assertEqual({word.split("=")[-1] for word in self.offered("openset " + line)}, {"some.json"}, line)
-        for line in ("infer --batch so", "doctor so", "so"):
+        for line in ("infer --batch so", "completion so", "so"):
             self.assertNotIn("some.json", self.offered("openset " + line), line)
 
 

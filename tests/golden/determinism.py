@@ -62,4 +62,4 @@ for name, (config, names) in CHAINS.items():
         if "classifier" in wanted:
             comparison.close(f"{name} AVX2 {picture}", "largest logit under AVX2", got["classifier"]["max_logit"], wanted["classifier"]["max_logit"], 1e-4)
 print(f"{runs} runs", file=sys.stderr)
-comparison.finish(compared, sum((len(names) * 7 + 2) for _, names in CHAINS.values()))
+comparison.finish(compared, sum((len(names) * (len(settings) + 1) + 2) for _, names in CHAINS.values()))
