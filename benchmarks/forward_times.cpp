@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
         torch::prepare_process();
         torch::LoadOptions options;
         options.engine = engine == "onednn" ? torch::Engine::onednn : torch::Engine::torch;
-        options.precision = precision == "bf16" ? engine::Precision::bf16 : engine::Precision::fp32;
+        options.precision = precision == "bf16" ? torch::Precision::bf16 : torch::Precision::fp32;
         const auto network = torch::load_network(model::open_network_file(argv[1]), options);
         if (network->report().engine != engine) // a time under the wrong name is worse than none
             return std::fprintf(stderr, "forward_times: %s does not run on %s\n", argv[1], engine.c_str()), 1;
