@@ -25,6 +25,9 @@ struct Labelled {
 Labelled with_labels(const std::vector<LabelledPicture>& pictures, const Task& task) {
     Labelled labelled;
     for (const LabelledPicture& picture : pictures) {
+        if (picture.in_archive)
+            throw Error(ErrorKind::usage,
+                        picture.path + ": lies in an archive; unpack it, every epoch reads its pictures anew");
         if (const auto label = task.label_of(picture.class_name)) {
             labelled.examples.push_back({picture.path, *label});
         } else {

@@ -123,13 +123,11 @@ std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, 
     const auto source = inputs.open(cancellation, std::int64_t{1} << 30);
     std::vector<LabelledPicture> pictures;
     while (const auto input = source->next()) {
-        if (input->bytes)
-            refuse(input->path + ": lies in an archive; unpack it, training reads its pictures more than once");
         const std::string class_name =
             flags.csv.empty() ? flow::class_folder(input->path, flags.paths) : input->label.value_or("");
         if (class_name.empty())
             refuse(input->path + ": has no class, expected it in a folder that is called by its class");
-        pictures.push_back({input->path, class_name});
+        pictures.push_back({input->path, class_name, input->bytes.has_value()});
     }
     return pictures;
 }

@@ -17,6 +17,7 @@ namespace openset::train {
 struct LabelledPicture {
     std::string path;
     std::string class_name;
+    bool in_archive = false;
 };
 
 /// How the inputs of a run name a table, or folders and files.
@@ -29,7 +30,7 @@ bool is_store(const std::vector<std::string>& paths);
 void refuse_strays(const std::vector<std::string>& folders);
 
 /// The pictures of folders, or of a table, of classes, in the order in which runs see them.
-/// Throws Error(usage) where a picture has no class or lies in an archive, and where a name stands for nothing.
+/// Throws Error(usage) where a picture has no class, and where a name stands for nothing.
 std::vector<LabelledPicture> pictures_in(const std::vector<std::string>& paths, const Cancellation& cancellation);
 
 /// Throws Error(usage) where there is nothing to tell apart, or where the pictures of --validation show nothing of what is

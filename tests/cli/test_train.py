@@ -5,6 +5,7 @@ mean colour; and a small network from scratch."""
 import json
 import random
 import struct
+import tarfile
 import unittest
 import zlib
 
@@ -121,6 +122,16 @@ class NewHead(TrainTest):
         self.train(data=self.folder / "data.csv", output=self.folder / "by_table.pt")
         self.train()
         self.assertEqual(self.report()["sets"], self.report(self.folder / "by_table.pt")["sets"])
+
+    def test_pictures_in_an_archive_teach_a_head_too(self):
+        self.train()
+        sky = self.data / "sky"
+        with tarfile.open(sky / "photos.tar", "w") as tar:
+            for file in sorted(sky.glob("*.png")):
+                tar.add(file, file.name)
+                file.unlink()
+        self.train(output=self.folder / "by_tar.pt")
+        self.assertEqual(self.report()["sets"], self.report(self.folder / "by_tar.pt")["sets"])
 
     def test_sigmoid_gives_one_regression_a_label(self):
         self.train("--activation", "sigmoid", "--l2", "1e-4")
