@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -80,22 +82,45 @@ struct TrunkPlan {
     }
 };
 
-/// A frozen module, made fast once, by the first network that needs it.
+/// A picture of noise, the same every time: [1, 3, height, width].
+at::Tensor noise(const image::Size& picture) {
+    const std::int64_t values = std::int64_t{3} * picture.height * picture.width;
+    return at::arange(values, at::kFloat).mul(0.7331).sin().mul(2).reshape({1, 3, picture.height, picture.width});
+}
+
+/// A frozen module, made fast once, by the first network that needs it. What became of it is held against what it was, on a
+/// picture: LibTorch 1.13 computes ReLU6 wrongly in its optimised graphs where channels are no multiple of 16.
 class Trunk {
 public:
     explicit Trunk(jit::Module frozen) : module_(std::move(frozen)) {}
 
     void prepare(const TrunkPlan& plan) {
         std::call_once(once_, [&] {
+            const jit::Module as_it_was = module_.clone();
+            const image::Size picture = plan.picture.value_or(image::Size{224, 224});
+            const auto expected = expected_on_noise(plan, picture);
             if (plan.engine == Engine::onednn) compile(plan);
-            if (compiled_) return;
+            if (compiled_ && expected) {
+                const auto got = compiled_->run(noise_batch(picture)).front().values;
+                obstacle_ = difference(*expected, at::tensor(got), plan.precision);
+                if (!obstacle_.empty()) compiled_.reset();
+            }
+            if (compiled_) {
+                module_ = {};
+                return;
+            }
             auto graph = module_.get_method("forward").graph();
             jit::OptimizeFrozenGraph(graph);
             // Packs for oneDNN: of no use elsewhere.
             if (plan.device.is_cpu()) module_ = jit::optimize_for_inference(module_);
             if (plan.precision == Precision::fp16) convert_constants(*module_.get_method("forward").graph(), at::kHalf);
+            if (expected) why_not_optimised_ = difference(*expected, first_on_noise(module_, picture), Precision::fp32);
+            if (!why_not_optimised_.empty()) module_ = as_it_was;
         });
     }
+
+    /// Empty where the module is the optimised one.
+    const std::string& why_not_optimised() const { return why_not_optimised_; }
 
     /// Empty where it is compiled.
     const jit::Module& module() const { return module_; }
@@ -107,6 +132,42 @@ public:
     const std::string& obstacle() const { return obstacle_; }
 
 private:
+    static model::Batch noise_batch(const image::Size& picture) {
+        return {1, picture.height, picture.width, float_values(noise(picture))};
+    }
+
+    static at::Tensor first_on_noise(jit::Module& module, const image::Size& picture) {
+        return name_outputs(module.forward({noise(picture)})).first;
+    }
+
+    /// Before anything is done to the module. None for other devices, and where there is nothing to compare: the network
+    /// refuses the picture, or computes in integers, whose rounding may go either way.
+    std::optional<at::Tensor> expected_on_noise(const TrunkPlan& plan, const image::Size& picture) const {
+        if (!plan.device.is_cpu() || is_quantised(*module_.get_method("forward").graph())) return std::nullopt;
+        try {
+            jit::Module copy = module_.clone();
+            const at::Tensor first = first_on_noise(copy, picture);
+            return first.isfinite().all().item<bool>() ? std::optional(first) : std::nullopt;
+        } catch (const std::exception& error) {
+            if (is_out_of_memory(error.what())) throw;
+            return std::nullopt; // told when the network is tried
+        }
+    }
+
+    /// Empty where the two agree as far as that precision goes.
+    static std::string difference(const at::Tensor& expected, const at::Tensor& got, Precision precision) {
+        const double tolerance = precision == Precision::bf16 ? 0.1 : 1e-3;
+        const at::Tensor one = expected.to(at::kFloat).reshape(-1), other = got.to(at::kFloat).reshape(-1);
+        if (one.numel() != other.numel()) return "it gives another number of values";
+        const double largest = one.abs().max().item<double>();
+        const double apart = one.sub(other).abs().max().item<double>();
+        if (apart <= tolerance * largest) return "";
+        char text[96];
+        std::snprintf(text, sizeof text, "on a picture of noise it is off by %.2g, of values up to %.2g", apart,
+                      largest);
+        return text;
+    }
+
     void compile(const TrunkPlan& plan) {
         if (!plan.device.is_cpu()) {
             obstacle_ = "it runs on " + plan.device.str();
@@ -121,7 +182,6 @@ private:
                                                                                            ? engine::Precision::bf16
                                                                                            : engine::Precision::fp32);
                 outputs_ = lowering.graph->outputs;
-                module_ = {};
             } catch (const Error& error) {
                 if (error.kind() == ErrorKind::out_of_memory) throw;
                 obstacle_ = error.what();
@@ -133,7 +193,7 @@ private:
     jit::Module module_;
     std::unique_ptr<engine::CompiledNetwork> compiled_;
     std::vector<engine::NamedValue> outputs_;
-    std::string obstacle_;
+    std::string obstacle_, why_not_optimised_;
 };
 
 /// The trunk of this name that a network of this process holds; else the one that is given, from now on.
@@ -244,6 +304,11 @@ private:
             return;
         }
         if (plan.precision == Precision::fp16) report_.precision = precision_name(plan.precision);
+        if (!trunk_->why_not_optimised().empty()) {
+            report_.warnings.push_back(
+                where_ + ": runs as it was saved, which is slower: of its graph as LibTorch optimises it, " +
+                trunk_->why_not_optimised());
+        }
         if (plan.engine == Engine::onednn) {
             report_.warnings.push_back(where_ +
                                        ": LibTorch runs it, as the engine onednn cannot: " + trunk_->obstacle());

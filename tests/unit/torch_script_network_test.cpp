@@ -163,6 +163,16 @@ TEST_F(ScriptNetworks, MaySqueezeTheFirstDimensionOfOnePictureAway) {
     EXPECT_THAT(logits_of(*network, a_colour(2)), SizeIs(6));
 }
 
+TEST_F(ScriptNetworks, RunAsTheyWereSavedWhereLibTorchsOptimisedGraphGivesOtherNumbers) {
+    const auto network = load("relu6");
+    EXPECT_THAT(logits_of(*network, a_colour(2)), ElementsAre(2.75F, 0.0F, -5.0F, 2.75F, 0.0F, -5.0F));
+    if (std::string(runtime_facts().compiled_version).starts_with("1.13")) {
+        EXPECT_THAT(network->report().warnings, ElementsAre(HasSubstr("runs as it was saved, which is slower")));
+        EXPECT_TRUE(network->report().picture_by_picture);
+    }
+    EXPECT_THAT(logits_of(*load_on_onednn("relu6"), a_colour()), ElementsAre(2.75F, 0.0F, -5.0F));
+}
+
 // ---- trunks
 
 TEST_F(ScriptNetworks, ThatAreOneUpToTheirHeadHaveOneTrunk) {

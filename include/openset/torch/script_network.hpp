@@ -67,6 +67,9 @@ public:
 /// the batch, or that is not optimised, does not; it is given the pictures of a batch one by one. CUDA devices make no
 /// such promise.
 ///
+/// On the CPU what it is made into is held against the network as it was saved, on a picture of noise; where LibTorch's
+/// optimised graph is off, it runs as it was saved, with a warning.
+///
 /// Where the preprocessing fixes the input's size the network is tried once on a blank picture.
 /// The caller bounds LibTorch's own threads with prepare_process().
 ///
