@@ -10,6 +10,8 @@
 
 namespace openset::torch {
 
+bool built_with_cuda() { return OPENSET_LIBTORCH_HAS_CUDA != 0; }
+
 int cuda_device_count() { return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0; }
 
 c10::Device resolve_device(const std::string& name) {
@@ -32,7 +34,7 @@ c10::Device resolve_device(const std::string& name) {
     if (devices == 0) {
         throw Error(ErrorKind::usage,
                     "--device " + name + ": " +
-                        (at::hasCUDA() ? "no CUDA device found" : "this LibTorch is built without CUDA") +
+                        (built_with_cuda() ? "no CUDA device found" : "this LibTorch is built without CUDA") +
                         "; use --device cpu, or build with OPENSET_TORCH=/prefix of a CUDA LibTorch");
     }
     if (index < 0 || index >= devices) {

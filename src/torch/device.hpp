@@ -5,6 +5,9 @@
 
 namespace openset::torch {
 
+/// Whether this is a LibTorch for CUDA, be there a device or not.
+bool built_with_cuda();
+
 /// 0 where LibTorch was built without CUDA, or finds no device.
 int cuda_device_count();
 

@@ -49,7 +49,7 @@ RuntimeFacts runtime_facts() {
     facts.cpu_capability = usage.substr(usage.find(':') == std::string::npos ? 0 : usage.find(':') + 2);
     facts.onednn = at::hasMKLDNN() ? line_with(at::get_mkldnn_version(), "v") : "";
     facts.threads = at::get_num_threads();
-    facts.cuda_built = at::hasCUDA();
+    facts.cuda_built = built_with_cuda();
     facts.cuda_devices = cuda_device_count();
     return facts;
 }
