@@ -17,6 +17,7 @@
 #include "openset/cascade/pipeline_config.hpp"
 #include "openset/torch/runtime.hpp"
 #include "pictures/inputs.hpp"
+#include "pictures/int8_networks.hpp"
 #include "pictures/networks.hpp"
 #include "pictures/run.hpp"
 #include "pictures/run_facts.hpp"
@@ -77,9 +78,10 @@ std::vector<bench::ByHand> settings_by_hand(int cores) {
 }
 
 int run(Options& options) {
-    const auto config = cascade::parse_pipeline_config(
+    auto config = cascade::parse_pipeline_config(
         cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
         std::filesystem::path(options.config).parent_path());
+    if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config));
     for (const std::string& path : options.inputs.paths) {
         if (path == "-")
             throw Error(ErrorKind::usage, path + ": found standard input, expected files: they are run several times");

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <limits>
 #include <opencv2/core.hpp>
 #include <random>
 #include <thread>
@@ -153,7 +154,9 @@ int check_model(const std::string& path, const std::string& device, const model:
     for (int i = 0; i < batch.count; ++i) {
         const auto a = expected.logits.row(i), b = got.logits.row(i);
         for (std::size_t k = 0; k < a.size(); ++k) {
-            largest = std::max(largest, std::abs(static_cast<double>(a[k]) - static_cast<double>(b[k])));
+            const double apart = std::abs(static_cast<double>(a[k]) - static_cast<double>(b[k]));
+            largest = std::isfinite(apart) ? std::max(largest, apart) : std::numeric_limits<double>::infinity();
+            if (std::isinf(largest)) break;
             scale = std::max(scale, std::abs(static_cast<double>(a[k])));
         }
         same_top += arg_max(a) == arg_max(b) ? 1 : 0;

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <optional>
 
 #include "cli/exit_code.hpp"
@@ -61,16 +62,20 @@ Answer ask(model::Network& network, const model::Batch& batch) {
     return answer;
 }
 
+/// Infinity where one of them is not a number, or they are not of one size.
 double largest_difference(const model::Matrix& one, const model::Matrix& other) {
+    if (one.values.size() != other.values.size()) return std::numeric_limits<double>::infinity();
     double largest = 0;
     for (std::size_t i = 0; i < one.values.size(); ++i) {
-        largest =
-            std::max(largest, std::abs(static_cast<double>(one.values[i]) - static_cast<double>(other.values[i])));
+        const double apart = std::abs(static_cast<double>(one.values[i]) - static_cast<double>(other.values[i]));
+        if (!std::isfinite(apart)) return std::numeric_limits<double>::infinity();
+        largest = std::max(largest, apart);
     }
     return largest;
 }
 
 std::ptrdiff_t likeliest(const model::Matrix& logits) {
+    if (logits.columns == 1) return logits.values.front() > 0 ? 1 : 0; // one of two labels
     return std::ranges::max_element(logits.values) - logits.values.begin();
 }
 

@@ -39,7 +39,8 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
     const auto loader = [&](const model::NetworkFile& file) -> std::unique_ptr<model::Network> {
         const auto start = std::chrono::steady_clock::now();
         torch::LoadOptions chosen = how;
-        if (how.optimise && how.engine == torch::Engine::automatic) chosen.engine = automatic_engine(file);
+        const bool on_cpu = how.device == "cpu" || (how.device == "auto" && facts.cuda_devices == 0);
+        if (how.optimise && on_cpu && how.engine == torch::Engine::automatic) chosen.engine = automatic_engine(file);
         auto network = torch::load_network(file, chosen);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();

@@ -61,8 +61,10 @@ void add_options(CLI::App& app, Options& options) {
 void resolve(Options& options) {
     pictures::resolve(options);
     options.load.device = "cpu"; // where quantised kernels are
-    if (options.precision == "int8")
-        throw Error(ErrorKind::usage, "--precision int8: the network is made of one in float; leave the flag out");
+    if (options.precision != "auto" && options.precision != "fp32")
+        throw Error(ErrorKind::usage,
+                    "--precision " + options.precision +
+                        ": the network is made of one in float, and compared with it; leave the flag out");
     if (options.data.names_none())
         throw Error(ErrorKind::usage, "no pictures to calibrate on were named, expected --data FOLDER");
     if (options.output.empty() || options.output == "-")

@@ -131,8 +131,10 @@ private:
             const auto constant = jit::toIValue(input);
             if (constant)
                 text_ += text_of(*constant) + ", ";
+            else if (const auto number = numbers_.find(input); number != numbers_.end())
+                text_ += "%" + std::to_string(number->second) + ", ";
             else
-                text_ += "%" + std::to_string(numbers_.at(input)) + ", ";
+                throw NotKnown(); // a function, say
         }
         text_ += ")";
     }

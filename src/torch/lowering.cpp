@@ -602,6 +602,8 @@ Lowering lower(const jit::Graph& graph, const image::Size& picture) {
         return {Lowerer(picture).lower(graph), {}};
     } catch (const Obstacle& obstacle) {
         return {std::nullopt, obstacle.what()};
+    } catch (const std::out_of_range&) { // another form of an operation than those it was written for
+        return {std::nullopt, "an operation with fewer inputs than it knows"};
     }
 }
 

@@ -139,8 +139,9 @@ std::string Quantiser::archive(const model::ModelInfo& info, stats::RangeRule ru
         const c10::InferenceMode inference;
         std::vector<stats::ValueRange> ranges;
         for (std::size_t i = 0; i < state_->histograms.size(); ++i) {
-            ranges.push_back(is_pixels(state_->plan.observed[i]) ? stats::ValueRange{0, 1}
-                                                                 : state_->histograms[i].range(rule, coverage));
+            const stats::ValueRange seen = state_->histograms[i].range(stats::RangeRule::minmax, 1);
+            const bool holds_pixels = is_pixels(state_->plan.observed[i]) && seen.low >= -0.02F && seen.high <= 1.02F;
+            ranges.push_back(holds_pixels ? stats::ValueRange{0, 1} : state_->histograms[i].range(rule, coverage));
         }
         std::vector<RoundedWeights> weights;
         for (std::size_t i = 0; i < state_->moments.size(); ++i)
