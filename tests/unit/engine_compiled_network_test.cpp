@@ -1,5 +1,6 @@
 #include "openset/engine/compiled_network.hpp"
 
+#include <cmath>
 #include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -37,6 +38,7 @@ double relative_difference(const LayerGraph& graph, Precision precision = Precis
             EXPECT_EQ(row.size(), wanted.size());
             double largest = 0, scale = 0;
             for (std::size_t i = 0; i < wanted.size(); ++i) {
+                EXPECT_TRUE(std::isfinite(row[i])) << i;
                 largest = std::max(largest, std::abs(static_cast<double>(row[i]) - wanted[i]));
                 scale = std::max(scale, std::abs(wanted[i]));
             }

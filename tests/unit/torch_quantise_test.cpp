@@ -1,5 +1,6 @@
 #include "openset/torch/quantise.hpp"
 
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <optional>
@@ -34,8 +35,10 @@ model::Batch one_of(const model::Batch& batch, int index) {
 
 double largest_difference(const model::Matrix& a, const model::Matrix& b) {
     double largest = 0;
-    for (std::size_t i = 0; i < a.values.size(); ++i)
+    for (std::size_t i = 0; i < a.values.size(); ++i) {
+        EXPECT_TRUE(std::isfinite(a.values[i]) && std::isfinite(b.values.at(i))) << i;
         largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - static_cast<double>(b.values.at(i))));
+    }
     return largest;
 }
 
