@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <sys/resource.h>
 #include <thread>
@@ -81,11 +82,20 @@ int run(Options& options) {
     auto config = cascade::parse_pipeline_config(
         cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
         std::filesystem::path(options.config).parent_path());
-    if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config));
+    if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config), options.closed_set);
     for (const std::string& path : options.inputs.paths) {
         if (path == "-")
             throw Error(ErrorKind::usage, path + ": found standard input, expected files: they are run several times");
     }
+    const std::string& list = options.inputs.files_from;
+    if (std::error_code ignored;
+        !list.empty() && std::filesystem::exists(list, ignored) && !std::filesystem::is_regular_file(list, ignored))
+        throw Error(ErrorKind::usage,
+                    "--files-from " + list +
+                        ": found no file that can be read again, expected one: the pictures are run several times");
+    if (list == "-")
+        throw Error(ErrorKind::usage,
+                    "--files-from -: found standard input, expected a file: the pictures are run several times");
     {
         const pictures::Inputs inputs(options.inputs);
         for (const std::string& path : inputs.missing())

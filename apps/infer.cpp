@@ -174,7 +174,7 @@ int run(Options& options) {
     auto config = cascade::parse_pipeline_config(
         cli::read_text_file(options.config, "a pipeline config, as openset init writes one"), options.config,
         std::filesystem::path(options.config).parent_path(), options.config_overrides);
-    if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config));
+    if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config), options.closed_set);
     if (options.print_config) {
         std::cout << cascade::to_json(pictures::with_absolute_paths(config)) << "\n";
         return cli::exit_done;

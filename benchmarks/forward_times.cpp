@@ -40,6 +40,8 @@ int main(int argc, char** argv) {
         const auto network = torch::load_network(model::open_network_file(argv[1]), options);
         if (network->report().engine != engine) // a time under the wrong name is worse than none
             return std::fprintf(stderr, "forward_times: %s does not run on %s\n", argv[1], engine.c_str()), 1;
+        if (network->report().precision != precision && !network->info().quantisation)
+            return std::fprintf(stderr, "forward_times: %s does not run in %s here\n", argv[1], precision.c_str()), 1;
         const image::Size size = network->info().preprocess.crop.value_or(image::Size{224, 224});
         model::Batch batch{std::atoi(argv[2]), size.height, size.width, {}};
         batch.data.resize(static_cast<std::size_t>(batch.count) * 3 *

@@ -22,7 +22,10 @@ def figures_of(row):
 def read(path):
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
-    return {row.get("path", row.get("path_base64")): row for row in rows}
+    by_path = {row.get("path", row.get("path_base64")): row for row in rows}
+    if not rows or len(by_path) != len(rows):
+        sys.exit(f"{path}: {len(rows)} rows of {len(by_path)} pictures, expected one of each, and one at least")
+    return by_path
 
 
 def main():

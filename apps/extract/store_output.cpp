@@ -156,7 +156,11 @@ void StoreOutput::finish(const io::RunRecord& record) {
     if (progress_) progress_->finish(counts_);
     writer_.flush();
     writer_.write_run(to_json(record));
-    if (record.complete) writer_.finish(flow::store_meta(classifier_), flow::store_head(classifier_));
+    if (!record.complete) return;
+    io::StoreMeta meta = flow::store_meta(classifier_);
+    meta.precision = record.precision;
+    if (record.networks.front().engine == "onednn") meta.engine = "onednn";
+    writer_.finish(meta, flow::store_head(classifier_));
 }
 
 } // namespace openset::extract

@@ -1,11 +1,11 @@
 #include "pictures/batch_sizes.hpp"
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "openset/base/byte_sink.hpp"
+#include "openset/base/cache_folder.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
@@ -48,17 +48,8 @@ Json read_document(const std::filesystem::path& file) {
 } // namespace
 
 std::filesystem::path batch_sizes_file() {
-    const auto variable = [](const char* name) {
-        const char* value = std::getenv(name);
-        return std::filesystem::path(value == nullptr ? "" : value);
-    };
-    std::filesystem::path folder = variable("XDG_CACHE_HOME");
-    if (!folder.is_absolute()) { // as the standard says of relative ones
-        folder = variable("HOME");
-        if (!folder.is_absolute()) return {};
-        folder /= ".cache";
-    }
-    return folder / "openset" / "batch_sizes.json";
+    const auto folder = cache_folder();
+    return folder ? *folder / "batch_sizes.json" : std::filesystem::path();
 }
 
 std::string machine_of(const io::RunRecord& record, int threads) {

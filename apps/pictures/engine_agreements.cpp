@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "openset/base/byte_sink.hpp"
@@ -66,11 +67,14 @@ std::string record_agreement(const model::NetworkFile& network, const EngineAgre
                                            "; expected a folder that can be written to, by $XDG_CACHE_HOME");
     }
     Json record = read_record(*file);
+    const auto number = [](double value) {
+        return std::min(value, std::numeric_limits<double>::max());
+    }; // JSON has no infinity
     record["agreements"][place_of(network)] = {{"pictures", agreement.pictures},
                                                {"same_label", agreement.same_label},
-                                               {"feature_difference", agreement.feature_difference},
-                                               {"logit_difference", agreement.logit_difference},
-                                               {"largest_logit", agreement.largest_logit},
+                                               {"feature_difference", number(agreement.feature_difference)},
+                                               {"logit_difference", number(agreement.logit_difference)},
+                                               {"largest_logit", number(agreement.largest_logit)},
                                                {"torch_milliseconds", agreement.torch_milliseconds},
                                                {"onednn_milliseconds", agreement.onednn_milliseconds}};
     write_file_atomically(*file, record.dump(2) + "\n");

@@ -33,10 +33,10 @@ std::string take_int8(fs::path& model) {
 
 } // namespace
 
-cascade::PipelineConfig with_int8_networks(cascade::PipelineConfig config) {
+cascade::PipelineConfig with_int8_networks(cascade::PipelineConfig config, bool closed_set) {
     std::vector<fs::path*> models;
-    if (config.gate) models.push_back(&config.gate->network.model);
-    if (config.species) models.push_back(&config.species->network.model);
+    if (config.gate && !closed_set) models.push_back(&config.gate->network.model);
+    if (config.species && !closed_set) models.push_back(&config.species->network.model);
     models.push_back(&config.classifier.network.model);
     std::string problems;
     for (fs::path* model : models) {

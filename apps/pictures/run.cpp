@@ -17,8 +17,11 @@ flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& i
     const auto tell = [](cascade::Stage stage, int size, const char* how) {
         log_info(std::string(to_string(stage)) + ": batches of " + std::to_string(size) + ", " + how);
     };
+    const auto name_of = [&](std::size_t i) {
+        return loaded.stages[i].file.sha256 + " by " + record.networks[i].engine;
+    };
     for (std::size_t i = 0; i < networks.size(); ++i) {
-        const auto size = known.find(loaded.stages[i].file.sha256);
+        const auto size = known.find(name_of(i));
         if (size == known.end()) continue;
         networks[i].batch = size->second;
         tell(networks[i].stage, size->second, "which an earlier run has found to be fastest here");
@@ -28,7 +31,7 @@ flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& i
     for (std::size_t i = 0; i < networks.size(); ++i) {
         const int size = statistics.stages[i].batch_found;
         if (size == 0) continue;
-        found.emplace(loaded.stages[i].file.sha256, size);
+        found.emplace(name_of(i), size);
         tell(networks[i].stage, size, "found to be fastest here");
     }
     remember_batch_sizes(file, machine, found);

@@ -188,10 +188,24 @@ void check_names(const Options& options, const Cancellation& cancellation) {
         refuse_empty_validation(options);
 }
 
+namespace {
+
+/// The file itself, or the archive that a name such as `photos.tar//1.jpg` lies in: `//` may also stand between folders.
+std::string file_that_holds(const std::string& path) {
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return path;
+    for (auto at = path.find("//"); at != std::string::npos; at = path.find("//", at + 2)) {
+        if (fs::is_regular_file(path.substr(0, at), ignored)) return path.substr(0, at);
+    }
+    return path;
+}
+
+} // namespace
+
 std::string files_sha256(const std::vector<std::string>& paths) {
     std::string text;
     for (const std::string& path : paths) {
-        const std::string file = path.substr(0, path.find("//"));
+        const std::string file = file_that_holds(path);
         std::error_code ignored; // what is not there is told when it is read
         const auto size = fs::file_size(file, ignored);
         const auto time = fs::last_write_time(file, ignored).time_since_epoch().count();

@@ -2,6 +2,7 @@
 """openset bench: the figures hang together; what a time is depends on the machine."""
 
 import json
+import os
 import re
 
 from openset_cli import PICTURES, SOUND, CliTest, main
@@ -50,6 +51,10 @@ class Bench(CliTest):
 
     def test_what_cannot_be_measured_is_told(self):
         self.assertIn("expected files: they are run several times", self.bench("-", code=2).messages)
+        self.assertIn("found standard input, expected a file", self.bench("--files-from", "-", code=2).messages)
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        self.assertIn("found no file that can be read again", self.bench("--files-from", pipe, code=2).messages)
         self.assertIn("holds no picture that can be read", self.bench(self.folder / "nothing", code=2).messages)
 
 

@@ -101,6 +101,12 @@ class Store(ExtractTest):
         self.assertTrue(rows[3]["error"].startswith("not-an-image: "))
         self.assertEqual(json.loads((self.folder / "t.store/meta.json").read_text())["counts"], {"rows": 5, "failed": 1})
 
+    def test_a_store_says_which_engine_filled_it(self):
+        for engine, name in (("torch", "torchscript"), ("onednn", "onednn")):
+            self.extract(self.train, "--engine", engine, output=f"{engine}.store")
+            meta = json.loads((self.folder / f"{engine}.store/meta.json").read_text())
+            self.assertEqual((meta["engine"], meta["precision"]), (name, "fp32"))
+
     def test_agrees_with_infer_to_the_last_bit(self):
         self.extract("train")
         config = self.write_config("c.json", {"openset": 1, "classifier": {"model": str(NETWORKS / "classifier.pt")}})

@@ -104,6 +104,13 @@ class NewHead(TrainTest):
         self.assertIn("computing the features anew", self.train("--force").messages)
         self.assertLess(self.report()["sets"][0]["accuracy"], 1)
 
+    def test_a_replaced_picture_is_noticed_behind_two_slashes_too(self):
+        data = str(self.data) + "//"
+        self.train(data=data)
+        self.assertNotIn("computing the features anew", self.train("--force", data=data).messages)
+        (self.data / "sky" / "000.png").write_bytes(png(COLOURS["rust"]))
+        self.assertIn("computing the features anew", self.train("--force", data=data).messages)
+
     def test_a_dry_run_says_what_would_be_learned(self):
         result = self.train("--dry-run", "--test", self.test, "--positive", "sky")
         self.assertEqual(result.text, "data: 48 pictures\n36\tother\n12\tsky\nvalidation: 5 folds of the data\n"
