@@ -84,32 +84,29 @@ ParameterValues::ParameterValues(const io::FittedFile& file, const std::vector<P
 std::int64_t ParameterValues::whole(const std::string& name, std::int64_t min, std::int64_t max) const {
     const auto value = number_in<std::int64_t>(text(name));
     if (value && *value >= min && *value <= max) return *value;
-    throw not_such_value(name, max == no_limit
-                                   ? "a whole number of at least " + std::to_string(min)
-                                   : "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+    throw Error(kind_, found(name) + ", expected a whole number of at least " + std::to_string(min) +
+                           (max == no_limit ? "" : " and at most " + std::to_string(max)));
 }
 
 double ParameterValues::number(const std::string& name, double min, double max) const {
     const auto value = number_in<double>(text(name));
     if (value && std::isfinite(*value) && *value >= min && *value <= max) return *value;
-    throw not_such_value(name, "a number from " + io::shortest(min) + " to " + io::shortest(max));
+    throw Error(kind_, found(name) + ", expected a number from " + io::shortest(min) + " to " + io::shortest(max));
 }
 
 double ParameterValues::positive(const std::string& name) const {
     const auto value = number_in<double>(text(name));
     if (value && std::isfinite(*value) && *value > 0) return *value;
-    throw not_such_value(name, "a number greater than 0");
+    throw Error(kind_, found(name) + ", expected a number greater than 0");
 }
 
 std::string ParameterValues::one_of(const std::string& name, const std::vector<std::string>& choices) const {
     if (std::ranges::find(choices, text(name)) != choices.end()) return text(name);
-    throw not_such_value(name, "one of " + listed(choices), choices);
+    throw Error(kind_, found(name) + ", expected one of " + listed(choices) + did_you_mean(text(name), choices));
 }
 
-Error ParameterValues::not_such_value(const std::string& name, const std::string& expected,
-                                      const std::vector<std::string>& choices) const {
-    return Error(kind_, where_ + (kind_ == ErrorKind::usage ? name : key_of(name)) + ": found " +
-                            io::in_quotes(text(name)) + ", expected " + expected + did_you_mean(text(name), choices));
+std::string ParameterValues::found(const std::string& name) const {
+    return where_ + (kind_ == ErrorKind::usage ? name : key_of(name)) + ": found " + io::in_quotes(text(name));
 }
 
 std::string ParameterValues::to_json() const {

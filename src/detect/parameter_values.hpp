@@ -39,8 +39,7 @@ public:
 
 private:
     const std::string& text(const std::string& name) const { return texts_.at(name); }
-    Error not_such_value(const std::string& name, const std::string& expected,
-                         const std::vector<std::string>& choices = {}) const;
+    std::string found(const std::string& name) const; ///< the beginning of a message
 
     ErrorKind kind_;
     std::string where_; ///< in messages, in front of the parameter's name
