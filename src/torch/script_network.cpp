@@ -13,6 +13,7 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/passes/freeze_module.h>
 #include <torch/csrc/jit/passes/frozen_graph_optimizations.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/script.h>
 #include <utility>
@@ -53,6 +54,13 @@ bool are_probabilities(std::span<const float> row) {
         sum += static_cast<double>(value);
     }
     return std::abs(sum - 1) < 1e-4;
+}
+
+/// What is run is run as it stands: it was frozen and made fast before. LibTorch would profile it in the first passes, and on
+/// a CUDA device compile kernels for each size of batch it meets: 40 s of a run over 424 pictures that takes 2 without.
+jit::IValue forward_plainly(jit::Module& module, const at::Tensor& input) {
+    const jit::GraphOptimizerEnabledGuard plainly(false);
+    return module.forward({input});
 }
 
 // ---- trunks
@@ -137,7 +145,7 @@ private:
     }
 
     static at::Tensor first_on_noise(jit::Module& module, const image::Size& picture) {
-        return name_outputs(module.forward({noise(picture)})).first;
+        return name_outputs(forward_plainly(module, noise(picture))).first;
     }
 
     /// Before anything is done to the module. None for other devices, and where there is nothing to compare: the network
@@ -355,7 +363,7 @@ private:
     /// Of a batch that is where the network is, and that the network may write to.
     model::Outputs forward_there(const at::Tensor& input) const {
         // A frozen module's forward() is const in effect; LibTorch does not mark it so.
-        auto named = name_outputs(const_cast<jit::Module&>(module_).forward({input}));
+        auto named = name_outputs(forward_plainly(const_cast<jit::Module&>(module_), input));
         if (!device_.is_cpu()) bring_here(named);
         const int rows = static_cast<int>(input.size(0));
         model::Outputs outputs;
