@@ -19,7 +19,7 @@
 #include <utility>
 
 #include "openset/base/error.hpp"
-#include "torch/constants.hpp"
+#include "torch/device_graph.hpp"
 #include "torch/device.hpp"
 #include "torch/device_input.hpp"
 #include "torch/fingerprint.hpp"

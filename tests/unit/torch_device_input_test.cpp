@@ -7,7 +7,7 @@
 #include <torch/csrc/jit/ir/constants.h>
 #include <vector>
 
-#include "torch/constants.hpp"
+#include "torch/device_graph.hpp"
 #include "torch/device_input.hpp"
 
 namespace openset::torch {
