@@ -138,11 +138,13 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
 
 /// Throws where the detector behind the classifier is of another network, unless that is allowed.
 void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config, const LoadedStage& classifier,
-                  const std::string& file, std::vector<std::string>& notes) {
+                  bool fast_decode, const std::string& file, std::vector<std::string>& notes) {
     if (!named.fitted) return;
     const std::string name = file + ": /unknown/fitted: " + config.fitted->string() + ": ";
     std::string problems;
-    for (const std::string& mismatch : io::mismatches(*named.fitted, store_meta(classifier))) {
+    io::StoreMeta here = store_meta(classifier);
+    here.fast_decode = fast_decode;
+    for (const std::string& mismatch : io::mismatches(*named.fitted, here)) {
         if (named.files.allow_mismatch)
             notes.push_back(name + mismatch);
         else
@@ -234,7 +236,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instances[i]), preprocess});
     }
     // What a network is, a single logit and labels that no file told among it, is known once it is loaded.
-    if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), file, loaded.notes);
+    if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), options.fast_decode, file, loaded.notes);
     const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& {
         return loaded.stages[i].network->info();
     };

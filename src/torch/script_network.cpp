@@ -221,6 +221,7 @@ public:
     const model::Head* head() const override { return head_ ? &*head_ : nullptr; }
     std::string trunk() const override { return trunk_name_; }
     const LoadReport& report() const override { return report_; }
+    std::string precision() const override { return report_.precision; }
 
     model::Outputs run(const model::Batch& batch) override {
         return guarded(info_.name, [&] {
