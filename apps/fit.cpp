@@ -1,14 +1,19 @@
 // openset fit STORE -o FITTED.json: training activations -> a fitted detector. No LibTorch in here.
 
+#include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/command.hpp"
 #include "cli/output_file.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/output_folder.hpp"
 #include "openset/detect/openmax.hpp"
 #include "openset/io/fitted_file.hpp"
+#include "openset/io/pretty_json.hpp"
 
 using namespace openset;
 
@@ -16,10 +21,13 @@ namespace {
 
 struct FitOptions {
     std::string store, output, method = "openmax", preset;
-    std::map<std::string, std::string> flags; ///< parameters by name, as they were typed
-    std::vector<std::string> set;             ///< the same as key=value
-    bool dry_run = false;
+    std::map<std::string, std::string> flags; ///< OpenMax's parameters by name, as they were typed
+    std::vector<std::string> set;             ///< parameters as key=value
+    bool force = false, dry_run = false;
 };
+
+constexpr const char* all_methods = "all";
+constexpr const char* record_file = "fits.json";
 
 /// `a, b or c`
 std::string listed(const std::vector<std::string>& names) {
@@ -29,82 +37,93 @@ std::string listed(const std::vector<std::string>& names) {
     return text;
 }
 
-void add_options(CLI::App& app, FitOptions& options) {
-    app.add_option("STORE", options.store, "activation store of training pictures (openset extract)")->required();
-    app.add_option("-o,--output", options.output, "file for the fitted detector (JSON)")
-        ->type_name("FITTED.json")
-        ->required();
-    app.add_option("--method", options.method, "openmax or openmax-notebook (default openmax)")->type_name("METHOD");
+std::string fitted_methods() {
+    std::string names;
+    for (const detect::Method& method : detect::methods()) {
+        if (method.fit) names += (names.empty() ? "" : ", ") + method.name;
+    }
+    return names;
+}
+
+void add_openmax_options(CLI::App& app, FitOptions& options) {
     std::vector<std::string> presets;
     for (const auto& preset : detect::openmax_presets()) presets.push_back(preset.name);
     app.add_option("--preset", options.preset,
-                   "a known system's choices, which further flags change: " + listed(presets) + " (default " +
+                   "openmax: a known system's choices, which further flags change: " + listed(presets) + " (default " +
                        presets.front() + ")")
         ->type_name("PRESET")
         ->check(cli::one_of(presets));
     const detect::OpenMaxParams& usual = detect::openmax_presets().front().params;
     for (const auto& option : detect::openmax_options()) {
-        auto* flag = app.add_option("--" + option.name, options.flags[option.name],
-                                    option.help + "; " + presets.front() + ": " + option_text(usual, option.name))
-                         ->type_name(option.value);
+        auto* flag =
+            app.add_option("--" + option.name, options.flags[option.name],
+                           "openmax: " + option.help + "; " + presets.front() + ": " + option_text(usual, option.name))
+                ->type_name(option.value);
         if (!option.choices.empty()) flag->check(cli::one_of(option.choices));
         const bool is_common =
             option.name == "tail-size" || option.name == "alpha" || option.name == "distance" || option.name == "space";
         if (!is_common) flag->group(cli::more_options);
     }
-    app.add_option("--set", options.set, "a parameter by its name: --set tail-size=20 is --tail-size 20")
+}
+
+void add_options(CLI::App& app, FitOptions& options) {
+    app.add_option("STORE", options.store, "activation store of training pictures (openset extract)")->required();
+    app.add_option("-o,--output", options.output,
+                   "file for the fitted detector (JSON); of --method all: folder for one file a method")
+        ->type_name("FITTED.json|DIR")
+        ->required();
+    app.add_option("--method", options.method, "all, or one of " + fitted_methods() + " (default openmax)")
+        ->type_name("METHOD");
+    app.add_option("--set", options.set,
+                   "a parameter of the method by its name: --set k=50 (docs/detectors.md lists them)")
         ->type_name("KEY=VALUE")
         ->expected(1)
         ->allow_extra_args(false)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->group(cli::more_options);
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    add_openmax_options(app, options);
+    app.add_flag("--force", options.force, "replace the folder of --method all");
     app.add_flag("--dry-run", options.dry_run, "read the store, fit, and write nothing");
 }
 
-/// The preset that the flags name, or the method's.
-std::string preset_of(const FitOptions& options) {
-    const detect::Method& method = detect::method_named(options.method);
-    if (method.make)
-        throw Error(ErrorKind::usage, "--method " + options.method + ": needs no fit; openset score --method " +
-                                          options.method + " scores with it");
-    const bool notebook = method.name == "openmax-notebook";
-    if (options.preset.empty()) return notebook ? "notebook-001" : "recommended";
-    if (notebook && !options.preset.starts_with("notebook-001")) {
-        throw Error(ErrorKind::usage, "--method openmax-notebook together with --preset " + options.preset +
-                                          ": expected notebook-001 or notebook-001-described");
-    }
-    return options.preset;
-}
-
-detect::OpenMaxParams params_of(const CLI::App& app, const FitOptions& options) {
-    detect::OpenMaxParams params = detect::openmax_preset(preset_of(options)).params;
+/// OpenMax's flags first, so that --set has the last word.
+detect::Parameters parameters_of(const CLI::App& app, const FitOptions& options) {
+    detect::Parameters parameters;
+    if (!options.preset.empty()) parameters.emplace_back("preset", options.preset);
     for (const auto& [name, value] : options.flags) {
-        if (app.get_option("--" + name)->count() > 0) set_option(params, name, value);
+        if (app.get_option("--" + name)->count() > 0) parameters.emplace_back(name, value);
     }
     for (const std::string& text : options.set) {
         const auto equals = text.find('=');
         if (equals == std::string::npos)
-            throw Error(ErrorKind::usage, "--set " + text + ": expected KEY=VALUE, such as tail-size=20");
-        set_option(params, text.substr(0, equals), text.substr(equals + 1));
+            throw Error(ErrorKind::usage, "--set " + text + ": expected KEY=VALUE, such as k=50");
+        parameters.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     }
-    return params;
+    return parameters;
 }
 
-void say(const detect::OpenMax& fitted, const FitOptions& options) {
+/// What a detector of this store is written as.
+io::FittedFile file_of(const detect::Detector& detector, const std::string& store_identity) {
+    io::FittedFile file = *detector.fitted();
+    file.fitted_on = store_identity;
+    return file;
+}
+
+std::string outcome_text(const detect::Detector& detector, std::int64_t rows_of_store) {
+    const auto* openmax = dynamic_cast<const detect::OpenMax*>(&detector);
+    if (openmax == nullptr)
+        return std::string(detector.method()) + ": fitted on " + std::to_string(rows_of_store) + " rows";
     std::int64_t rows = 0, with_fit = 0;
-    for (const detect::OpenMaxClass& each : fitted.classes()) {
+    for (const detect::OpenMaxClass& each : openmax->classes()) {
         rows += each.rows;
         with_fit += each.has_fit() ? 1 : 0;
     }
-    for (const std::string& warning : fitted.warnings()) log_warning(warning);
-    log_notice(std::string(fitted.method()) + ", preset " + fitted.params().preset + ": " + std::to_string(with_fit) +
-               " of " + std::to_string(fitted.classes().size()) + " classes have a tail, from " + std::to_string(rows) +
-               " rows; " +
-               (options.dry_run ? "nothing was written" : "openset inspect " + options.output + " tells more"));
+    return std::string(openmax->method()) + ", preset " + openmax->params().preset + ": " + std::to_string(with_fit) +
+           " of " + std::to_string(openmax->classes().size()) + " classes have a tail, from " + std::to_string(rows) +
+           " rows";
 }
 
-int run(const CLI::App& app, const FitOptions& options) {
-    const detect::OpenMaxParams params = params_of(app, options);
+int fit_one(const FitOptions& options, const detect::Parameters& parameters) {
+    const detect::Method& method = detect::method_named(options.method);
     if (!cli::is_kept_file(options.output)) {
         throw Error(ErrorKind::usage,
                     "-o " + options.output + ": large arrays lie beside a fitted file, expected the name of a file");
@@ -112,26 +131,75 @@ int run(const CLI::App& app, const FitOptions& options) {
     cli::check_output(options.output, "fitted detector",
                       [](std::string_view head) { return head.find("openset-fitted/") != std::string_view::npos; });
     const io::ActivationStore store(options.store);
-    const auto fitted = detect::OpenMax::fit(store, params);
-    if (!options.dry_run) {
-        io::FittedFile file = *fitted.fitted();
-        file.fitted_on = store.identity();
-        io::write_fitted(options.output, file);
-    }
-    say(fitted, options);
+    const auto detector = detect::fit_detector(method, detect::training_rows(store), parameters);
+    const io::FittedFile file = file_of(*detector, store.identity());
+    if (!options.dry_run) io::write_fitted(options.output, file);
+    for (const std::string& warning : detect::fit_warnings(file)) log_warning(warning);
+    log_notice(outcome_text(*detector, store.rows()) + "; " +
+               (options.dry_run ? "nothing was written" : "openset inspect " + options.output + " tells more"));
     return cli::exit_done;
+}
+
+// ---- --method all
+
+using Json = nlohmann::ordered_json;
+
+/// Fits every method that the store has enough for; what is left out is told and recorded, never a reason to stop.
+int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
+    if (!parameters.empty()) {
+        throw Error(ErrorKind::usage, "--method all together with a parameter (" + parameters.front().first +
+                                          "): every method takes its defaults, expected none; fit the one by itself");
+    }
+    if (options.output == "-" ||
+        (std::filesystem::exists(options.output) && !std::filesystem::is_directory(options.output)))
+        throw Error(ErrorKind::usage,
+                    "-o " + options.output + ": --method all writes a file a method, expected a folder");
+    cli::refuse_replacing(options.output, options.force || options.dry_run);
+    check_place_for_output_folder(options.output, record_file);
+    const io::ActivationStore store(options.store);
+    const detect::TrainingRows rows = detect::training_rows(store);
+    const std::string identity = store.identity();
+    std::optional<OutputFolder> folder;
+    if (!options.dry_run) folder.emplace(options.output, record_file);
+    Json record = {{"format", "openset-fits/1"}, {"fitted", Json::array()}, {"left_out", Json::array()}};
+    for (const detect::Method& method : detect::methods()) {
+        if (!method.fit) continue;
+        try {
+            const auto detector = detect::fit_detector(method, rows, {});
+            const io::FittedFile file = file_of(*detector, identity);
+            if (folder) io::write_fitted(folder->partial() / (method.name + ".json"), file);
+            for (const std::string& warning : detect::fit_warnings(file)) log_warning(method.name + ": " + warning);
+            record["fitted"].push_back({{"method", method.name}, {"file", method.name + ".json"}});
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::output) throw;
+            log_warning(method.name + " is left out: " + error.what());
+            record["left_out"].push_back({{"method", method.name}, {"why", error.what()}});
+        }
+    }
+    if (folder) folder->commit(io::pretty(record));
+    log_notice(std::to_string(record["fitted"].size()) + " methods fitted on " + std::to_string(store.rows()) +
+               " rows, " + std::to_string(record["left_out"].size()) + " left out; " +
+               (options.dry_run ? "nothing was written"
+                                : "openset score STORE --method all --fitted " + options.output + " scores with them"));
+    return record["fitted"].empty() ? cli::exit_failed : cli::exit_done;
+}
+
+int run(const CLI::App& app, const FitOptions& options) {
+    const detect::Parameters parameters = parameters_of(app, options);
+    return options.method == all_methods ? fit_all(options, parameters) : fit_one(options, parameters);
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
     FitOptions options;
-    cli::Command command("openset fit",
-                         "Fits a detector of the unknown on training activations: OpenMax's class means and Weibull "
-                         "tails. Takes milliseconds; no picture is looked at.",
-                         {{"openset fit train.store -o cats8.openmax.json", "the recommended choices"},
-                          {"openset fit train.store -o birds.json --preset osdn --space features",
-                           "a known system's choices, one of them changed"}});
+    cli::Command command(
+        "openset fit",
+        "Fits a detector of the unknown on training activations: OpenMax's class means and Weibull "
+        "tails, or any other method. No picture is looked at.",
+        {{"openset fit train.store -o cats8.openmax.json", "OpenMax with the recommended choices"},
+         {"openset fit train.store --method knn --set k=10 -o knn.json", "another method"},
+         {"openset fit train.store --method all -o fits", "every method that the store has enough for"}});
     add_options(command.app(), options);
     return command.main(argc, argv, [&] { return run(command.app(), options); });
 }

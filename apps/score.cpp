@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "cli/command.hpp"
@@ -25,8 +26,9 @@ namespace {
 
 struct ScoreOptions {
     std::string store, output = "-";
-    std::vector<std::string> fitted;  ///< [NAME=]FILE
-    std::vector<std::string> methods; ///< that need no fit; empty: all that fit the network
+    std::vector<std::string> fitted;  ///< [NAME=]FILE, or a folder of them
+    std::vector<std::string> methods; ///< that need no fit, or `all`; empty: the plain baselines
+    int threads = 0;                  ///< 0: one a processor
     bool probabilities = false, w_scores = false, allow_mismatch = false;
 };
 
@@ -37,16 +39,27 @@ struct Column {
     io::ScoredMethod record;
 };
 
+std::string unfitted_methods() {
+    std::string names;
+    for (const detect::Method& method : detect::methods()) {
+        if (method.make) names += (names.empty() ? "" : ", ") + method.name;
+    }
+    return names;
+}
+
 void add_options(CLI::App& app, ScoreOptions& options) {
     const auto each = [](CLI::Option* option) {
         option->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     };
     app.add_option("STORE", options.store, "activation store (openset extract)")->required();
-    each(app.add_option("--fitted", options.fitted,
-                        "a fitted detector (openset fit); NAME= names its column, which else has the method's name")
+    each(app.add_option(
+                "--fitted", options.fitted,
+                "a fitted detector (openset fit), or the folder of --method all; NAME= names its column, which else "
+                "has the method's name")
              ->type_name("[NAME=]FILE"));
     each(app.add_option("--method", options.methods,
-                        "a method that needs no fit: msp, max-logit, sigmoid-max (default: all that suit the network)")
+                        "a method that needs no fit: " + unfitted_methods() +
+                            ", or all that suit the network (default msp and max-logit)")
              ->type_name("METHOD"));
     app.add_option("-o,--output", options.output, "file for the scores (CSV); - is standard output")->type_name("FILE");
     app.add_flag("--probabilities", options.probabilities,
@@ -58,11 +71,9 @@ void add_options(CLI::App& app, ScoreOptions& options) {
         ->group(cli::more_options);
 }
 
-Column load_fitted(const std::string& flag, const io::ActivationStore& store, bool allow_mismatch) {
-    const auto equals = flag.find('=');
-    std::error_code ignored; // reading says why
-    const bool named = equals != std::string::npos && !std::filesystem::exists(flag, ignored);
-    const std::string file = named ? flag.substr(equals + 1) : flag;
+/// name  of the column; none: the method's
+Column load_fitted(const std::optional<std::string>& name, const std::string& file, const io::ActivationStore& store,
+                   bool allow_mismatch) {
     const io::FittedFile fitted = io::read_fitted(file);
     std::string problems;
     for (const std::string& mismatch : io::mismatches(fitted, store.meta())) {
@@ -75,10 +86,41 @@ Column load_fitted(const std::string& flag, const io::ActivationStore& store, bo
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
     Column column;
     column.detector = detect::load_detector(fitted);
-    column.name = named ? flag.substr(0, equals) : std::string(column.detector->method());
+    column.name = name.value_or(std::string(column.detector->method()));
     column.record = {fitted.method, file, fitted.sha256, fitted.fitted_on};
     detect::require_needs(*column.detector, store.block(0, 0), store.folder().string());
     return column;
+}
+
+/// The fitted files of a folder, in the order of the methods.
+std::vector<std::string> files_in(const std::string& folder) {
+    std::vector<std::string> files;
+    std::error_code ignored; // what is there and cannot be read says why
+    for (const detect::Method& method : detect::methods()) {
+        const auto file = std::filesystem::path(folder) / (method.name + ".json");
+        if (std::filesystem::exists(file, ignored)) files.push_back(file.string());
+    }
+    if (files.empty()) {
+        throw Error(ErrorKind::usage, "--fitted " + folder +
+                                          ": holds no fitted detector that is called as its method (knn.json), "
+                                          "expected the folder that openset fit --method all writes");
+    }
+    return files;
+}
+
+void add_fitted(const std::string& flag, const io::ActivationStore& store, bool allow_mismatch,
+                std::vector<Column>& columns) {
+    const auto equals = flag.find('=');
+    std::error_code ignored; // reading says why
+    const bool named = equals != std::string::npos && !std::filesystem::exists(flag, ignored);
+    const std::string file = named ? flag.substr(equals + 1) : flag;
+    if (!named && std::filesystem::is_directory(file, ignored)) {
+        for (const std::string& each : files_in(file))
+            columns.push_back(load_fitted(std::nullopt, each, store, allow_mismatch));
+    } else {
+        columns.push_back(
+            load_fitted(named ? std::optional(flag.substr(0, equals)) : std::nullopt, file, store, allow_mismatch));
+    }
 }
 
 Column make_unfitted(const std::string& name, const io::ActivationStore& store) {
@@ -86,10 +128,35 @@ Column make_unfitted(const std::string& name, const io::ActivationStore& store) 
     if (!method.make)
         throw Error(ErrorKind::usage, "--method " + name + ": has to be fitted; openset fit STORE --method " + name +
                                           " -o F.json, then --fitted F.json");
-    if (name == "sigmoid-max" && store.meta().activation != "sigmoid")
-        log_warning(
-            "sigmoid-max: the network is a softmax network, whose logits have no zero; its sigmoids mean little");
-    return {name, method.make(store.classes()), {name, "", "", ""}};
+    if (method.needs.sigmoid && store.meta().activation != "sigmoid")
+        log_warning(name + ": the network is a softmax network, whose logits have no zero; its sigmoids mean little");
+    if (method.needs.softmax && store.meta().activation == "sigmoid")
+        log_warning(name + ": the network has a sigmoid for each label; a softmax of its logits means little");
+    Column column{name, method.make(store.classes(), {}), {name, "", "", ""}};
+    detect::require_needs(*column.detector, store.block(0, 0), store.folder().string());
+    return column;
+}
+
+/// Those that need no fit and suit the network and the store.
+std::vector<std::string> suitable_methods(const io::ActivationStore& store) {
+    std::vector<std::string> names;
+    const detect::TrainingRows rows = detect::training_rows(store);
+    for (const detect::Method& method : detect::methods()) {
+        if (!method.make) continue;
+        if (const auto missing = detect::what_is_missing(method, rows))
+            log_notice(method.name + " is left out: it " + *missing);
+        else
+            names.push_back(method.name);
+    }
+    return names;
+}
+
+std::vector<std::string> methods_to_make(const ScoreOptions& options, const io::ActivationStore& store) {
+    if (options.methods == std::vector<std::string>{"all"}) return suitable_methods(store);
+    if (!options.methods.empty()) return options.methods;
+    std::vector<std::string> names = {"msp", "max-logit"};
+    if (store.meta().activation == "sigmoid") names.emplace_back("sigmoid-max");
+    return names;
 }
 
 /// Readers of the file tell its columns by their names.
@@ -113,11 +180,8 @@ void check_names(const std::vector<Column>& columns) {
 
 std::vector<Column> columns_of(const ScoreOptions& options, const io::ActivationStore& store) {
     std::vector<Column> columns;
-    for (const std::string& flag : options.fitted) columns.push_back(load_fitted(flag, store, options.allow_mismatch));
-    std::vector<std::string> methods = options.methods;
-    if (methods.empty()) methods = {"msp", "max-logit"};
-    if (options.methods.empty() && store.meta().activation == "sigmoid") methods.emplace_back("sigmoid-max");
-    for (const std::string& method : methods) columns.push_back(make_unfitted(method, store));
+    for (const std::string& flag : options.fitted) add_fitted(flag, store, options.allow_mismatch, columns);
+    for (const std::string& method : methods_to_make(options, store)) columns.push_back(make_unfitted(method, store));
     check_names(columns);
     return columns;
 }

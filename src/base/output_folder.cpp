@@ -99,6 +99,8 @@ void OutputFolder::write(const fs::path& file, std::span<const std::uint8_t> byt
     write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+const fs::path& OutputFolder::partial() const { return state_->partial; }
+
 void OutputFolder::commit(std::string_view record) {
     State& state = *state_;
     write_file(state.partial / state.record, record);

@@ -2,10 +2,11 @@
 #include <cmath>
 #include <string>
 
-#include "openset/base/error.hpp"
-#include "openset/detect/detector.hpp"
+#include "detect/method_files.hpp"
+#include "detect/parameter_values.hpp"
 #include "openset/stats/activation.hpp"
 
+// The methods that look at a row's logits alone and have nothing to set.
 namespace openset::detect {
 namespace {
 
@@ -37,6 +38,19 @@ private:
 
 double largest(std::span<const double> values) { return *std::ranges::max_element(values); }
 
+/// -sum p ln p, with ln p = v - LSE(v): no logarithm of a p that has no digits left.
+double entropy_of(std::span<const double> logits) {
+    const double all = stats::log_sum_exp(logits);
+    double sum = 0;
+    for (const double logit : logits) sum -= std::exp(logit - all) * (logit - all);
+    return sum;
+}
+
+/// There is nothing to set.
+void refuse_parameters(std::string_view method, const Parameters& parameters) {
+    const ParameterValues none(method, {}, parameters);
+}
+
 } // namespace
 
 std::unique_ptr<Detector> make_msp(std::int64_t classes) {
@@ -54,4 +68,63 @@ std::unique_ptr<Detector> make_sigmoid_max(std::int64_t classes) {
         "sigmoid-max", classes, [](std::span<const double> logits) { return -stats::sigmoid(largest(logits)); });
 }
 
+namespace method {
+
+Method msp() {
+    return {.name = "msp",
+            .summary = "largest softmax probability (Hendrycks & Gimpel 2017)",
+            .formula = "-max p",
+            .needs = {},
+            .parameters = {},
+            .make = [](std::int64_t classes, const Parameters& parameters) -> std::unique_ptr<Detector> {
+                refuse_parameters("msp", parameters);
+                return make_msp(classes);
+            },
+            .fit = nullptr,
+            .load = nullptr};
+}
+
+Method max_logit() {
+    return {.name = "max-logit",
+            .summary = "largest logit (Hendrycks et al. 2022)",
+            .formula = "-max v",
+            .needs = {},
+            .parameters = {},
+            .make = [](std::int64_t classes, const Parameters& parameters) -> std::unique_ptr<Detector> {
+                refuse_parameters("max-logit", parameters);
+                return make_max_logit(classes);
+            },
+            .fit = nullptr,
+            .load = nullptr};
+}
+
+Method entropy() {
+    return {.name = "entropy",
+            .summary = "entropy of the softmax (Shannon)",
+            .formula = "-sum p ln p",
+            .needs = {.softmax = true},
+            .parameters = {},
+            .make = [](std::int64_t classes, const Parameters& parameters) -> std::unique_ptr<Detector> {
+                refuse_parameters("entropy", parameters);
+                return std::make_unique<LogitDetector>("entropy", classes, entropy_of);
+            },
+            .fit = nullptr,
+            .load = nullptr};
+}
+
+Method sigmoid_max() {
+    return {.name = "sigmoid-max",
+            .summary = "largest sigmoid, for networks trained with a binary loss a label",
+            .formula = "-max sigmoid(v)",
+            .needs = {.sigmoid = true},
+            .parameters = {},
+            .make = [](std::int64_t classes, const Parameters& parameters) -> std::unique_ptr<Detector> {
+                refuse_parameters("sigmoid-max", parameters);
+                return make_sigmoid_max(classes);
+            },
+            .fit = nullptr,
+            .load = nullptr};
+}
+
+} // namespace method
 } // namespace openset::detect

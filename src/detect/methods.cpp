@@ -1,41 +1,63 @@
+#include "detect/method_files.hpp"
+
 #include <array>
 #include <vector>
 
+#include "io/checked_json.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/spelling.hpp"
-#include "openset/detect/detector.hpp"
-#include "openset/detect/openmax.hpp"
 
 namespace openset::detect {
 namespace {
 
-std::unique_ptr<Detector> load_openmax(const io::FittedFile& fitted) {
-    return std::make_unique<OpenMax>(OpenMax::from(fitted));
+std::vector<Method> all_methods() {
+    std::vector<Method> all;
+#define OPENSET_METHOD(name) all.push_back(method::name());
+#include "detect/method_list.inc"
+#undef OPENSET_METHOD
+    return all;
 }
-
-constexpr std::array<Method, 5> all_methods = {{
-    {"msp", "largest softmax probability (Hendrycks & Gimpel 2017)", make_msp, nullptr},
-    {"max-logit", "largest logit (Hendrycks et al. 2022)", make_max_logit, nullptr},
-    {"sigmoid-max", "largest sigmoid, for networks trained with a binary loss a label", make_sigmoid_max, nullptr},
-    {"openmax", "Weibull tails of the distances to class means (Bendale & Boult 2016)", nullptr, load_openmax},
-    {"openmax-notebook", "the same as a widespread notebook computes it: softmax of the softmax", nullptr,
-     load_openmax},
-}};
 
 } // namespace
 
-std::span<const Method> methods() { return all_methods; }
+std::span<const Method> methods() {
+    static const std::vector<Method> all = all_methods();
+    return all;
+}
 
 const Method& method_named(std::string_view name) {
     std::vector<std::string> names;
-    for (const Method& method : all_methods) {
+    for (const Method& method : methods()) {
         if (method.name == name) return method;
-        names.emplace_back(method.name);
+        names.push_back(method.name);
     }
     std::string known;
     for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
     throw Error(ErrorKind::usage,
                 "no method \"" + std::string(name) + "\", expected one of " + known + did_you_mean(name, names));
+}
+
+std::optional<std::string> what_is_missing(const Method& method, const TrainingRows& rows) {
+    const StoreNeeds& needs = method.needs;
+    if (needs.features && rows.features == 0) return "needs features, and the store has none (features.npy)";
+    if (needs.head && rows.head_weight.empty())
+        return "needs the network's head, and the store has none (head_weight.npy, head_bias.npy)";
+    if (needs.labels && std::ranges::none_of(rows.labels, [](std::int64_t label) { return label >= 0; }))
+        return "needs labelled rows, and the store has none; extract from folders that are named as the labels";
+    if (needs.softmax && rows.meta.activation == "sigmoid")
+        return "needs a softmax network, and this one has a sigmoid for each label";
+    if (needs.sigmoid && rows.meta.activation != "sigmoid")
+        return "needs a network with a sigmoid for each label, and this one has a softmax";
+    return {};
+}
+
+std::unique_ptr<Detector> fit_detector(const Method& method, const TrainingRows& rows, const Parameters& parameters) {
+    if (!method.fit)
+        throw Error(ErrorKind::usage,
+                    method.name + ": needs no fit; openset score --method " + method.name + " scores with it");
+    if (const auto missing = what_is_missing(method, rows))
+        throw Error(ErrorKind::usage, rows.name + ": " + method.name + " " + *missing);
+    return method.fit(rows, parameters);
 }
 
 std::unique_ptr<Detector> load_detector(const io::FittedFile& fitted) {
@@ -45,13 +67,27 @@ std::unique_ptr<Detector> load_detector(const io::FittedFile& fitted) {
     return method.load(fitted);
 }
 
+std::vector<std::string> fit_warnings(const io::FittedFile& fitted) {
+    const io::Json json = io::Json::parse(fitted.diagnostics_json, nullptr, false);
+    std::vector<std::string> warnings;
+    if (!json.is_object() || !json.contains("warnings") || !json["warnings"].is_array()) return warnings;
+    for (const io::Json& warning : json["warnings"]) {
+        if (warning.is_string()) warnings.push_back(warning.get<std::string>());
+    }
+    return warnings;
+}
+
 void require_needs(const Detector& detector, const io::Activations& activations, const std::string& where) {
     const Needs needs = detector.needs();
     const auto require = [&](const io::FloatRows& rows, std::int64_t columns, const std::string& what) {
-        if (columns == 0 || rows.columns == columns) return;
+        const bool enough = columns == Needs::any_number ? !rows.empty() : columns == 0 || rows.columns == columns;
+        if (enough) return;
+        const std::string found = rows.empty() ? "none" : std::to_string(rows.columns);
+        if (columns == Needs::any_number)
+            throw Error(ErrorKind::usage, where + ": " + std::string(detector.method()) + " needs " + what +
+                                              ", expected some, found none");
         throw Error(ErrorKind::usage, where + ": " + std::string(detector.method()) + " needs " + what + " of " +
-                                          std::to_string(columns) + " columns, found " +
-                                          (rows.empty() ? "none" : std::to_string(rows.columns)) +
+                                          std::to_string(columns) + " columns, found " + found +
                                           "; it was fitted on another network's activations");
     };
     require(activations.logits, needs.classes, "logits");

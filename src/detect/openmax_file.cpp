@@ -170,17 +170,6 @@ const io::FittedArray* read_means(const io::FittedFile& file, const OpenMaxParam
     return &means;
 }
 
-/// Those of a fit; nothing depends on them, so that whatever is wrong with them is passed over.
-std::vector<std::string> warnings_in(const std::string& diagnostics) {
-    const io::Json json = io::Json::parse(diagnostics, nullptr, false);
-    std::vector<std::string> warnings;
-    if (!json.is_object() || !json.contains("warnings") || !json["warnings"].is_array()) return warnings;
-    for (const io::Json& warning : json["warnings"]) {
-        if (warning.is_string()) warnings.push_back(warning.get<std::string>());
-    }
-    return warnings;
-}
-
 io::StoreMeta origin_of(const io::FittedFile& file) {
     io::StoreMeta origin;
     origin.model_name = file.model_name;
@@ -239,7 +228,7 @@ OpenMax OpenMax::from(const io::FittedFile& file) {
                      .means = means->values,
                      .origin = origin_of(file),
                      .fitted_on = file.fitted_on,
-                     .warnings = warnings_in(file.diagnostics_json),
+                     .warnings = fit_warnings(file),
                      .diagnostics_json = file.diagnostics_json}));
     if (openmax.method() != file.method) {
         throw Error(ErrorKind::corrupt, file.name + ": found the method " + io::in_quotes(file.method) +

@@ -13,7 +13,7 @@ namespace openset::detect {
 namespace {
 
 /// A parameter: how it is offered, read and written.
-struct Parameter {
+struct Setting {
     OpenMaxOption option;
     std::string expected; ///< behind "expected" where a text is none of its values
     std::function<bool(OpenMaxParams&, const std::string& text)> read; ///< false: not such a value
@@ -49,7 +49,7 @@ std::string write_choice(Value value, const Spellings<Value>& spellings) {
 }
 
 template <class Value>
-Parameter choice(const std::string& name, const std::string& value, Value OpenMaxParams::*member,
+Setting choice(const std::string& name, const std::string& value, Value OpenMaxParams::*member,
                  Spellings<Value> spellings, const std::string& help) {
     const std::vector<std::string> choices = names(spellings);
     return {{name, value, choices, help},
@@ -103,7 +103,7 @@ bool read_alpha(OpenMaxParams& params, const std::string& text) {
     return true;
 }
 
-std::vector<Parameter> make_parameters() {
+std::vector<Setting> make_parameters() {
     return {
         {{"tail-size", "N", {}, "so many distances make a class's tail"},
          "a whole number of at least 1",
@@ -163,23 +163,23 @@ std::vector<Parameter> make_parameters() {
     };
 }
 
-const std::vector<Parameter>& parameters() {
-    static const std::vector<Parameter> all = make_parameters();
+const std::vector<Setting>& parameters() {
+    static const std::vector<Setting> all = make_parameters();
     return all;
 }
 
-const Parameter& parameter(const std::string& name) {
+const Setting& parameter(const std::string& name) {
     const auto found =
-        std::ranges::find_if(parameters(), [&name](const Parameter& one) { return one.option.name == name; });
+        std::ranges::find_if(parameters(), [&name](const Setting& one) { return one.option.name == name; });
     if (found != parameters().end()) return *found;
     std::vector<std::string> known;
-    for (const Parameter& one : parameters()) known.push_back(one.option.name);
+    for (const Setting& one : parameters()) known.push_back(one.option.name);
     throw Error(ErrorKind::usage, io::in_quotes(name) + ": no such parameter of openmax, expected " + one_of(known) +
                                       did_you_mean(name, known));
 }
 
 /// `tail-size` -> `tail_size`
-std::string key_of(const Parameter& parameter) {
+std::string key_of(const Setting& parameter) {
     std::string key = parameter.option.name;
     std::ranges::replace(key, '-', '_');
     return key;
@@ -192,7 +192,7 @@ io::Json json_value(const std::string& text) {
     return text;
 }
 
-void read_parameter(const Parameter& parameter, const io::CheckedValue& value, OpenMaxParams& params) {
+void read_parameter(const Setting& parameter, const io::CheckedValue& value, OpenMaxParams& params) {
     const io::Json& json = value.json();
     const std::string text = json.is_string() ? json.get<std::string>() : json.is_number() ? json.dump() : "";
     if (!parameter.read(params, text)) value.expected(parameter.expected);
@@ -270,14 +270,14 @@ std::vector<OpenMaxPreset> make_presets() {
 const std::vector<OpenMaxOption>& openmax_options() {
     static const std::vector<OpenMaxOption> options = [] {
         std::vector<OpenMaxOption> all;
-        for (const Parameter& one : parameters()) all.push_back(one.option);
+        for (const Setting& one : parameters()) all.push_back(one.option);
         return all;
     }();
     return options;
 }
 
 void set_option(OpenMaxParams& params, const std::string& name, const std::string& value) {
-    const Parameter& wanted = parameter(name);
+    const Setting& wanted = parameter(name);
     if (wanted.read(params, value)) return;
     throw Error(ErrorKind::usage, "--" + name + ": found " + io::in_quotes(value) + ", expected " + wanted.expected +
                                       did_you_mean(value, wanted.option.choices));
@@ -289,7 +289,7 @@ io::Json json_of(const OpenMaxParams& params) {
     io::Json json = {{"preset", params.preset},
                      {"decision", write_choice(params.decision, decisions())},
                      {"epsilon", params.epsilon}};
-    for (const Parameter& one : parameters()) json[key_of(one)] = json_value(one.write(params));
+    for (const Setting& one : parameters()) json[key_of(one)] = json_value(one.write(params));
     return json;
 }
 
@@ -297,7 +297,7 @@ OpenMaxParams read_openmax_params(const io::CheckedValue& value) {
     OpenMaxParams params;
     auto object = value.object();
     if (!object) return params;
-    for (const Parameter& one : parameters()) {
+    for (const Setting& one : parameters()) {
         if (const auto member = object->required(key_of(one), one.option.help)) read_parameter(one, *member, params);
     }
     if (const auto preset = object->required("preset", "the preset's name")) {

@@ -10,6 +10,8 @@ TrainingRows training_rows(const io::ActivationStore& store) {
     rows.features = store.features();
     for (const std::string& name : store.extra_names()) rows.extras[name] = store.extra_columns(name);
     rows.labels = store.labels();
+    rows.head_weight = store.head_weight();
+    rows.head_bias = store.head_bias();
     rows.for_each_block = [&store](const auto& receive) { store.for_each_block(receive); };
     return rows;
 }

@@ -242,7 +242,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     };
     const auto labels = labels_of(networks, loaded_info);
     if (used.unknown && !named.files.detector)
-        named.files.detector = detect::method_named(used.unknown->method).make(std::ssize(labels.classifier.names));
+        named.files.detector = detect::method_named(used.unknown->method).make(std::ssize(labels.classifier.names), {});
     loaded.pipeline = cascade::resolve(used, labels, file, named.files);
     if (options.closed_set) loaded.pipeline = cascade::closed_set(std::move(loaded.pipeline));
     if (loaded.pipeline.gate) {

@@ -129,7 +129,7 @@ TEST(GoldenDetectors, EveryMethodWithoutAFit) {
         SCOPED_TRACE(method.name);
         ++seen;
         const Json expected = golden[std::string(method.name)];
-        const auto detector = method.make(known.classes());
+        const auto detector = method.make(known.classes(), {});
         const std::vector<double> of_known = scores_of(*detector, known), of_unknown = scores_of(*detector, unknown);
         const double tolerance =
             expected["tolerance"].get<double>() *
@@ -140,7 +140,7 @@ TEST(GoldenDetectors, EveryMethodWithoutAFit) {
         EXPECT_NEAR(mean(of_unknown), expected["mean_unknown"], tolerance);
         EXPECT_NEAR(auroc(of_known, of_unknown), expected["auroc"], 1e-9);
     }
-    EXPECT_EQ(seen, 3);
+    EXPECT_EQ(seen, 4);
 }
 
 // Memory apart, it makes no difference how the rows come.

@@ -56,7 +56,7 @@ TEST(Baselines, ARowScoresTheSameWhateverStandsBesideIt) {
 TEST(Baselines, HaveNothingFittedAndNeedTheLogitsAlone) {
     for (const Method& method : methods()) {
         if (method.make == nullptr) continue;
-        const auto detector = method.make(4);
+        const auto detector = method.make(4, {});
         EXPECT_EQ(detector->method(), method.name);
         EXPECT_FALSE(detector->fitted().has_value());
         EXPECT_FALSE(detector->score_is_log_odds());

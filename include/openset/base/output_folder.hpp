@@ -29,6 +29,9 @@ public:
     /// file  relative to the folder
     void write(const std::filesystem::path& file, std::span<const std::uint8_t> bytes);
 
+    /// Where the folder lies meanwhile, for who writes files into it by other means.
+    const std::filesystem::path& partial() const;
+
     /// Writes the record, and gives the folder its name; what had it is removed.
     void commit(std::string_view record);
 
