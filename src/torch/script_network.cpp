@@ -101,8 +101,7 @@ public:
             const auto expected = expected_on_noise(plan, picture);
             if (plan.engine == Engine::onednn) compile(plan);
             if (compiled_ && expected) {
-                const auto got = compiled_->run(noise_batch(picture)).front().values;
-                obstacle_ = difference(*expected, at::tensor(got), plan.precision);
+                obstacle_ = difference(*expected, compiled_on_noise(picture), plan.precision);
                 if (!obstacle_.empty()) compiled_.reset();
             }
             if (compiled_) {
@@ -114,7 +113,8 @@ public:
             // Packs for oneDNN: of no use elsewhere.
             if (plan.device.is_cpu()) module_ = jit::optimize_for_inference(module_);
             if (plan.precision == Precision::fp16) convert_constants(*module_.get_method("forward").graph(), at::kHalf);
-            if (expected) why_not_optimised_ = difference(*expected, first_on_noise(module_, picture), Precision::fp32);
+            if (expected)
+                why_not_optimised_ = difference(*expected, outputs_on_noise(module_, picture), Precision::fp32);
             if (!why_not_optimised_.empty()) module_ = as_it_was;
         });
     }
@@ -136,25 +136,45 @@ private:
         return {1, picture.height, picture.width, float_values(noise(picture))};
     }
 
-    static at::Tensor first_on_noise(jit::Module& module, const image::Size& picture) {
-        return name_outputs(module.forward({noise(picture)})).first;
+    static NamedTensors outputs_on_noise(jit::Module& module, const image::Size& picture) {
+        return name_outputs(module.forward({noise(picture)}));
+    }
+
+    NamedTensors compiled_on_noise(const image::Size& picture) const {
+        NamedTensors named;
+        const auto matrices = compiled_->run(noise_batch(picture));
+        named.first = at::tensor(matrices.front().values);
+        for (std::size_t i = 1; i < matrices.size(); ++i) named.rest[outputs_[i].name] = at::tensor(matrices[i].values);
+        return named;
     }
 
     /// Before anything is done to the module. None for other devices, and where there is nothing to compare: the network
     /// refuses the picture, or computes in integers, whose rounding may go either way.
-    std::optional<at::Tensor> expected_on_noise(const TrunkPlan& plan, const image::Size& picture) const {
+    std::optional<NamedTensors> expected_on_noise(const TrunkPlan& plan, const image::Size& picture) const {
         if (!plan.device.is_cpu() || is_quantised(*module_.get_method("forward").graph())) return std::nullopt;
         try {
             jit::Module copy = module_.clone();
-            const at::Tensor first = first_on_noise(copy, picture);
-            return first.isfinite().all().item<bool>() ? std::optional(first) : std::nullopt;
+            const NamedTensors outputs = outputs_on_noise(copy, picture);
+            return outputs.first.isfinite().all().item<bool>() ? std::optional(outputs) : std::nullopt;
         } catch (const std::exception& error) {
             if (is_out_of_memory(error.what())) throw;
             return std::nullopt; // told when the network is tried
         }
     }
 
-    /// Empty where the two agree as far as that precision goes.
+    /// Empty where the two agree as far as that precision goes, in every output that says something of a picture.
+    static std::string difference(const NamedTensors& expected, const NamedTensors& got, Precision precision) {
+        std::string apart = difference(expected.first, got.first, precision);
+        for (const auto& [name, tensor] : expected.rest) {
+            if (!apart.empty()) break;
+            if (!has_rows(tensor, 1) || !tensor.isfinite().all().item<bool>()) continue;
+            const auto other = got.rest.find(name);
+            apart = other == got.rest.end() ? "it is not there" : difference(tensor, other->second, precision);
+            if (!apart.empty()) apart = "the output " + name + ": " + apart;
+        }
+        return apart;
+    }
+
     static std::string difference(const at::Tensor& expected, const at::Tensor& got, Precision precision) {
         const double tolerance = precision == Precision::bf16 ? 0.1 : 1e-3;
         const at::Tensor one = expected.to(at::kFloat).reshape(-1), other = got.to(at::kFloat).reshape(-1);
@@ -265,7 +285,7 @@ private:
             head_ = cut_at_head(module_);
             if (is_quantised(*module_.get_method("forward").graph())) report_.precision = "int8";
             report_.cut_at_head = head_.has_value();
-            if (head_) trunk_name_ = fingerprint(*module_.get_method("forward").graph());
+            if (head_) trunk_name_ = report_.graph = fingerprint(*module_.get_method("forward").graph());
             const TrunkPlan plan = plan_for(options);
             if (!trunk_name_.empty()) trunk_name_ += plan.name();
             trunk_ = options.share_trunk && !trunk_name_.empty() ? shared_trunk(trunk_name_, module_)
@@ -283,9 +303,11 @@ private:
     }
 
     TrunkPlan plan_for(const LoadOptions& options) {
-        TrunkPlan plan{device_, options.engine, options.precision, input_size()};
+        Engine engine = options.engine;
+        if (engine == Engine::automatic && options.choose_engine) engine = options.choose_engine(report_.graph);
+        TrunkPlan plan{device_, engine, options.precision, input_size()};
         std::string obstacle;
-        if (plan.precision == Precision::bf16 && options.engine == Engine::onednn &&
+        if (plan.precision == Precision::bf16 && engine == Engine::onednn &&
             !engine::has_fast(engine::Precision::bf16)) {
             obstacle = "this processor (" + engine::onednn_instruction_set() + ") does not multiply in bf16";
         } else if (plan.precision == Precision::fp16 && device_.is_cpu()) {
