@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -200,7 +201,7 @@ public:
             outputs.push_back({batch.count, static_cast<int>(columns),
                                std::vector<float>(static_cast<std::size_t>(batch.count) * columns)});
         }
-        const Lease lease(*this);
+        Lease lease(*this);
         for (int i = 0; i < batch.count; ++i) {
             const auto picture = static_cast<std::size_t>(i);
             for (memory& input : lease->inputs)
@@ -422,14 +423,12 @@ private:
 
     // ---- workspaces
 
-    std::unique_ptr<Workspace> new_workspace() {
-        auto workspace = std::make_unique<Workspace>();
-        workspace->block = allocate(block_bytes_);
+    void prepare(Workspace& workspace) {
+        workspace.block = allocate(block_bytes_);
         for (const Step& step : steps_) {
-            auto& arguments = workspace->arguments.emplace_back();
-            for (const auto& [argument, place] : step.places) arguments.emplace(argument, memory_of(place, *workspace));
+            auto& arguments = workspace.arguments.emplace_back();
+            for (const auto& [argument, place] : step.places) arguments.emplace(argument, memory_of(place, workspace));
         }
-        return workspace;
     }
 
     memory memory_of(const Place& place, Workspace& workspace) {
@@ -443,30 +442,29 @@ private:
         return {place.layout, cpu(), static_cast<char*>(workspace.block.get()) + buffers_[place.index].offset};
     }
 
-    /// A workspace for as long as it lives; they are kept for the next call.
+    /// A workspace for as long as it lives; they are kept for the next call. Lists of one element, as giving back must not
+    /// allocate: it happens while exceptions are under way.
     class Lease {
     public:
         explicit Lease(Implementation& owner) : owner_(owner) {
-            const std::scoped_lock lock(owner_.mutex_);
-            if (owner_.idle_.empty()) {
-                workspace_ = owner_.new_workspace();
-            } else {
-                workspace_ = std::move(owner_.idle_.back());
-                owner_.idle_.pop_back();
+            {
+                const std::scoped_lock lock(owner_.mutex_);
+                if (!owner_.idle_.empty()) workspace_.splice(workspace_.begin(), owner_.idle_, owner_.idle_.begin());
             }
+            if (workspace_.empty()) owner_.prepare(workspace_.emplace_front());
         }
         ~Lease() {
             const std::scoped_lock lock(owner_.mutex_);
-            owner_.idle_.push_back(std::move(workspace_));
+            owner_.idle_.splice(owner_.idle_.begin(), workspace_);
         }
         Lease(const Lease&) = delete;
         Lease& operator=(const Lease&) = delete;
 
-        Workspace* operator->() const { return workspace_.get(); }
+        Workspace* operator->() { return &workspace_.front(); }
 
     private:
         Implementation& owner_;
-        std::unique_ptr<Workspace> workspace_;
+        std::list<Workspace> workspace_;
     };
 
     LayerGraph graph_;
@@ -480,13 +478,13 @@ private:
     std::size_t block_bytes_ = 0;
 
     std::mutex mutex_; ///< of idle_
-    std::vector<std::unique_ptr<Workspace>> idle_;
+    std::list<Workspace> idle_;
 };
 
 bool has_fast(Precision precision) {
     if (precision == Precision::fp32) return true;
     const std::string set = onednn_instruction_set();
-    return set == "avx512_core_bf16" || set == "avx512_core_fp16" || set.starts_with("avx512_core_amx");
+    return set == "avx512_core_bf16" || set.starts_with("avx512_core_amx");
 }
 
 std::string onednn_version() {

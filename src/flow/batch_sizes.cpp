@@ -88,6 +88,8 @@ int BatchSizes::lower(std::size_t network, int size) {
     if (searching) {
         search.up = search.moved = false;
         search.challenge();
+    } else {
+        search.found = true;
     }
     return before;
 }

@@ -23,10 +23,11 @@ public:
     /// A pass has taken so long. Sizes that are not being tried teach nothing.
     void measured(std::size_t network, int pictures, double seconds);
 
-    /// No larger pass from now on: it ran out of memory. Returns the size that was allowed before.
+    /// No larger pass from now on: it ran out of memory. Returns the size that was allowed before. A size that was known
+    /// counts as found then, so that the one that does not fit is not known any longer.
     int lower(std::size_t network, int size);
 
-    /// What the search ended with; 0 while it has not, and where there was none.
+    /// What the search ended with, or was left by lower(); 0 while it has not ended, and where there was none.
     int found(std::size_t network) const;
 
 private:

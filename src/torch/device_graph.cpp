@@ -9,7 +9,8 @@ namespace {
 
 namespace jit = ::torch::jit;
 
-template <class Test> void collect(jit::Block& block, const Test& test, std::vector<jit::Node*>& found) {
+template <class Test>
+void collect(jit::Block& block, const Test& test, std::vector<jit::Node*>& found) {
     for (jit::Node* node : block.nodes()) {
         if (test(*node)) found.push_back(node);
         for (jit::Block* inner : node->blocks()) collect(*inner, test, found);
@@ -17,7 +18,8 @@ template <class Test> void collect(jit::Block& block, const Test& test, std::vec
 }
 
 /// Collected before anything is changed: a change invalidates the walk.
-template <class Test> std::vector<jit::Node*> nodes_where(jit::Graph& graph, const Test& test) {
+template <class Test>
+std::vector<jit::Node*> nodes_where(jit::Graph& graph, const Test& test) {
     std::vector<jit::Node*> found;
     collect(*graph.block(), test, found);
     return found;

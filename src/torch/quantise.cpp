@@ -101,7 +101,6 @@ const QuantisedLayers& Quantiser::layers() const { return state_->layers; }
 
 void Quantiser::observe(const model::Batch& pictures) {
     std::vector<stats::ValueHistogram> seen(state_->histograms.size());
-    std::vector<PatchMoments> moments(state_->moments.size());
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
         const at::Tensor input = at::from_blob(const_cast<float*>(pictures.data.data()),
@@ -116,12 +115,15 @@ void Quantiser::observe(const model::Batch& pictures) {
                                                               "expected numbers whose range can be told");
             }
         }
-        for (std::size_t i = 0; i < moments.size(); ++i)
-            moments[i].add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
+        // One layer's at a time: all of ResNet-18's are 0.75 GB, for each thread that observes.
+        for (std::size_t i = 0; i < state_->moments.size(); ++i) {
+            PatchMoments moments;
+            moments.add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
+            const std::lock_guard lock(state_->mutex);
+            state_->moments[i].merge(moments);
+        }
     });
     const std::lock_guard lock(state_->mutex);
-    const c10::InferenceMode inference;
-    for (std::size_t i = 0; i < moments.size(); ++i) state_->moments[i].merge(moments[i]);
     for (std::size_t i = 0; i < seen.size(); ++i) state_->histograms[i].merge(seen[i]);
     state_->pictures += pictures.count;
 }
@@ -144,8 +146,16 @@ std::string Quantiser::archive(const model::ModelInfo& info, stats::RangeRule ru
             ranges.push_back(holds_pixels ? stats::ValueRange{0, 1} : state_->histograms[i].range(rule, coverage));
         }
         std::vector<RoundedWeights> weights;
-        for (std::size_t i = 0; i < state_->moments.size(); ++i)
+        for (std::size_t i = 0; i < state_->moments.size(); ++i) {
+            if (!state_->moments[i].are_exact()) {
+                throw Error(
+                    ErrorKind::model,
+                    state_->where + ": its layers take values so large that their squares over " +
+                        std::to_string(state_->pictures) +
+                        " pictures no longer add up exactly, expected smaller ones; calibrate on fewer pictures");
+            }
             weights.push_back(round_weights(state_->convolutions[i], state_->moments[i]));
+        }
         jit::Module module = state_->module.clone();
         // The plan is about the nodes of the graph that was observed; of the copy it says the same.
         auto graph = module.get_method("forward").graph();

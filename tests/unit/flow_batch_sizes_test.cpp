@@ -99,6 +99,15 @@ TEST(BatchSizesTest, ASizeThatFindsNoMemoryIsNotTriedAgain) {
     EXPECT_EQ(sizes.of(0), 8);
 }
 
+TEST(BatchSizesTest, AKnownSizeThatFindsNoMemoryIsReplacedByTheOneThatDoes) {
+    BatchSizes sizes({16}, 32);
+    sizes.lower(0, 8);
+    EXPECT_EQ(sizes.of(0), 8);
+    EXPECT_EQ(sizes.found(0), 8); // and so remembered in place of the 16
+    sizes.lower(0, 12);           // of a batch that was larger when it began
+    EXPECT_EQ(sizes.found(0), 8);
+}
+
 TEST(BatchSizesTest, EachNetworkHasItsOwn) {
     BatchSizes sizes({4, 0, 16}, 32);
     EXPECT_EQ(sizes.of(0), 4);
