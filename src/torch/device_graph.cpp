@@ -33,7 +33,9 @@ bool is_tensor_constant(const jit::Node& node) {
 
 /// The input of that name where it is a constant; none where it is not, or where there is no such input.
 std::optional<c10::IValue> constant(const jit::Node& node, const char* name) {
-    return node.hasNamedInput(name) ? jit::toIValue(node.namedInput(name)) : std::nullopt;
+    if (!node.hasNamedInput(name)) return std::nullopt;
+    const auto value = jit::toIValue(node.namedInput(name)); // c10's own optional in LibTorch 1.13
+    return value ? std::optional(*value) : std::nullopt;
 }
 
 /// A filter for each channel, and no more of them than channels.
