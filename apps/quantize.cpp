@@ -99,6 +99,7 @@ int run(Options& options) {
     report.failed = quantize::for_batches(
         options, parts.calibration, file.info.preprocess,
         [&](const model::Batch& batch, const auto&) { quantiser.observe(batch); }, cancellation);
+    quantiser.observe_noise();
     write_file_atomically(options.output, quantiser.archive(int8_info(options, file, quantiser.observed()),
                                                             options.rule(), options.coverage()));
 

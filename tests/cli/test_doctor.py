@@ -21,7 +21,7 @@ class Engines(CliTest):
         return json.loads((self.folder / "cache" / "openset" / "engines.json").read_text())["agreements"]
 
     def engines(self, **options):
-        self.infer(*SOUND[:1], "-o", self.folder / "rows.jsonl", "--force", **options)
+        self.infer(*SOUND[:1], "-o", self.folder / "rows.jsonl", **options)
         record = json.loads((self.folder / "rows.jsonl.run.json").read_text())
         return {network["stage"]: network["engine"] for network in record["networks"]}
 

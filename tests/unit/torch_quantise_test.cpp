@@ -115,7 +115,7 @@ TEST_F(QuantisedNetworks, AResNetKeepsItsFeaturesWithinAFewPercent) {
     const auto file = built({"resnet18", 8, Stem::cifar});
     Quantiser quantiser(file);
     EXPECT_EQ(quantiser.layers().convolutions, 20);
-    EXPECT_EQ(quantiser.layers().sums, 8);
+    EXPECT_EQ(quantiser.layers().sums, 7); // the last goes into the mean, in float
     quantiser.observe(noise(16, 1));
     const auto int8 = quantised(file, quantiser);
     const auto before = load_network(file), after = load_network(int8);
@@ -208,6 +208,25 @@ TEST_F(QuantisedNetworks, ThatAreAlreadyAreNotQuantisedAgain) {
     quantiser.observe(noise(2, 1));
     const auto int8 = quantised(file, quantiser);
     EXPECT_THAT(error_of([&] { Quantiser again(int8); }), ::testing::HasSubstr("computes in eight bits already"));
+}
+
+TEST_F(QuantisedNetworks, ThatWereShownNoiseCutLessOfItOff) {
+    const auto file = built({"resnet18", 8, Stem::cifar});
+    const auto before = load_network(file);
+    auto faint = noise(8, 1), loud = noise(8, 2);
+    for (float& value : faint.data) value /= 4;
+    for (float& value : loud.data) value *= 2;
+    const auto cut_off = [&](bool noise_too, stats::RangeRule rule) {
+        Quantiser quantiser(file);
+        quantiser.observe(faint);
+        if (noise_too) quantiser.observe_noise();
+        const auto path = folder_.path() / "int8.pt";
+        write_file_atomically(path, quantiser.archive(file.info, rule, 1));
+        const auto after = load_network(model::open_network_file(path));
+        return largest(before->run(loud).features) - largest(after->run(loud).features);
+    };
+    EXPECT_LT(cut_off(true, stats::RangeRule::minmax), 0.9 * cut_off(false, stats::RangeRule::minmax));
+    EXPECT_EQ(cut_off(true, stats::RangeRule::percentile), cut_off(false, stats::RangeRule::percentile));
 }
 
 TEST_F(QuantisedNetworks, NeedPicturesToMeasureOn) {
