@@ -168,7 +168,9 @@ report::Content content_of(const ReportOptions& options) {
         for (const eval::Result& result : separation->results)
             for (const std::string& sentence : result.diagnoses) log_warning(result.unknown + ": " + sentence);
         std::ranges::move(report::summary_of(*separation), std::back_inserter(content.summary));
-        std::ranges::move(report::facts_of(*separation), std::back_inserter(content.facts));
+        auto facts = report::facts_of(*separation);
+        if (chain && facts.size() > 1) facts.resize(1); // the chain's own figures stand there already
+        std::ranges::move(facts, std::back_inserter(content.facts));
         content.sections.push_back(report::separation_section(*separation));
         if (report::Section classes = report::classes_section(*separation); !classes.parts.empty())
             content.sections.push_back(std::move(classes));

@@ -72,7 +72,7 @@ double width_of(const std::string& words) {
     double width = 0;
     for (const char c : words) {
         const auto byte = static_cast<unsigned char>(c);
-        width += byte < 0x80U ? 6.4 : (byte & 0xC0U) == 0x80U ? 2.5 : 6.4;
+        width += byte < 0x80U ? 6.7 : (byte & 0xC0U) == 0x80U ? 2.5 : 6.7;
     }
     return width;
 }
@@ -83,7 +83,9 @@ std::string number(double value, bool percent) {
 
 // ---- charts with two axes
 
-constexpr double chart_width = 440, plot_left = 52, plot_right = 428, plot_height = 210;
+constexpr double chart_width = 390, plot_left = 48, plot_right = 376, plot_height = 190;
+
+constexpr double mark_line = 15; ///< of a mark's words, above the plot
 
 struct Frame {
     const Chart& chart;
@@ -130,7 +132,8 @@ std::string axes(const Frame& frame) {
     }
     svg += line(plot_left, frame.bottom(), plot_right, frame.bottom(), "os-a");
     svg += text((plot_left + plot_right) / 2, frame.bottom() + 35, "middle", chart.x.title, "os-t");
-    return svg + text(0, frame.top - 12, "start", chart.y.title, "os-t");
+    const double above = 12 + mark_line * static_cast<double>(chart.marks.size());
+    return svg + text(0, frame.top - above, "start", chart.y.title, "os-t");
 }
 
 struct Legend {
@@ -144,7 +147,7 @@ Legend legend(const Chart& chart) {
     for (const Series& series : chart.series) {
         if (series.name.empty()) continue;
         const std::string name = shortened(series.name, 48), colour = std::to_string(series.colour);
-        const double width = width_of(name) + 40;
+        const double width = width_of(name) + 46;
         if (x > 0 && x + width > chart_width) x = 0, y += 18;
         if (series.style == Style::bars) {
             made.svg += rect(x + 1, y - 9, 20, 10, "os-b" + colour);
@@ -182,23 +185,26 @@ std::string bars_of(const Series& series, const Frame& frame) {
 }
 
 std::string dots_of(const Series& series, const Frame& frame) {
+    std::size_t dots = 0;
+    for (const Series& one : frame.chart.series) dots += one.style == Style::dots ? one.x.size() : 0;
+    const std::string radius = dots > 200 ? "1.6" : "2.6";
     std::string svg;
     for (std::size_t i = 0; i < series.x.size(); ++i) {
-        svg += "<circle cx=\"" + at(frame.x(series.x[i])) + "\" cy=\"" + at(frame.y(series.y[i])) + "\" r=\"" +
-               (series.x.size() > 200 ? "1.4" : "2.6") + "\" class=\"os-f" + std::to_string(series.colour) + "\"/>\n";
+        svg += "<circle cx=\"" + at(frame.x(series.x[i])) + "\" cy=\"" + at(frame.y(series.y[i])) + "\" r=\"" + radius +
+               "\" class=\"os-f" + std::to_string(series.colour) + "\"/>\n";
     }
     return svg;
 }
 
 std::string marks_of(const Frame& frame) {
     std::string svg;
-    double y = frame.top + 12;
+    double y = frame.top - 5 - mark_line * (static_cast<double>(frame.chart.marks.size()) - 1);
     for (const Mark& mark : frame.chart.marks) {
-        const double x = frame.x(mark.x);
-        const bool on_the_right = x + 8 + width_of(mark.text) > plot_right;
-        svg += line(x, frame.top, x, frame.bottom(), "os-k");
-        svg += text(on_the_right ? x - 6 : x + 6, y, on_the_right ? "end" : "start", mark.text, "os-t os-h");
-        y += 16;
+        const double x = frame.x(mark.x), half = width_of(mark.text) / 2;
+        svg += line(x, y + 3, x, frame.bottom(), "os-k");
+        svg += text(std::clamp(x, plot_left + half, std::max(plot_left + half, plot_right - half)), y, "middle",
+                    mark.text, "os-t os-h");
+        y += mark_line;
     }
     return svg;
 }
@@ -247,7 +253,7 @@ std::string page_style() {
 
 Drawing draw(const Chart& chart) {
     const Legend names = legend(chart);
-    const Frame frame{chart, names.height + 26};
+    const Frame frame{chart, names.height + 26 + mark_line * static_cast<double>(chart.marks.size())};
     std::string svg = names.svg + axes(frame);
     if (chart.diagonal) svg += line(plot_left, frame.bottom(), plot_right, frame.top, "os-a");
     for (const Series& series : chart.series) {
@@ -355,7 +361,7 @@ std::string csv_of(const HeatMap& map) {
 // ---- bars
 
 Drawing draw(const Bars& bars) {
-    constexpr double width = 440, height = 16, row = 22;
+    constexpr double width = chart_width, height = 16, row = 22;
     double left = 0, largest = 0;
     for (const std::string& name : bars.names) left = std::max(left, width_of(shortened(name, 28)) + 10);
     for (const double value : bars.values) largest = std::max(largest, value);
@@ -373,7 +379,7 @@ Drawing draw(const Bars& bars) {
 // ---- funnels
 
 Drawing draw(const Funnel& funnel) {
-    constexpr double width = 440, height = 26, row = 60;
+    constexpr double width = chart_width, height = 24, row = 56;
     const std::int64_t all = funnel.stages.empty() ? funnel.rest : funnel.stages.front().reached;
     const double unit = all > 0 ? width / static_cast<double>(all) : 0;
     std::string svg;

@@ -17,7 +17,7 @@ std::string grouped(std::int64_t count) {
     return text;
 }
 
-std::string percent(double share) { return charts::formatted("%.1f %%", 100 * share); }
+std::string percent(double share) { return charts::formatted("%.1f\u00a0%%", 100 * share); }
 
 std::string pictures(std::int64_t count) { return grouped(count) + (count == 1 ? " picture" : " pictures"); }
 

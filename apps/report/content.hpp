@@ -24,7 +24,7 @@ struct Table {
     std::vector<std::string> head;              ///< the first column is text, the others numbers
     std::vector<std::vector<std::string>> rows; ///< as long as the head
     std::string csv;
-    std::vector<std::string> hints{}; ///< [rows] what the first cell means; or empty
+    std::vector<std::string> hints{}; ///< [rows] words behind the last cell; or empty
 };
 
 struct Tile {
@@ -67,7 +67,7 @@ const std::string& name_of(const Part& part);
 
 /// `1,234`.
 std::string grouped(std::int64_t count);
-/// `93.5 %`.
+/// `93.5 %`, which no line breaks.
 std::string percent(double share);
 /// `1 picture`, `200 pictures`.
 std::string pictures(std::int64_t count);

@@ -143,8 +143,8 @@ Figure law_figure(const OpenMax& openmax, std::size_t index, const std::vector<d
     }
     chart.series = {all, law, seen};
     return {"law-" + std::to_string(index), one.label,
-            "How far its training pictures lie from its mean; the law is fitted on the furthest " +
-                std::to_string(one.summary().n_used) + ".",
+            "The law is fitted on the furthest " + std::to_string(one.summary().n_used) + " of " +
+                std::to_string(distances.size()) + " training pictures.",
             draw(chart), csv_of(chart)};
 }
 
@@ -230,7 +230,11 @@ Figure tail_size_figure(const OpenMax& openmax, const Stores& stores) {
 
 Section of_openmax(const OpenMax& openmax, const Stores& stores,
                    std::vector<std::pair<std::string, std::string>>& left_out) {
-    Section section{"detector", "What the detector learned", openmax.warnings(), {}};
+    Section section{"detector", "What the detector learned", {}, {}};
+    section.words.emplace_back(
+        "Of each class it keeps the mean of its training pictures and how far the outermost of them "
+        "lie from it, as a Weibull law; a picture further out than that is not of the class.");
+    std::ranges::copy(openmax.warnings(), std::back_inserter(section.words));
     const std::vector<std::size_t> means = with_means(openmax);
     if (stores.train.empty()) {
         left_out.emplace_back("each class's distances under its Weibull law, quantiles",

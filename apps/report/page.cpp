@@ -34,32 +34,43 @@ a{color:var(--accent);text-decoration:none}a:hover,a:focus{text-decoration:under
 figure{margin:0;background:var(--ground);border:1px solid var(--line);border-radius:.7rem;padding:1rem 1.1rem 1.1rem;min-width:0;break-inside:avoid;display:flex;flex-direction:column}
 figure.wide{grid-column:1/-1}
 figure>p{font-size:.87rem;line-height:1.45;color:var(--muted);margin:0 0 .9rem}
-figure .os{max-width:40rem;margin:auto 0}
+figure .os{max-width:31rem}
 figure.wide .os{max-width:44rem}
-.csv{font-size:.78rem;margin:.7rem 0 0;align-self:flex-end}
+.csv{font-size:.78rem;margin:auto 0 0;padding-top:.7rem;align-self:flex-end}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.87rem;width:100%}
 th,td{padding:.32rem .7rem .32rem 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
-th{font-weight:600;color:var(--muted);vertical-align:bottom}
+th{font-weight:600;color:var(--muted);vertical-align:bottom;white-space:normal}
 th:first-child,td:first-child{text-align:left}
 tr:last-child td{border-bottom:0}
-td small{display:block;color:var(--muted);white-space:normal;font-size:.76rem;line-height:1.3;min-width:13rem}
+td.hint{color:var(--muted);text-align:left;white-space:normal;min-width:15rem;padding-left:.6rem;font-size:.8rem;line-height:1.3}
+td:first-child{overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.4rem,1fr));gap:1rem .8rem;margin:0;padding:0;list-style:none}
 .tiles li{min-width:0;font-size:.78rem;line-height:1.35;break-inside:avoid}
 .tiles img,.tiles .missing{width:100%;aspect-ratio:1;object-fit:cover;border-radius:.4rem;display:block;margin-bottom:.35rem;background:var(--grid)}
 .tiles .missing{display:flex;align-items:center;justify-content:center;text-align:center;color:var(--muted);padding:.5rem;overflow:hidden;overflow-wrap:anywhere}
 .tiles span{display:block;overflow-wrap:anywhere}
 .tiles span:first-of-type{font-weight:600}
-.tiles .path{color:var(--muted);font-size:.7rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;direction:rtl;text-align:left}
+.tiles .path{color:var(--muted);font-size:.7rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 dl.list{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.4rem 1.4rem;font-size:.9rem;margin:.8rem 0}
 dl.list dt{font-weight:600}dl.list dd{margin:0;color:var(--muted);overflow-wrap:anywhere}
 footer{color:var(--muted);font-size:.82rem;padding-top:2rem;padding-bottom:3rem}
-@media(max-width:32rem){body{font-size:15px}header{padding-top:1.6rem}main,header,footer{padding-left:.9rem;padding-right:.9rem}figure{padding:.85rem .8rem}dl.list{grid-template-columns:1fr;gap:0}dl.list dd{margin-bottom:.6rem}.facts{grid-template-columns:1fr 1fr}.tiles{grid-template-columns:repeat(3,1fr);gap:.8rem .6rem}}
-@media print{@page{margin:14mm}body{background:#fff;font-size:10.5pt}nav,.csv{display:none}h2{break-after:avoid;margin-top:1.6rem}header{padding-top:0}.parts{display:block}figure{margin-bottom:5mm;border-color:#ccc}figure .os{max-width:120mm}.tiles{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media(max-width:32rem){body{font-size:15px}header{padding-top:1.6rem}main,header,footer{padding-left:.9rem;padding-right:.9rem}figure{padding:.8rem .65rem}figure.wide .os{min-width:30rem}dl.list{grid-template-columns:1fr;gap:0}dl.list dd{margin-bottom:.6rem}.facts{grid-template-columns:1fr 1fr}.tiles{grid-template-columns:repeat(3,1fr);gap:.8rem .6rem}}
+@media print{@page{margin:14mm}body{background:#fff;font-size:10.5pt}nav,.csv{display:none}h2{break-after:avoid;margin-top:1.6rem}header{padding-top:0}.parts{grid-template-columns:1fr 1fr;gap:4mm}figure{border-color:#ccc;padding:3mm}figure.wide .os{max-width:130mm}table{font-size:7.5pt}.scroll{overflow:visible}.tiles{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )";
 
 std::string element(const std::string& tag, const std::string& text, const std::string& attributes = "") {
     return "<" + tag + (attributes.empty() ? "" : " " + attributes) + ">" + escaped(text) + "</" + tag + ">\n";
+}
+
+/// The same, with places to break at after low lines: labels are long.
+std::string breakable(const std::string& text) {
+    std::string html;
+    for (const char c : escaped(text)) {
+        html += c;
+        if (c == '_') html += "<wbr>";
+    }
+    return html;
 }
 
 std::string paragraphs(const std::vector<std::string>& words) {
@@ -80,22 +91,24 @@ std::string opening(const std::string& name, const std::string& title, const std
 }
 
 std::string html(const Figure& figure) {
-    return opening(figure.name, figure.title, figure.caption, figure.wide) + charts::svg_element(figure.drawing) +
-           csv_link(figure.name, figure.csv) + "</figure>\n";
+    const std::string chart = charts::svg_element(figure.drawing);
+    return opening(figure.name, figure.title, figure.caption, figure.wide) +
+           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) + csv_link(figure.name, figure.csv) +
+           "</figure>\n";
 }
 
 std::string html(const Table& table) {
     std::string text =
         opening(table.name, table.title, table.caption, true) + "<div class=\"scroll\"><table><thead><tr>";
     for (const std::string& name : table.head) text += "<th scope=\"col\">" + escaped(name) + "</th>";
+    if (!table.hints.empty()) text += "<th></th>";
     text += "</tr></thead><tbody>\n";
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
         text += "<tr>";
         for (std::size_t column = 0; column < table.rows[row].size(); ++column) {
-            text += "<td>" + escaped(table.rows[row][column]);
-            if (column == 0 && !table.hints.empty()) text += "<small>" + escaped(table.hints[row]) + "</small>";
-            text += "</td>";
+            text += "<td>" + breakable(table.rows[row][column]) + "</td>";
         }
+        if (!table.hints.empty()) text += "<td class=\"hint\">" + escaped(table.hints[row]) + "</td>";
         text += "</tr>\n";
     }
     return text + "</tbody></table></div>\n" + csv_link(table.name, table.csv) + "</figure>\n";
@@ -109,9 +122,8 @@ std::string html(const Tile& tile) {
         text += "<img alt=\"" + escaped(tile.lines.empty() ? tile.path : tile.lines.front()) +
                 "\" src=\"data:image/jpeg;base64," + io::base64(tile.jpeg) + "\">";
     }
-    for (const std::string& line : tile.lines) text += "<span>" + escaped(line) + "</span>";
-    // Right to left, so that a long path shows its end; the mark keeps its slashes in their places.
-    return text + "<span class=\"path\">&lrm;" + escaped(tile.path) + "&lrm;</span></li>\n";
+    for (const std::string& line : tile.lines) text += "<span>" + breakable(line) + "</span>";
+    return text + "<span class=\"path\">" + escaped(tile.path.substr(tile.path.rfind('/') + 1)) + "</span></li>\n";
 }
 
 std::string html(const Sheet& sheet) {

@@ -54,12 +54,19 @@ std::string why(const Error& error) {
 
 std::string number(double value) { return charts::formatted("%.3g", value); }
 
+std::string name_of_stage(const std::string& stage) {
+    return stage == "unknown"      ? "the detector"
+           : stage == "species"    ? "the species filter"
+           : stage == "classifier" ? "the classifier: too unsure"
+                                   : "the " + stage;
+}
+
 /// What is written below a picture.
 std::vector<std::string> lines_of(const Judged& one) {
     std::vector<std::string> lines;
-    lines.push_back(one.accepted ? one.verdict
-                                 : "unknown" + (one.decided_by.empty() ? "" : " (" + one.decided_by + ")"));
-    if (!one.accepted && !one.named.empty()) lines.push_back("looked like " + one.named);
+    lines.push_back(one.accepted ? one.verdict : "rejected by " + name_of_stage(one.decided_by));
+    if (!one.accepted && !one.named.empty() && (!one.truth || one.named != *one.truth))
+        lines.push_back("looked like " + one.named);
     if (one.truth && !one.right())
         lines.push_back("is " + (one.truth_is_known || !one.truth->empty() ? *one.truth : "of no known class"));
     if (one.score) lines.push_back("score " + number(*one.score));
@@ -81,6 +88,7 @@ struct Choice {
     const char *name, *title, *caption;
     std::function<bool(const Judged&)> takes;
     std::function<double(const Judged&)> rank; ///< the largest come first
+    bool counted = true;                       ///< how many there are means something
 };
 
 /// Of two pictures with as much, the earlier comes first.
@@ -91,7 +99,7 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
     const std::size_t shown = std::min(chosen.size(), tiles);
     std::ranges::stable_sort(chosen, std::greater<>(), [&](std::size_t i) { return choice.rank(pictures[i]); });
     Sheet sheet{choice.name, choice.title, choice.caption, {}};
-    if (shown < chosen.size())
+    if (shown < chosen.size() && choice.counted)
         sheet.caption +=
             " " + grouped(std::ssize(chosen)) + " in all, the first " + std::to_string(shown) + " are here.";
     for (std::size_t i = 0; i < shown; ++i) sheet.tiles.push_back(tile_of(pictures[chosen[i]], root));
@@ -122,12 +130,12 @@ std::vector<Part> contact_sheets(const std::vector<Judged>& pictures, const fs::
          [](const Judged& one) { return one.truth && one.truth_is_known && one.accepted && !one.right(); }, acceptance},
         {"borderline", "On the border", "The pictures whose scores lie nearest to the threshold, on either side.",
          [](const Judged& one) { return one.score && one.threshold && std::isfinite(*one.score - *one.threshold); },
-         nearness},
+         nearness, false},
         {"rejected", "Rejected most surely", "Furthest beyond the threshold first.",
          [](const Judged& one) { return !one.truth && !one.accepted; }, rejection},
         {"accepted-least", "Accepted least surely", "What has a name, but only just.",
          [](const Judged& one) { return !one.truth && one.accepted; },
-         [](const Judged& one) { return -acceptance(one); }},
+         [](const Judged& one) { return -acceptance(one); }, false},
     };
     std::vector<Part> sheets;
     for (const Choice& choice : choices) {

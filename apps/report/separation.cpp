@@ -17,7 +17,7 @@ using charts::Chart;
 using charts::Series;
 using charts::Style;
 
-constexpr std::size_t curve_points = 400; ///< no more than a picture shows
+constexpr std::size_t curve_points = 300; ///< no more than a picture shows
 
 /// The sets of unknown rows, each ranked against the known ones.
 struct Ranked {
@@ -437,21 +437,29 @@ Figure w_scores(const scores::Inputs& inputs) {
             draw(chart), csv_of(chart)};
 }
 
+std::string interval_text(const std::optional<stats::Interval>& interval) {
+    if (!interval) return "";
+    return charts::formatted("%.3f", interval->lower) + " to " + charts::formatted("%.3f", interval->upper);
+}
+
 Table metric_table(const Separation& separation) {
     Table table{"metrics",
                 "Every metric",
-                "The numbers of openset eval. Intervals, 95 %, are in the CSV.",
+                "The numbers of openset eval, rates with their 95 % intervals (Clopper-Pearson).",
                 {"metric"},
                 {},
                 eval::csv_text(separation.results)};
-    for (const eval::Result& result : separation.results)
+    for (const eval::Result& result : separation.results) {
         table.head.push_back(result.unknown.empty() ? "known alone" : "against " + result.unknown);
+        table.head.emplace_back("95 %");
+    }
     const auto& infos = eval::metrics();
     for (std::size_t i = 0; i < infos.size(); ++i) {
         std::vector<std::string> row = {infos[i].name};
         bool told = false;
         for (const eval::Result& result : separation.results) {
             row.push_back(in_short(result.measured.values[i], "%.4f"));
+            row.push_back(interval_text(result.measured.intervals[i]));
             told |= result.measured.values[i].has_value();
         }
         if (!told) continue;
@@ -463,7 +471,9 @@ Table metric_table(const Separation& separation) {
 
 std::string threshold_words(const eval::Result& result) {
     if (!result.threshold) return "There is no threshold: " + result.threshold_from + ".";
-    const std::string rule = "A picture is unknown where " + scores::Unit(result.method).rule(*result.threshold);
+    const scores::Unit unit(result.method);
+    const std::string rule = "A picture is unknown where " + std::string(unit.falling() ? "q < " : "score > ") +
+                             charts::formatted("%.6g", unit.shown(*result.threshold));
     if (result.threshold_from == "youden")
         return rule +
                ": Youden's point of these very rows, which flatters; choose one on others with openset sweep --pick.";
@@ -578,8 +588,9 @@ std::vector<std::string> summary_of(const Separation& separation) {
                            percent(*auroc) + " of cases.";
         const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
         if (accepted && rejected) {
-            text += " With its threshold, " + percent(*accepted) + " of the known pictures pass and " +
-                    percent(*rejected) + " of the unknown ones are stopped.";
+            text += " Its threshold lets " + percent(*accepted) + " of the known pictures pass and stops " +
+                    percent(*rejected) + " of the unknown ones" +
+                    (separation.inputs.from_rows ? ", among those that reach it." : ".");
         }
         words.push_back(text);
     }
