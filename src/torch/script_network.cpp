@@ -101,7 +101,9 @@ public:
             const auto expected = expected_on_noise(plan, picture);
             if (plan.engine == Engine::onednn) compile(plan);
             if (compiled_ && expected) {
-                obstacle_ = difference(*expected, compiled_on_noise(picture), plan.precision);
+                const bool in_eight_bits = is_quantised(*module_.get_method("forward").graph());
+                obstacle_ = difference(*expected, compiled_on_noise(picture),
+                                       in_eight_bits ? Precision::bf16 : plan.precision); // roundings may go either way
                 if (!obstacle_.empty()) compiled_.reset();
             }
             if (compiled_) {
@@ -113,7 +115,7 @@ public:
             // Packs for oneDNN: of no use elsewhere.
             if (plan.device.is_cpu()) module_ = jit::optimize_for_inference(module_);
             if (plan.precision == Precision::fp16) convert_constants(*module_.get_method("forward").graph(), at::kHalf);
-            if (expected)
+            if (expected && !is_quantised(*graph))
                 why_not_optimised_ = difference(*expected, outputs_on_noise(module_, picture), Precision::fp32);
             if (!why_not_optimised_.empty()) module_ = as_it_was;
         });
@@ -151,7 +153,8 @@ private:
     /// Before anything is done to the module. None for other devices, and where there is nothing to compare: the network
     /// refuses the picture, or computes in integers, whose rounding may go either way.
     std::optional<NamedTensors> expected_on_noise(const TrunkPlan& plan, const image::Size& picture) const {
-        if (!plan.device.is_cpu() || is_quantised(*module_.get_method("forward").graph())) return std::nullopt;
+        const bool in_eight_bits = is_quantised(*module_.get_method("forward").graph());
+        if (!plan.device.is_cpu() || (in_eight_bits && plan.engine != Engine::onednn)) return std::nullopt;
         try {
             jit::Module copy = module_.clone();
             const NamedTensors outputs = outputs_on_noise(copy, picture);
@@ -323,7 +326,7 @@ private:
     void tell_engine(const TrunkPlan& plan) {
         if (trunk_->compiled() != nullptr) {
             report_.engine = "onednn";
-            report_.precision = precision_name(plan.precision);
+            if (report_.precision != "int8") report_.precision = precision_name(plan.precision);
             return;
         }
         if (plan.precision == Precision::fp16) report_.precision = precision_name(plan.precision);
