@@ -204,6 +204,7 @@ Json json_of(const OpenMax& openmax, const io::FittedFile& fitted) {
 Json json_of(const fs::path& file, const io::FittedFile& fitted, const detect::Detector& detector) {
     Json arrays = Json::object();
     for (const auto& [name, array] : fitted.arrays) arrays[name] = array.shape;
+    for (const auto& [name, array] : fitted.float_arrays) arrays[name] = array.shape;
     Json json = {{"file", file.string()},
                  {"kind", "fitted detector"},
                  {"bytes", fs::file_size(file)},

@@ -16,6 +16,12 @@ struct FittedArray {
     std::vector<double> values; ///< finite
 };
 
+/// The same in float32: rows of a store, and its head, which have no more digits.
+struct FittedFloats {
+    std::vector<std::int64_t> shape;
+    std::vector<float> values; ///< finite
+};
+
 /// A fitted detector as it lies on disk (format openset-fitted/1): what every method has in common, with the method's own
 /// parts as JSON texts.
 ///
@@ -33,6 +39,7 @@ struct FittedFile {
     std::string fitted_on;                ///< identity of the store (ActivationStore); empty: not told
     std::string state_json = "{}";        ///< small things; arrays stand in `arrays`
     std::map<std::string, FittedArray> arrays;
+    std::map<std::string, FittedFloats> float_arrays; ///< no name stands in both
     std::string diagnostics_json = "{}"; ///< for people; nothing is computed from it
 
     // Set by read_fitted():
