@@ -210,6 +210,48 @@ TEST_F(QuantisedNetworks, ThatAreAlreadyAreNotQuantisedAgain) {
     EXPECT_THAT(error_of([&] { Quantiser again(int8); }), ::testing::HasSubstr("computes in eight bits already"));
 }
 
+/// How far the features on onednn are from LibTorch's, as a share of the largest; the same bits in any batch.
+double apart_on_onednn(const model::NetworkFile& int8) {
+    LoadOptions options;
+    options.engine = Engine::onednn;
+    const auto torch = load_network(int8), onednn = load_network(int8, options);
+    EXPECT_EQ(onednn->report().engine, "onednn") << ::testing::PrintToString(onednn->report().warnings);
+    EXPECT_EQ(onednn->report().precision, "int8");
+    const auto pictures = noise(8, 2);
+    const auto expected = torch->run(pictures).features, got = onednn->run(pictures).features;
+    for (int i = 0; i < pictures.count; ++i) {
+        const auto row = got.row(i);
+        EXPECT_EQ(onednn->run(one_of(pictures, i)).features.values, std::vector<float>(row.begin(), row.end())) << i;
+    }
+    return largest_difference(expected, got) / largest(expected);
+}
+
+TEST_F(QuantisedNetworks, RunOnOnednnAsOnLibTorch) {
+    for (const char* name : {"resnet18", "resnet50"}) {
+        const auto file = built({name, 4, Stem::imagenet});
+        Quantiser quantiser(file);
+        quantiser.observe(noise(4, 1));
+        EXPECT_LT(apart_on_onednn(quantised(file, quantiser)), 0.01) << name;
+    }
+}
+
+TEST_F(QuantisedNetworks, WithDepthwiseLayersAndPaddingRunOnOnednnAsOnLibTorch) {
+    const auto file = written(R"(
+def forward(self, x):
+    y = torch.constant_pad_nd(x, [0, 1, 0, 1], 0.)
+    y = torch.hardtanh(torch.conv2d(y, self.w1, self.b, [2, 2]), 0., 6.)
+    y = torch.constant_pad_nd(y, [1, 2, 1, 2], 0.)
+    z = torch.hardtanh(torch.conv2d(y, self.w2, self.b, [1, 1], [0, 0], [1, 1], 16), 0., 6.)
+    y = torch.conv2d(z, self.w3, self.b)
+    y = torch.max_pool2d(y, [2, 2]) + torch.max_pool2d(z, [2, 2])
+    y = torch.conv2d(y, self.w3, self.b)
+    return torch.linear(torch.flatten(torch.adaptive_avg_pool2d(y, [1, 1]), 1), self.weight, self.bias)
+)");
+    Quantiser quantiser(file);
+    quantiser.observe(noise(8, 1));
+    EXPECT_LT(apart_on_onednn(quantised(file, quantiser)), 0.01);
+}
+
 TEST_F(QuantisedNetworks, ThatWereShownNoiseCutLessOfItOff) {
     const auto file = built({"resnet18", 8, Stem::cifar});
     const auto before = load_network(file);
