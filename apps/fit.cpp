@@ -163,7 +163,7 @@ int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
     if (!options.dry_run) folder.emplace(options.output, record_file);
     Json record = {{"format", "openset-fits/1"}, {"fitted", Json::array()}, {"left_out", Json::array()}};
     for (const detect::Method& method : detect::methods()) {
-        if (!method.fit) continue;
+        if (method.make) continue; // nothing to fit: score --method all has it
         try {
             const auto detector = detect::fit_detector(method, rows, {});
             const io::FittedFile file = file_of(*detector, identity);

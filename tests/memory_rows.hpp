@@ -14,6 +14,7 @@ struct MemoryRows {
     std::vector<std::int64_t> labels;
     std::vector<float> logits, features;
     std::map<std::string, std::vector<float>> extras;
+    std::vector<float> head_weight = {}, head_bias = {}; ///< [classes, features], [classes]; empty: there is none
 
     static std::vector<float> flat(const Matrix& matrix) {
         std::vector<float> values;
@@ -32,7 +33,13 @@ struct MemoryRows {
         return all;
     }
 
-    openset::detect::TrainingRows training() const { return openset::detect::training_rows(activations(), labels); }
+    openset::detect::TrainingRows training() const {
+        auto rows = openset::detect::training_rows(activations(), labels);
+        if (head_weight.empty()) return rows;
+        rows.head_weight = {rows.classes, rows.features, head_weight.data()};
+        rows.head_bias = head_bias;
+        return rows;
+    }
 
 private:
     openset::io::FloatRows view(const std::vector<float>& values) const {

@@ -39,6 +39,7 @@ const Method& method_named(std::string_view name) {
 
 std::optional<std::string> what_is_missing(const Method& method, const TrainingRows& rows) {
     const StoreNeeds& needs = method.needs;
+    if (rows.rows() == 0) return "needs rows, and the store has none";
     if (needs.features && rows.features == 0) return "needs features, and the store has none (features.npy)";
     if (needs.head && rows.head_weight.empty())
         return "needs the network's head, and the store has none (head_weight.npy, head_bias.npy)";

@@ -50,7 +50,7 @@ std::string write_choice(Value value, const Spellings<Value>& spellings) {
 
 template <class Value>
 Setting choice(const std::string& name, const std::string& value, Value OpenMaxParams::*member,
-                 Spellings<Value> spellings, const std::string& help) {
+               Spellings<Value> spellings, const std::string& help) {
     const std::vector<std::string> choices = names(spellings);
     return {{name, value, choices, help},
             one_of(choices),

@@ -3,16 +3,19 @@
 namespace openset::io {
 namespace {
 
-FloatRows one_row(const FloatRows& all, std::int64_t row) {
-    return all.empty() ? all : FloatRows{1, all.columns, all.values + row * all.columns};
+FloatRows some_rows(const FloatRows& all, std::int64_t first, std::int64_t count) {
+    return all.empty() ? all : FloatRows{count, all.columns, all.values + first * all.columns};
 }
 
 } // namespace
 
-Activations one_row(const Activations& activations, std::int64_t row) {
-    Activations one{1, one_row(activations.logits, row), one_row(activations.features, row), {}};
-    for (const auto& [name, rows] : activations.extras) one.extras.emplace(name, one_row(rows, row));
-    return one;
+Activations some_rows(const Activations& activations, std::int64_t first, std::int64_t count) {
+    Activations some{
+        count, some_rows(activations.logits, first, count), some_rows(activations.features, first, count), {}};
+    for (const auto& [name, rows] : activations.extras) some.extras.emplace(name, some_rows(rows, first, count));
+    return some;
 }
+
+Activations one_row(const Activations& activations, std::int64_t row) { return some_rows(activations, row, 1); }
 
 } // namespace openset::io

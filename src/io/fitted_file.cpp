@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr const char* fitted_format = "openset-fitted/1";
+constexpr const char* float32_name = "float32"; ///< of an array's type; doubles have none
 constexpr std::size_t most_inline_values = 4096;
 constexpr std::uint64_t max_fitted_bytes = std::uint64_t{256} << 20;
 constexpr std::int64_t most_values = std::int64_t{1} << 40;
@@ -72,13 +73,14 @@ std::int64_t values_in(const std::vector<std::int64_t>& shape) {
     return values;
 }
 
-void read_inline(const CheckedValue& value, FittedArray& array) {
-    const auto count = static_cast<std::size_t>(values_in(array.shape));
+template <class Value>
+void read_inline(const CheckedValue& value, const std::vector<std::int64_t>& shape, std::vector<Value>& values) {
+    const auto count = static_cast<std::size_t>(values_in(shape));
     const auto elements = value.array("as many numbers as the shape says: " + std::to_string(count), count, count);
     if (!elements) return;
     for (const CheckedValue& element : *elements) {
-        const double largest = std::numeric_limits<double>::max();
-        array.values.push_back(element.number(-largest, largest, "a number").value_or(0));
+        const auto largest = static_cast<double>(std::numeric_limits<Value>::max());
+        values.push_back(static_cast<Value>(element.number(-largest, largest, "a number").value_or(0)));
     }
 }
 
@@ -87,7 +89,9 @@ bool is_plain_name(const std::string& name) {
     return !name.empty() && name.front() != '.' && name.find_first_of(std::string("/\0", 2)) == std::string::npos;
 }
 
-void read_from_file(CheckedObject& object, const CheckedValue& file, const fs::path& folder, FittedArray& array) {
+template <class Value>
+void read_from_file(CheckedObject& object, const CheckedValue& file, const fs::path& folder,
+                    const std::vector<std::int64_t>& shape, std::vector<Value>& into) {
     const auto hash = object.required("sha256", "the array file's SHA-256");
     const auto name = file.text();
     if (!name || !hash) return;
@@ -96,11 +100,11 @@ void read_from_file(CheckedObject& object, const CheckedValue& file, const fs::p
     try {
         if (sha256_hex_of_file(path) != hash->text().value_or(""))
             return file.problem(path.string() + " is not the array that was fitted: its SHA-256 is another; fit anew");
-        const NpyArray<double> values(path);
-        if (values.shape() != array.shape)
+        const NpyArray<Value> values(path);
+        if (values.shape() != shape)
             return file.problem(path.string() + " has another shape than is said here; fit anew");
-        array.values.assign(values.values().begin(), values.values().end());
-        if (!std::ranges::all_of(array.values, [](double value) { return std::isfinite(value); }))
+        into.assign(values.values().begin(), values.values().end());
+        if (!std::ranges::all_of(into, [](Value value) { return std::isfinite(value); }))
             file.problem(path.string() + " holds a NaN or an infinity, expected finite values; fit anew");
     } catch (const Error& error) {
         const std::string message = error.what();
@@ -109,24 +113,32 @@ void read_from_file(CheckedObject& object, const CheckedValue& file, const fs::p
     }
 }
 
-std::map<std::string, FittedArray> read_arrays(CheckedObject& state, const fs::path& folder) {
-    std::map<std::string, FittedArray> arrays;
+/// array  a FittedArray or FittedFloats
+template <class Array>
+void read_array(CheckedObject& object, const fs::path& folder, Array& array) {
+    const auto shape = read_shape(object);
+    if (!shape) return;
+    array.shape = *shape;
+    if (const auto file = object.optional("file"))
+        read_from_file(object, *file, folder, array.shape, array.values);
+    else if (const auto values = object.required("values", "the array's values, or the \"file\" that holds them"))
+        read_inline(*values, array.shape, array.values);
+    object.refuse_other_keys();
+}
+
+void read_arrays(CheckedObject& state, const fs::path& folder, FittedFile& fitted) {
     const auto value = state.optional("arrays");
     const auto members = value ? value->object() : std::nullopt;
-    if (!members) return arrays;
+    if (!members) return;
     for (const auto& [name, member] : members->members()) {
         auto object = member.object();
-        const auto shape = object ? read_shape(*object) : std::nullopt;
-        if (!shape) continue;
-        FittedArray& array = arrays[name];
-        array.shape = *shape;
-        if (const auto file = object->optional("file"))
-            read_from_file(*object, *file, folder, array);
-        else if (const auto values = object->required("values", "the array's values, or the \"file\" that holds them"))
-            read_inline(*values, array);
-        object->refuse_other_keys();
+        if (!object) continue;
+        const auto type = object->optional("type");
+        if (type && type->one_of({float32_name}))
+            read_array(*object, folder, fitted.float_arrays[name]);
+        else
+            read_array(*object, folder, fitted.arrays[name]);
     }
-    return arrays;
 }
 
 FittedFile read_document(CheckedObject& root, const fs::path& folder) {
@@ -153,10 +165,11 @@ FittedFile read_document(CheckedObject& root, const fs::path& folder) {
             fitted.preprocess_json = preprocess->json().dump();
     fitted.precision = text_member(root, "precision");
     fitted.engine = text_member(root, "engine");
+    if (const auto fast = root.optional("fast_decode")) fitted.fast_decode = fast->boolean().value_or(false);
     fitted.fitted_on = text_member(root, "fitted_on");
     if (const auto state = root.required("state", "what was fitted")) {
         if (auto object = state->object()) {
-            fitted.arrays = read_arrays(*object, folder);
+            read_arrays(*object, folder, fitted);
             Json own = state->json();
             own.erase("arrays");
             fitted.state_json = own.dump();
@@ -172,15 +185,19 @@ FittedFile read_document(CheckedObject& root, const fs::path& folder) {
 OrderedJson parsed(const std::string& json) { return OrderedJson::parse(json); }
 
 /// Writes the array beside the fitted file where it is large.
-OrderedJson array_json(const std::string& name, const FittedArray& array, const fs::path& folder) {
-    OrderedJson json = {{"shape", array.shape}};
-    if (array.values.size() <= most_inline_values) {
-        json["values"] = array.values;
+template <class Value>
+OrderedJson array_json(const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<Value>& array,
+                       const fs::path& folder) {
+    OrderedJson json = OrderedJson::object();
+    if (npy_type<Value>() == NpyType::float32) json["type"] = float32_name;
+    json["shape"] = shape;
+    if (array.size() <= most_inline_values) {
+        json["values"] = array;
         return json;
     }
-    const std::string header = npy_header(NpyType::float64, array.shape);
+    const std::string header = npy_header(npy_type<Value>(), shape);
     std::vector<std::uint8_t> bytes(header.begin(), header.end());
-    const auto values = std::as_bytes(std::span(array.values));
+    const auto values = std::as_bytes(std::span(array));
     bytes.insert(bytes.end(), reinterpret_cast<const std::uint8_t*>(values.data()),
                  reinterpret_cast<const std::uint8_t*>(values.data()) + values.size());
     const std::string hash = sha256_hex(bytes), file = name + "-" + hash.substr(0, 12) + ".npy";
@@ -271,6 +288,14 @@ std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& n
         clauses.push_back("was fitted on activations of another preprocessing (" + fitted.preprocess_json + ", here " +
                           now.preprocess_json + ")");
     }
+    if (!fitted.precision.empty() && !now.precision.empty()) { // both tell how their activations were made
+        if (fitted.precision != now.precision)
+            clauses.push_back("was fitted on activations in " + fitted.precision + " (here " + now.precision + ")");
+        if (fitted.fast_decode != now.fast_decode) {
+            clauses.push_back("was fitted on pictures decoded with" + std::string(fitted.fast_decode ? "" : "out") +
+                              " --fast-decode (here with" + (now.fast_decode ? "" : "out") + ")");
+        }
+    }
     return clauses;
 }
 
@@ -278,22 +303,24 @@ void write_fitted(const fs::path& path, const FittedFile& fitted) {
     const fs::path folder = array_folder(path);
     const std::set<std::string> older = files_named(path);
     OrderedJson arrays = OrderedJson::object();
-    for (const auto& [name, array] : fitted.arrays) arrays[name] = array_json(name, array, folder);
+    for (const auto& [name, array] : fitted.arrays) arrays[name] = array_json(name, array.shape, array.values, folder);
+    for (const auto& [name, array] : fitted.float_arrays)
+        arrays[name] = array_json(name, array.shape, array.values, folder);
     OrderedJson state = parsed(fitted.state_json);
     if (!arrays.empty()) state["arrays"] = arrays;
-    const OrderedJson json = {
-        {"format", fitted_format},
-        {"method", fitted.method},
-        {"params", parsed(fitted.params_json)},
-        {"model", {{"name", fitted.model_name}, {"sha256", fitted.model_sha256}}},
-        {"labels", fitted.labels},
-        {"activation", fitted.activation},
-        {"preprocess", fitted.preprocess_json.empty() ? OrderedJson() : parsed(fitted.preprocess_json)},
-        {"precision", fitted.precision},
-        {"engine", fitted.engine},
-        {"fitted_on", fitted.fitted_on},
-        {"state", state},
-        {"diagnostics", parsed(fitted.diagnostics_json)}};
+    OrderedJson json = {{"format", fitted_format},
+                        {"method", fitted.method},
+                        {"params", parsed(fitted.params_json)},
+                        {"model", {{"name", fitted.model_name}, {"sha256", fitted.model_sha256}}},
+                        {"labels", fitted.labels},
+                        {"activation", fitted.activation},
+                        {"preprocess", fitted.preprocess_json.empty() ? OrderedJson() : parsed(fitted.preprocess_json)},
+                        {"precision", fitted.precision},
+                        {"engine", fitted.engine}};
+    if (fitted.fast_decode) json["fast_decode"] = true;
+    json["fitted_on"] = fitted.fitted_on;
+    json["state"] = state;
+    json["diagnostics"] = parsed(fitted.diagnostics_json);
     write_file_atomically(path, pretty(json));
     std::set<std::string> named;
     for (const auto& [name, array] : arrays.items()) {

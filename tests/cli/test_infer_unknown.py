@@ -55,6 +55,28 @@ class Unknown(CliTest):
             rows = [row for row in self.rows(PICTURES, "--all-stages", *flags, config=config, code=3) if row["outcome"] != "failed"]
             self.assertEqual({row["path"]: float(row["unknown"]["score"]) for row in rows}, scores)
 
+    def test_any_method_judges_and_scores_as_score_does_to_the_last_bit(self):
+        store = self.folder / "all.store"
+        numpy.save(store / "labels.npy", numpy.load(store / "logits.npy").argmax(1))  # to be fitted on itself
+        (store / "samples.csv").unlink()
+        fits = self.folder / "fits"
+        self.openset("fit", "-q", store, "--method", "all", "-o", fits)
+        self.openset("score", "-q", store, "--method", "all", "--fitted", fits, "-o", self.folder / "all.csv")
+        with open(self.folder / "all.csv", newline="") as file:
+            expected = list(csv.DictReader(file))
+        fitted = ["vim", "react", "relative-mahalanobis-l2", "knn", "fdbd", "kl-matching"]
+        for method in [*fitted, "gradnorm", "energy"]:
+            behind = {"fitted": str(fits / f"{method}.json")} if method in fitted else {"method": method}
+            config = self.with_unknown(**behind, threshold="inf")
+            rows = [row for row in self.rows(PICTURES, "--all-stages", config=config, code=3) if row["outcome"] != "failed"]
+            self.assertEqual([row["unknown"]["method"] for row in rows], [method] * len(expected))
+            self.assertEqual([float(row["unknown"]["score"]) for row in rows], [float(row[method]) for row in expected], method)
+        told = self.openset("infer", "-c", config, "--explain", PICTURES / "tomato.png").text
+        self.assertIn("energy", told)
+        text = self.openset("inspect", fits / "knn.json").text
+        for words in ("kind          fitted detector, knn", "k       50", "warnings      1", "bank_rows"):
+            self.assertIn(words, text)
+
     def test_a_score_above_the_threshold_is_unknown_and_one_at_it_is_not(self):
         tomato = PICTURES / "tomato.png"
         (row,) = self.rows(tomato, config=self.with_unknown(fitted=str(self.fitted), threshold="inf"))
@@ -70,6 +92,21 @@ class Unknown(CliTest):
         self.assertEqual((row["verdict"], row["outcome"], row["decided_by"]), ("unknown", "unknown", "unknown"))
         self.assertNotIn("probability", row)
         self.assertEqual(row["unknown"]["pass"], False)
+
+    def test_a_detector_of_other_pixels_or_of_another_precision_is_refused(self):
+        config = self.with_unknown(fitted=str(self.fitted), threshold="inf")
+        refused = self.infer(PICTURES / "tomato.png", "--fast-decode", config=config, code=2)
+        self.assertIn("was fitted on pictures decoded without --fast-decode (here with); extract and fit anew", refused.messages)
+        self.infer(PICTURES / "tomato.png", "--fast-decode", "--allow-mismatch", config=config)
+        fitted = json.loads(self.fitted.read_text())
+        self.fitted.write_text(json.dumps({**fitted, "precision": "bf16"}))
+        refused = self.infer(PICTURES / "tomato.png", config=config, code=2)
+        self.assertIn("was fitted on activations in bf16 (here fp32)", refused.messages)
+
+    def test_a_store_says_that_its_pictures_were_decoded_fast(self):
+        self.openset("extract", "-q", "--fast-decode", "--model", CLASSIFIER, "--unlabelled", PICTURES, "-o", self.folder / "fast.store", code=3)
+        self.assertIs(json.loads((self.folder / "fast.store" / "meta.json").read_text())["fast_decode"], True)
+        self.assertNotIn("fast_decode", json.loads((self.folder / "all.store" / "meta.json").read_text()))
 
     def test_only_what_the_classifier_names_is_judged_unless_all_stages_run(self):
         config = self.with_unknown(fitted=str(self.fitted), threshold="-inf")

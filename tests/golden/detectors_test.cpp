@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <functional>
+#include <map>
+#include <set>
 
 #include "io/checked_json.hpp"
 #include "openset/detect/openmax.hpp"
@@ -67,6 +70,22 @@ double auroc(const std::vector<double>& known, const std::vector<double>& unknow
     return stats::auroc(counts).value();
 }
 
+/// The share of unknown rows that are accepted where 95 % of the known ones are; of the known ones that are rejected where
+/// 95 % of the unknown ones are.
+std::pair<double, double> false_positive_rates(std::vector<double> known, std::vector<double> unknown) {
+    std::ranges::sort(known);
+    std::ranges::sort(unknown, std::greater<>());
+    const auto at_95_percent = [](const std::vector<double>& sorted) {
+        return sorted[(19 * sorted.size() + 19) / 20 - 1];
+    };
+    const double accepts = at_95_percent(known), detects = at_95_percent(unknown);
+    const auto share = [](auto count, const std::vector<double>& of) {
+        return static_cast<double>(count) / static_cast<double>(of.size());
+    };
+    return {share(std::ranges::count_if(unknown, [=](double score) { return score <= accepts; }), unknown),
+            share(std::ranges::count_if(known, [=](double score) { return score >= detects; }), known)};
+}
+
 void expect_fit(const OpenMax& openmax, const Json& fitted) {
     for (std::size_t c = 0; c < openmax.classes().size(); ++c) {
         const OpenMaxClass& one = openmax.classes()[c];
@@ -113,23 +132,81 @@ TEST(GoldenDetectors, EveryOpenMax) {
         EXPECT_NEAR(mean(of_known), expected["mean_known"], tolerance);
         EXPECT_NEAR(mean(of_unknown), expected["mean_unknown"], tolerance);
         EXPECT_NEAR(auroc(of_known, of_unknown), expected["auroc"], 1e-9);
+        const auto [fpr95_known, fpr95_unknown] = false_positive_rates(of_known, of_unknown);
+        EXPECT_EQ(fpr95_known, expected["fpr95_known"]);
+        EXPECT_EQ(fpr95_unknown, expected["fpr95_unknown"]);
     }
     EXPECT_EQ(seen, 6);
 }
 
-TEST(GoldenDetectors, EveryMethodWithoutAFit) {
+/// A line of the golden file as a method and its parameters; the name begins with the method's.
+struct Setting {
+    std::string method;
+    Parameters parameters;
+};
+
+Setting setting_of(const std::string& name, const Json& params) {
+    Setting setting;
+    for (const Method& method : methods()) {
+        const bool is_variant = name == method.name || name.starts_with(method.name + "-");
+        if (is_variant && method.name.size() > setting.method.size()) setting.method = method.name;
+    }
+    const std::map<std::string, std::string> names = {{"temperature", "temperature"},
+                                                      {"gamma", "gamma"},
+                                                      {"M", "m"},
+                                                      {"k", "k"},
+                                                      {"dim", "dim"},
+                                                      {"percentile", "percentile"},
+                                                      {"alpha", "alpha"},
+                                                      {"bank_fraction", "share"}};
+    for (const auto& [key, value] : params.items()) {
+        const auto known = names.find(key);
+        if (known != names.end() && setting.method != "gradnorm")
+            setting.parameters.emplace_back(known->second, value.dump());
+    }
+    if (name == "fdbd-norm") setting.parameters = {{"normalizer", "norm"}};
+    return setting;
+}
+
+std::unique_ptr<Detector> detector_of(const Setting& setting, const io::ActivationStore& train) {
+    const Method& method = method_named(setting.method);
+    if (method.fit) return fit_detector(method, training_rows(train), setting.parameters);
+    return method.make(train.classes(), setting.parameters);
+}
+
+/// What a golden setting says of its fit, and where the fit says it.
+void expect_diagnostics(const Detector& detector, const Json& fitted) {
+    if (!detector.fitted()) return;
+    const Json found = Json::parse(detector.fitted()->diagnostics_json);
+    for (const auto& [golden, key] : {std::pair("rank", "rank"),
+                                      {"rank_background", "background_rank"},
+                                      {"temperature", "temperature"},
+                                      {"nll_before", "log_loss_before"},
+                                      {"nll_after", "log_loss_after"}}) {
+        if (!fitted.contains(golden)) continue;
+        EXPECT_NEAR(found.at(key).get<double>(), fitted[golden].get<double>(), 1e-9) << golden;
+    }
+    if (fitted.contains("eigenvalue_32")) {
+        EXPECT_NEAR(found.at("eigenvalues_at_dim").at(0).get<double>(), fitted["eigenvalue_32"].get<double>(), 1e-9);
+    }
+}
+
+TEST(GoldenDetectors, EverySettingOfEveryMethod) {
     OPENSET_NEED_SHARED("golden/store/detectors.json");
     const auto folder = shared_data() / "golden/store";
     std::ifstream file(folder / "detectors.json");
     const Json golden = Json::parse(file)["detectors"];
-    const io::ActivationStore known(folder / "test_known"), unknown(folder / "test_unknown");
+    const io::ActivationStore train(folder / "train"), known(folder / "test_known"), unknown(folder / "test_unknown");
+    std::set<std::string> methods_seen;
     int seen = 0;
-    for (const Method& method : methods()) {
-        if (method.make == nullptr) continue;
-        SCOPED_TRACE(method.name);
+    for (const auto& [name, expected] : golden.items()) {
+        if (name.starts_with("openmax")) continue; // above
+        SCOPED_TRACE(name);
         ++seen;
-        const Json expected = golden[std::string(method.name)];
-        const auto detector = method.make(known.classes(), {});
+        const Setting setting = setting_of(name, expected["params"]);
+        methods_seen.insert(setting.method);
+        const auto detector = detector_of(setting, train);
+        expect_diagnostics(*detector, expected["fitted"]);
         const std::vector<double> of_known = scores_of(*detector, known), of_unknown = scores_of(*detector, unknown);
         const double tolerance =
             expected["tolerance"].get<double>() *
@@ -139,8 +216,12 @@ TEST(GoldenDetectors, EveryMethodWithoutAFit) {
         EXPECT_NEAR(mean(of_known), expected["mean_known"], tolerance);
         EXPECT_NEAR(mean(of_unknown), expected["mean_unknown"], tolerance);
         EXPECT_NEAR(auroc(of_known, of_unknown), expected["auroc"], 1e-9);
+        const auto [fpr95_known, fpr95_unknown] = false_positive_rates(of_known, of_unknown);
+        EXPECT_EQ(fpr95_known, expected["fpr95_known"]);
+        EXPECT_EQ(fpr95_unknown, expected["fpr95_unknown"]);
     }
-    EXPECT_EQ(seen, 4);
+    EXPECT_EQ(seen + 6, 34);
+    EXPECT_EQ(methods_seen.size() + 2, methods().size()) << "a method has no golden setting";
 }
 
 // Memory apart, it makes no difference how the rows come.

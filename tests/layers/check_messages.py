@@ -74,6 +74,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
     ("apps/doctor/engines.cpp", "Error"): "of scan()",
+    ("apps/doctor/engines.cpp", "log_warning"): NOTED_BELOW,
     ("apps/eval.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/report.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/extract/options.cpp", "Error"): "by refuse()",

@@ -28,6 +28,9 @@ struct Activations {
     std::map<std::string, FloatRows> extras; ///< [rows, any] further tensors of the network, by name
 };
 
+/// Rows `first` to `first + count` of them.
+Activations some_rows(const Activations& activations, std::int64_t first, std::int64_t count);
+
 /// One row of them.
 Activations one_row(const Activations& activations, std::int64_t row);
 

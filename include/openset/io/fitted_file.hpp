@@ -16,6 +16,12 @@ struct FittedArray {
     std::vector<double> values; ///< finite
 };
 
+/// The same in float32: rows of a store, and its head, which have no more digits.
+struct FittedFloats {
+    std::vector<std::int64_t> shape;
+    std::vector<float> values; ///< finite
+};
+
 /// A fitted detector as it lies on disk (format openset-fitted/1): what every method has in common, with the method's own
 /// parts as JSON texts.
 ///
@@ -29,9 +35,11 @@ struct FittedFile {
     std::string activation = "softmax";   ///< or sigmoid
     std::string preprocess_json;          ///< empty: not told
     std::string precision, engine;        ///< of the store; empty: not told
+    bool fast_decode = false;             ///< of the store
     std::string fitted_on;                ///< identity of the store (ActivationStore); empty: not told
     std::string state_json = "{}";        ///< small things; arrays stand in `arrays`
     std::map<std::string, FittedArray> arrays;
+    std::map<std::string, FittedFloats> float_arrays; ///< no name stands in both
     std::string diagnostics_json = "{}"; ///< for people; nothing is computed from it
 
     // Set by read_fitted():
@@ -49,7 +57,8 @@ void write_fitted(const std::filesystem::path& path, const FittedFile& fitted);
 
 /// What of the network and its use is not as it was when the detector was fitted: a clause each, such as `was fitted on
 /// activations of another network (...)`; empty where nothing differs. What one of the two does not tell is passed over:
-/// hashes and preprocessing that are empty, labels that are the numbers of a store without a meta.json.
+/// hashes, preprocessing and precision that are empty, labels that are the numbers of a store without a meta.json.
+/// Engines are no mismatch: in one precision their activations agree to a few units in the last place.
 std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now);
 
 } // namespace openset::io
