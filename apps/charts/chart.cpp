@@ -77,6 +77,16 @@ double width_of(const std::string& words) {
     return width;
 }
 
+/// Lines of about this width, two at most, broken at spaces; what does not fit is cut off.
+std::vector<std::string> wrapped(const std::string& words, double width) {
+    const auto longest = static_cast<std::size_t>(width / width_of("n"));
+    if (words.empty() || words.size() <= longest)
+        return words.empty() ? std::vector<std::string>() : std::vector{words};
+    const std::size_t space = words.rfind(' ', longest);
+    if (space == std::string::npos) return {shortened(words, longest)};
+    return {words.substr(0, space), shortened(words.substr(space + 1), longest)};
+}
+
 std::string number(double value, bool percent) {
     return percent ? formatted("%.6g", 100 * value) + " %" : formatted("%.6g", value + 0.0);
 }
@@ -165,13 +175,16 @@ Legend legend(const Chart& chart) {
 }
 
 std::string path_of(const Series& series, const Frame& frame) {
-    std::string path, last;
+    std::string path, last, height;
     for (std::size_t i = 0; i < series.x.size(); ++i) {
         const std::string x = at(frame.x(series.x[i])), y = at(frame.y(series.y[i]));
         const std::string point = x + " " + y;
-        if (point == last) continue; // no finer than the picture shows
+        // No finer than the picture shows: neither the same point again, nor each place of a level stretch.
+        const bool is_level = series.style == Style::step && y == height && i + 1 < series.x.size();
+        if (point == last || is_level) continue;
         path += path.empty() ? "M" + point : series.style == Style::step ? "H" + x + "V" + y : "L" + point;
         last = point;
+        height = y;
     }
     return "<path d=\"" + path + "\" class=\"os-l" + std::to_string(series.colour) + "\"/>\n";
 }
@@ -226,14 +239,23 @@ std::string svg_element(const Drawing& drawing) {
 }
 
 std::string svg_file(const Drawing& drawing) {
-    constexpr int margin = 16;
-    const std::string w = std::to_string(drawing.width + 2 * margin), h = std::to_string(drawing.height + 2 * margin);
+    constexpr int margin = 16, line_height = 17;
+    constexpr double scale = 1.4; // as large as a reader of one chart wants it
+    const std::vector<std::string> title = wrapped(drawing.title, drawing.width);
+    const int head = title.empty() ? 0 : line_height * static_cast<int>(title.size()) + 9;
+    const int width = drawing.width + 2 * margin, height = drawing.height + 2 * margin + head;
     const std::string style = rules([](const std::string&, const char* light) { return std::string(light); });
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"" + std::to_string(-margin) + " " +
-           std::to_string(-margin) + " " + w + " " + h + "\" width=\"" + w + "\" height=\"" + h + "\" style='" + font +
-           "'>\n<title>" + escaped(drawing.description) + "</title>\n<style>" + style + "</style>\n" +
-           rect(-margin, -margin, drawing.width + 2 * margin, drawing.height + 2 * margin, "os-bg") + drawing.content +
-           "</svg>\n";
+    std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"" + std::to_string(-margin) + " " +
+                      std::to_string(-margin - head) + " " + std::to_string(width) + " " + std::to_string(height) +
+                      "\" width=\"" + at(scale * width) + "\" height=\"" + at(scale * height) + "\" style='" + font +
+                      "'>\n" + "<title>" + escaped(drawing.description) + "</title>\n<style>" + style + "</style>\n" +
+                      rect(-margin, -margin - head, width, height, "os-bg");
+    double y = 10 - head;
+    for (const std::string& words : title) {
+        svg += text(0, y, "start", words, "os-t");
+        y += line_height;
+    }
+    return svg + drawing.content + "</svg>\n";
 }
 
 std::string page_style() {
@@ -264,7 +286,7 @@ Drawing draw(const Chart& chart) {
     }
     svg += marks_of(frame);
     return {static_cast<int>(chart_width), static_cast<int>(frame.bottom() + 42), svg,
-            chart.title + ": " + chart.y.title + " over " + chart.x.title};
+            chart.title + ": " + chart.y.title + " over " + chart.x.title, chart.title};
 }
 
 std::string csv_of(const Chart& chart) {
@@ -342,7 +364,7 @@ Drawing draw(const HeatMap& map) {
     const double bottom = top + static_cast<double>(map.rows.size()) * height;
     const double right = left + columns * cell + head * 0.72;
     return {static_cast<int>(std::max(right, width_of(map.column_title) + left) + 2), static_cast<int>(bottom + 4), svg,
-            map.title + ": " + map.row_title + " by " + map.column_title};
+            map.title + ": " + map.row_title + " by " + map.column_title, map.title};
 }
 
 std::string csv_of(const HeatMap& map) {
@@ -373,7 +395,7 @@ Drawing draw(const Bars& bars) {
         svg += rect(left, y, std::max(length, 0.5), height, "os-f0");
         svg += text(left + length + 6, y + 12, "start", formatted(bars.format, bars.values[i]), "os-m");
     }
-    return {static_cast<int>(width), static_cast<int>(y), svg, bars.title};
+    return {static_cast<int>(width), static_cast<int>(y), svg, bars.title, bars.title};
 }
 
 // ---- funnels
@@ -395,7 +417,7 @@ Drawing draw(const Funnel& funnel) {
     };
     for (const Funnel::Stage& stage : funnel.stages) bar(stage.name, stage.reached, stage.stopped, stage.stopped_name);
     bar(funnel.rest_name, funnel.rest, 0, "");
-    return {static_cast<int>(width), static_cast<int>(y - 18), svg, funnel.title};
+    return {static_cast<int>(width), static_cast<int>(y - 18), svg, funnel.title, funnel.title};
 }
 
 std::string csv_of(const Funnel& funnel) {

@@ -16,6 +16,7 @@ struct Drawing {
     int width = 0, height = 0; ///< in the drawing's own unit, about pixels
     std::string content;
     std::string description; ///< of what is seen, for those who do not see it
+    std::string title{};     ///< above the drawing in a file of its own; in a page the page has it
 };
 
 /// The element, to stand in a page that has page_style().
@@ -54,7 +55,7 @@ struct Mark {
 };
 
 struct Chart {
-    std::string title; ///< for Drawing::description
+    std::string title;
     Axis x, y;
     std::vector<Series> series;
     std::vector<Mark> marks{};

@@ -60,13 +60,6 @@ std::string svg_text(const std::string& x, const std::string& y, const std::stri
            "</text>\n";
 }
 
-std::string svg_document(int width, int height, const std::string& content) {
-    const std::string w = std::to_string(width), h = std::to_string(height);
-    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + w + " " + h + "\" width=\"" + w +
-           "\" height=\"" + h + "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n<rect width=\"" + w +
-           "\" height=\"" + h + "\" fill=\"#fff\"/>\n" + content + "</svg>\n";
-}
-
 std::string shortened(std::string title, std::size_t longest) {
     if (title.size() <= longest) return title;
     std::size_t end = longest;

@@ -28,9 +28,6 @@ std::string svg_line(const std::string& x1, const std::string& y1, const std::st
 std::string svg_text(const std::string& x, const std::string& y, const std::string& anchor, const std::string& text,
                      const std::string& style = "");
 
-/// A whole document of this size in pixels that needs nothing else. content  its elements
-std::string svg_document(int width, int height, const std::string& content);
-
 /// A title that fits into `longest` bytes, cut between characters.
 std::string shortened(std::string title, std::size_t longest);
 

@@ -145,9 +145,7 @@ struct Shown {
         range = {std::min(unit.shown(scores.low), unit.shown(scores.high)),
                  std::max(unit.shown(scores.low), unit.shown(scores.high))};
         if (result.threshold && std::isfinite(*result.threshold))
-            mark = {unit.shown(*result.threshold), "unknown where " +
-                                                       std::string(unit.falling() ? "q < " : "score > ") +
-                                                       charts::formatted("%.4g", unit.shown(*result.threshold))};
+            mark = {unit.shown(*result.threshold), "unknown where " + unit.rule_in_short(*result.threshold)};
     }
     std::string axis(const std::string& method) const {
         return method + (unit.falling() ? " confidence q (smaller: more unknown)" : " score (larger: more unknown)");
@@ -471,9 +469,8 @@ Table metric_table(const Separation& separation) {
 
 std::string threshold_words(const eval::Result& result) {
     if (!result.threshold) return "There is no threshold: " + result.threshold_from + ".";
-    const scores::Unit unit(result.method);
-    const std::string rule = "A picture is unknown where " + std::string(unit.falling() ? "q < " : "score > ") +
-                             charts::formatted("%.6g", unit.shown(*result.threshold));
+    const std::string rule =
+        "A picture is unknown where " + scores::Unit(result.method).rule_in_short(*result.threshold);
     if (result.threshold_from == "youden")
         return rule +
                ": Youden's point of these very rows, which flatters; choose one on others with openset sweep --pick.";

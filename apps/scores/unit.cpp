@@ -1,7 +1,9 @@
 #include "scores/unit.hpp"
 
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 
 #include "openset/base/error.hpp"
 #include "openset/io/number_text.hpp"
@@ -33,5 +35,11 @@ double Unit::parse(const std::string& text) const {
 }
 
 std::string Unit::rule(double score) const { return (falling_ ? "q < " : "score > ") + io::shortest(shown(score)); }
+
+std::string Unit::rule_in_short(double score) const {
+    std::array<char, 64> digits{};
+    std::snprintf(digits.data(), digits.size(), "%.6g", shown(score));
+    return (falling_ ? "q < " : "score > ") + std::string(digits.data());
+}
 
 } // namespace openset::scores

@@ -23,6 +23,8 @@ public:
 
     /// `score > 1.25`, or `q < 0.35`: when a picture is rejected.
     std::string rule(double score) const;
+    /// The same in six digits, for people.
+    std::string rule_in_short(double score) const;
 
 private:
     std::string method_;

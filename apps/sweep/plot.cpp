@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "charts/svg.hpp"
+#include "charts/chart.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
 
@@ -17,14 +17,14 @@ using stats::ThresholdSweep;
 
 struct Curve {
     const char* name;
-    char mark;          ///< in the terminal
-    const char* colour; ///< in the SVG: Okabe and Ito's, told apart by everyone
+    char mark;  ///< in the terminal
+    int colour; ///< in the SVG
     std::optional<double> (ThresholdSweep::*figure)(const ThresholdPoint&) const;
 };
 
-constexpr std::array all_curves = {Curve{"known_acceptance", 'a', "#0072B2", &ThresholdSweep::known_acceptance},
-                                   Curve{"known_accuracy", 'c', "#009E73", &ThresholdSweep::known_accuracy},
-                                   Curve{"unknown_rejection", 'u', "#D55E00", &ThresholdSweep::unknown_rejection}};
+constexpr std::array all_curves = {Curve{"known_acceptance", 'a', known_colour, &ThresholdSweep::known_acceptance},
+                                   Curve{"known_accuracy", 'c', 2, &ThresholdSweep::known_accuracy},
+                                   Curve{"unknown_rejection", 'u', unknown_colour, &ThresholdSweep::unknown_rejection}};
 
 /// Those that are known.
 std::vector<Curve> curves_of(const ThresholdSweep& sweep) {
@@ -65,83 +65,6 @@ std::string axis_line(const Range& range) {
     return line + right + "\n";
 }
 
-/// The frame of the SVG, in its own unit.
-struct Frame {
-    Range range;
-    double left = 64, top = 56, width = 600, height = 320;
-
-    std::string x(double shown) const { return formatted("%.1f", left + width * range.share_of(shown)); }
-    std::string y(double rate) const { return formatted("%.1f", top + height * (1 - rate)); }
-    std::string right() const { return formatted("%.1f", left + width); }
-    std::string bottom() const { return formatted("%.1f", top + height); }
-};
-
-std::string svg_axes(const Frame& frame) {
-    std::string svg;
-    for (const double rate : {0.0, 0.2, 0.4, 0.6, 0.8, 1.0}) {
-        svg += svg_line(formatted("%.1f", frame.left), frame.y(rate), frame.right(), frame.y(rate), "stroke=\"#ddd\"");
-        svg += svg_text(formatted("%.1f", frame.left - 8), formatted("%.1f", std::stod(frame.y(rate)) + 4), "end",
-                        formatted("%.0f %%", 100 * rate));
-    }
-    for (const double tick : ticks(frame.range)) {
-        svg += svg_line(frame.x(tick), frame.bottom(), frame.x(tick), formatted("%.1f", frame.top + frame.height + 5),
-                        "stroke=\"#333\"");
-        svg += svg_text(frame.x(tick), formatted("%.1f", frame.top + frame.height + 20), "middle",
-                        formatted("%.6g", tick + 0.0));
-    }
-    return svg +
-           svg_line(formatted("%.1f", frame.left), frame.bottom(), frame.right(), frame.bottom(), "stroke=\"#333\"");
-}
-
-/// Where the curve steps, but no finer than the picture shows.
-std::string svg_curve(const Drawing& drawing, const Frame& frame, const Curve& curve) {
-    constexpr int samples = 1200;
-    std::string path;
-    std::string before;
-    for (int i = 0; i <= samples; ++i) {
-        const double shown = frame.range.at(static_cast<double>(i) / samples);
-        const std::string y = frame.y(height_at(drawing, curve, shown));
-        if (path.empty()) {
-            path = "M" + frame.x(shown) + " " + y;
-        } else if (y != before || i == samples) {
-            path += "H" + frame.x(shown) + (y != before ? "V" + y : "");
-        }
-        before = y;
-    }
-    return "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + curve.colour + "\" stroke-width=\"2\"/>\n";
-}
-
-std::string svg_legend(const std::vector<Curve>& curves, const Frame& frame) {
-    std::string svg;
-    double x = frame.left;
-    for (const Curve& curve : curves) {
-        const std::string y = formatted("%.1f", frame.top - 14);
-        svg += svg_line(formatted("%.1f", x), y, formatted("%.1f", x + 24), y,
-                        std::string("stroke=\"") + curve.colour + "\" stroke-width=\"3\"");
-        svg += svg_text(formatted("%.1f", x + 30), formatted("%.1f", frame.top - 10), "start", curve.name);
-        x += 180;
-    }
-    return svg;
-}
-
-std::string svg_picked(const Drawing& drawing, const std::vector<Curve>& curves, const Frame& frame) {
-    if (!drawing.picked || !std::isfinite(*drawing.picked)) return "";
-    const double shown = drawing.unit.shown(*drawing.picked);
-    const std::string x = frame.x(shown);
-    std::string svg =
-        svg_line(x, formatted("%.1f", frame.top), x, frame.bottom(), "stroke=\"#333\" stroke-dasharray=\"5 4\"");
-    for (const Curve& curve : curves) {
-        svg += "<circle cx=\"" + x + "\" cy=\"" + frame.y(height_at(drawing, curve, shown)) + "\" r=\"4\" fill=\"" +
-               curve.colour + "\"/>\n";
-    }
-    const bool on_the_right = frame.range.share_of(shown) > 0.6;
-    // A white rim, for a curve may pass below the words.
-    return svg + svg_text(formatted("%.1f", std::stod(x) + (on_the_right ? -6 : 6)),
-                          formatted("%.1f", frame.top + frame.height - 8), on_the_right ? "end" : "start",
-                          "unknown where " + drawing.unit.rule(*drawing.picked),
-                          " stroke=\"#fff\" stroke-width=\"4\" paint-order=\"stroke\"");
-}
-
 } // namespace
 
 std::string terminal_plot(const Drawing& drawing) {
@@ -176,16 +99,24 @@ std::string terminal_plot(const Drawing& drawing) {
 }
 
 std::string svg_plot(const Drawing& drawing) {
-    const Frame frame{shown_range(drawing)};
-    const std::vector<Curve> curves = curves_of(drawing.sweep);
-    std::string svg;
-    svg += svg_text(formatted("%.1f", frame.left), "22", "start", shortened(drawing.title, 95), " font-size=\"13\"");
-    svg += svg_axes(frame) + svg_legend(curves, frame);
-    for (const Curve& curve : curves) svg += svg_curve(drawing, frame, curve);
-    svg += svg_picked(drawing, curves, frame);
-    svg += svg_text(formatted("%.1f", frame.left + frame.width / 2), "428", "middle",
-                    drawing.unit.falling() ? "threshold (unknown below it)" : "threshold (unknown above it)");
-    return svg_document(700, 440, svg);
+    Chart chart{drawing.title,
+                {drawing.unit.falling() ? "threshold (unknown below it)" : "threshold (unknown above it)",
+                 shown_range(drawing)},
+                {"share of the rows", {0, 1}, true},
+                {}};
+    constexpr int samples = 1200; // no finer than the picture shows
+    for (const Curve& curve : curves_of(drawing.sweep)) {
+        Series series{curve.name, Style::step, {}, {}, curve.colour};
+        for (int i = 0; i <= samples; ++i) {
+            series.x.push_back(chart.x.range.at(static_cast<double>(i) / samples));
+            series.y.push_back(height_at(drawing, curve, series.x.back()));
+        }
+        chart.series.push_back(std::move(series));
+    }
+    if (drawing.picked && std::isfinite(*drawing.picked))
+        chart.marks.push_back(
+            {drawing.unit.shown(*drawing.picked), "unknown where " + drawing.unit.rule_in_short(*drawing.picked)});
+    return svg_file(draw(chart));
 }
 
 } // namespace openset::sweep

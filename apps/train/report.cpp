@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "charts/svg.hpp"
+#include "charts/chart.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/stats/activation.hpp"
 #include "openset/stats/metrics.hpp"
@@ -197,57 +197,6 @@ Json set_json(const Judged& set, const Measured& measured, const Report& report)
     return json;
 }
 
-// ---- the chart
-
-constexpr const char* training_colour = "#0072B2"; // Okabe and Ito's, told apart by everyone
-constexpr const char* validation_colour = "#D55E00";
-
-struct Frame {
-    Range x_range, y_range;
-    double left = 64, top = 56, width = 600, height = 320;
-
-    std::string x(double value) const { return formatted("%.1f", left + width * x_range.share_of(value)); }
-    std::string y(double value) const { return formatted("%.1f", top + height * (1 - y_range.share_of(value))); }
-};
-
-Frame frame_of(const std::vector<CurvePoint>& curve) {
-    Frame frame;
-    double highest = 0;
-    for (const CurvePoint& point : curve) highest = std::max({highest, point.training, point.validation.value_or(0)});
-    frame.y_range = {0, highest > 0 ? 1.05 * highest : 1};
-    frame.x_range = {curve.front().at, std::max(curve.back().at, curve.front().at + 1)};
-    return frame;
-}
-
-std::string axes(const Frame& frame) {
-    std::string svg;
-    const std::string left = formatted("%.1f", frame.left), right_end = formatted("%.1f", frame.left + frame.width);
-    const std::string bottom = formatted("%.1f", frame.top + frame.height);
-    for (const double tick : ticks(frame.y_range)) {
-        svg += svg_line(left, frame.y(tick), right_end, frame.y(tick), "stroke=\"#ddd\"");
-        svg += svg_text(formatted("%.1f", frame.left - 8), formatted("%.1f", std::stod(frame.y(tick)) + 4), "end",
-                        formatted("%.6g", tick));
-    }
-    for (const double tick : ticks(frame.x_range)) {
-        svg += svg_text(frame.x(tick), formatted("%.1f", frame.top + frame.height + 20), "middle",
-                        formatted("%.6g", tick));
-    }
-    return svg + svg_line(left, bottom, right_end, bottom, "stroke=\"#333\"");
-}
-
-std::string path_of(const Frame& frame, const std::vector<std::pair<double, double>>& points, const char* colour) {
-    std::string path;
-    for (const auto& [at, value] : points) path += (path.empty() ? "M" : "L") + frame.x(at) + " " + frame.y(value);
-    return "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + colour + "\" stroke-width=\"2\"/>\n";
-}
-
-std::string legend(const Frame& frame, double x, const char* colour, const std::string& name) {
-    const std::string y = formatted("%.1f", frame.top - 14);
-    return svg_line(formatted("%.1f", x), y, formatted("%.1f", x + 24), y,
-                    std::string("stroke=\"") + colour + "\" stroke-width=\"3\"") +
-           svg_text(formatted("%.1f", x + 30), formatted("%.1f", frame.top - 10), "start", name);
-}
-
 } // namespace
 
 double accuracy_of(const Judged& set, const Report& report) { return measure(set, report).accuracy.value_or(0); }
@@ -279,23 +228,22 @@ Json json_of(const Report& report, const Json& facts) {
 }
 
 std::string svg_of(const Report& report) {
-    if (report.curve.empty()) return svg_document(700, 440, "");
-    const Frame frame = frame_of(report.curve);
-    std::vector<std::pair<double, double>> training, validation;
+    Chart chart{report.title, {report.curve_unit, {}}, {"loss", {}}, {}};
+    Series training{"training loss", Style::line, {}, {}, 0}, validation{"validation loss", Style::line, {}, {}, 1};
+    double highest = 0;
     for (const CurvePoint& point : report.curve) {
-        training.emplace_back(point.at, point.training);
-        if (point.validation) validation.emplace_back(point.at, *point.validation);
+        training.x.push_back(point.at);
+        training.y.push_back(point.training);
+        highest = std::max({highest, point.training, point.validation.value_or(0)});
+        if (!point.validation) continue;
+        validation.x.push_back(point.at);
+        validation.y.push_back(*point.validation);
     }
-    std::string svg =
-        svg_text(formatted("%.1f", frame.left), "22", "start", shortened(report.title, 95), " font-size=\"13\"") +
-        axes(frame) + legend(frame, frame.left, training_colour, "training loss") +
-        path_of(frame, training, training_colour);
-    if (!validation.empty()) {
-        svg += legend(frame, frame.left + 180, validation_colour, "validation loss") +
-               path_of(frame, validation, validation_colour);
-    }
-    svg += svg_text(formatted("%.1f", frame.left + frame.width / 2), "428", "middle", report.curve_unit);
-    return svg_document(700, 440, svg);
+    if (!training.x.empty()) chart.x.range = {training.x.front(), std::max(training.x.back(), training.x.front() + 1)};
+    chart.y.range = {0, highest > 0 ? 1.05 * highest : 1};
+    for (const Series* series : {&training, &validation})
+        if (!series->x.empty()) chart.series.push_back(*series);
+    return svg_file(draw(chart));
 }
 
 } // namespace openset::train
