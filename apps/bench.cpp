@@ -107,6 +107,7 @@ int run(Options& options) {
     const auto load_start = std::chrono::steady_clock::now();
     flow::PipelineLoadOptions how;
     how.closed_set = options.closed_set;
+    how.fast_decode = options.runner.fast_decode;
     const auto loaded = pictures::load_networks(config, options.config, options.load, how, result.record);
     pictures::tell_shared_trunks(result.record);
     result.record.load_seconds = pictures::seconds_since(load_start);
@@ -129,15 +130,16 @@ int run(Options& options) {
                                           ": holds no picture that can be read, expected some to run the networks on");
     }
 
-    const int limit_threads = result.record.device == "cpu" ? result.cores : 1;
     result.passes.resize(networks.size());
     if (options.by_hand) result.by_hand = settings_by_hand(result.cores);
     for (int round = 0; round < options.rounds; ++round) {
         result.runs.push_back(time_run(loaded, options, options.runner, result.record, cancellation));
         if (round == 0) result.peak_bytes = peak_bytes(); // before larger batches are tried by hand
         for (std::size_t stage = 0; stage < networks.size(); ++stage) {
-            if (result.runs.front().statistics.stages[stage].passes > 0)
-                result.passes[stage].push_back(bench::time_passes(networks[stage], samples, stage, limit_threads));
+            if (result.on_cpu() && result.runs.front().statistics.stages[stage].passes > 0) {
+                result.passes[stage].push_back(
+                    bench::time_passes(networks[stage], samples, stage, result.cores, cancellation));
+            }
         }
         for (bench::ByHand& setting : result.by_hand) {
             flow::RunnerOptions runner = options.runner;
@@ -169,6 +171,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_flag("--all-stages", options.runner.all_stages, "run every stage for every picture")
         ->group(cli::more_options);
     pictures::add_run_flags(app, options);
+    pictures::add_fast_decode(app, options);
 }
 
 } // namespace

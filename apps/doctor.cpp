@@ -217,6 +217,6 @@ int main(int argc, char** argv) {
         if (model_path.empty()) return check_machine();
         return pictures.empty()
                    ? check_model(model_path, device, defaults.read())
-                   : doctor::compare_engines(model::open_network_file(model_path, defaults.read()), pictures);
+                   : doctor::compare_engines(model::open_network_file(model_path, defaults.read()), pictures, device);
     });
 }

@@ -115,7 +115,7 @@ flow::LoadedPipeline load_networks(const Options& options, const cascade::Pipeli
     auto loaded =
         pictures::load_networks(config, options.config, options.load,
                                 {options.closed_set, options.allow_mismatch, infer::read_labels(options.labels, config),
-                                 cli::preprocess_named(options.preprocess)},
+                                 cli::preprocess_named(options.preprocess), options.runner.fast_decode},
                                 record);
     // Engines that drive workers wait for a first line that says ready.
     if (!options.inputs.stream) pictures::tell_shared_trunks(record);

@@ -33,13 +33,12 @@ constexpr std::int64_t fewest_to_compare = 20;
 constexpr std::int64_t most_to_compare = 1000;
 
 void check_place(const Options& options) {
-    check_place_for_file(options.output);
-    if (std::filesystem::exists(options.output) && !options.force)
-        throw Error(ErrorKind::usage,
-                    "-o " + options.output + ": exists; choose another name, or add --force to replace it");
+    for (const std::string& file : {options.output, options.report_path()}) check_place_for_file(file);
+    cli::refuse_replacing(options.output, options.force);
+    cli::refuse_replacing(options.report_path(), options.force, "");
     std::vector<cli::FlagFile> inputs{{"MODEL", options.model}, {"--csv", options.data.csv}};
     for (const std::string& path : options.test) inputs.push_back({"--test", path});
-    cli::keep_apart({{"-o", options.output}}, inputs);
+    cli::keep_apart({{"-o", options.output}, {"the report beside -o", options.report_path()}}, inputs);
 }
 
 model::ModelInfo int8_info(const Options& options, const model::NetworkFile& file, std::int64_t pictures) {
@@ -100,6 +99,7 @@ int run(Options& options) {
     report.failed = quantize::for_batches(
         options, parts.calibration, file.info.preprocess,
         [&](const model::Batch& batch, const auto&) { quantiser.observe(batch); }, cancellation);
+    quantiser.observe_noise();
     write_file_atomically(options.output, quantiser.archive(int8_info(options, file, quantiser.observed()),
                                                             options.rule(), options.coverage()));
 

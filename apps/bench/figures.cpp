@@ -9,6 +9,8 @@
 namespace openset::bench {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 std::string printed(const char* format, auto... values) {
     char text[160];
     std::snprintf(text, sizeof text, format, values...);
@@ -37,11 +39,11 @@ std::string stage_parts(const flow::RunStatistics::Stage& stage, const BestPass&
         return part(name + ": head, rule", stage.judge_seconds, stage.pictures,
                     stage.pictures > 0 ? "  (an earlier stage's pass serves)" : "");
     }
+    const double in_a_pass = static_cast<double>(stage.passed) / static_cast<double>(stage.passes);
+    const std::string alone =
+        best.batch > 0 ? printed("; alone %.2f of CPU, in passes of %d", 1000 * best.picture.cpu, best.batch) : "";
     return part(name + ": normalise", stage.normalise_seconds, stage.passed) +
-           part(name + ": forward", stage.forward_seconds, stage.passed,
-                printed("  %.1f a pass; alone %.2f of CPU, in passes of %d",
-                        static_cast<double>(stage.passed) / static_cast<double>(stage.passes), 1000 * best.picture.cpu,
-                        best.batch)) +
+           part(name + ": forward", stage.forward_seconds, stage.passed, printed("  %.1f a pass", in_a_pass) + alone) +
            part(name + ": head, rule", stage.judge_seconds, stage.pictures);
 }
 
@@ -66,6 +68,15 @@ std::string by_hand_table(const Result& result) {
                        : printed("%d settings by hand are faster by more than 5 %% beyond the spread\n", better));
 }
 
+Json json_of(const Limit& limit, const TimedRun& run) {
+    return {{"seconds", limit.seconds},
+            {"passes_seconds", limit.passes},
+            {"decode_seconds", limit.decode},
+            {"cpu_seconds", limit.cpu_seconds},
+            {"percent", 100 * limit.seconds / run.wall_seconds},
+            {"cpu_percent", 100 * limit.cpu_seconds / run.cpu_seconds}};
+}
+
 } // namespace
 
 const TimedRun& Result::middle_run() const {
@@ -74,14 +85,17 @@ const TimedRun& Result::middle_run() const {
                                      [middle](const TimedRun& run) { return std::abs(run.wall_seconds - middle); });
 }
 
-Limit Result::limit() const { return limit_of(middle_run().statistics, passes, on_cpu(), cores); }
+std::optional<Limit> Result::limit() const {
+    if (!on_cpu()) return std::nullopt;
+    return limit_of(middle_run().statistics, passes, cores);
+}
 
 std::string to_table(const Result& result) {
     const TimedRun& run = result.middle_run();
     const flow::RunStatistics& statistics = run.statistics;
     const std::int64_t pictures = run.counts.total();
     const auto all = walls(result.runs);
-    const Limit limit = result.limit();
+    const auto limit = result.limit();
     std::string text =
         printed("%lld pictures (%lld failed), %zu runs, of which the one of median time:\n\n",
                 static_cast<long long>(pictures), static_cast<long long>(run.counts.failed), result.runs.size());
@@ -89,7 +103,7 @@ std::string to_table(const Result& result) {
     text += part("read and decode", statistics.decode_seconds, pictures);
     text += part("resize and crop", statistics.resize_seconds, pictures);
     for (std::size_t i = 0; i < statistics.stages.size(); ++i)
-        text += stage_parts(statistics.stages[i], best_pass(result.passes[i], result.on_cpu()));
+        text += stage_parts(statistics.stages[i], best_pass(result.passes[i]));
     text += part("rows", statistics.deliver_seconds, pictures);
     text += part("decode threads wait for room", statistics.decode_wait_seconds, pictures);
     text += part("inference threads wait", statistics.inference_wait_seconds, pictures);
@@ -97,10 +111,13 @@ std::string to_table(const Result& result) {
     const auto [least, most] = std::ranges::minmax(all);
     text += printed("wall        %9.3f s  %.1f pictures/s (%.3f to %.3f s)\n", run.wall_seconds,
                     static_cast<double>(pictures) / run.wall_seconds, least, most);
-    text += printed("limit       %9.3f s  %.0f %% of it reached; passes alone %.3f s, decoding %.3f s\n", limit.seconds,
-                    100 * limit.seconds / run.wall_seconds, limit.passes, limit.decode);
-    text += printed("CPU         %9.3f s  on %d cores; the limit takes %.3f s, %.0f %% of that\n", run.cpu_seconds,
-                    result.cores, limit.cpu_seconds, 100 * limit.cpu_seconds / run.cpu_seconds);
+    text += limit ? printed("limit       %9.3f s  %.0f %% of it reached; passes alone %.3f s, decoding %.3f s\n",
+                            limit->seconds, 100 * limit->seconds / run.wall_seconds, limit->passes, limit->decode)
+                  : "limit       not known: it is measured on the CPU alone\n";
+    text += printed("CPU         %9.3f s  on %d cores", run.cpu_seconds, result.cores);
+    text += limit ? printed("; the limit takes %.3f s, %.0f %% of that\n", limit->cpu_seconds,
+                            100 * limit->cpu_seconds / run.cpu_seconds)
+                  : "\n";
     text += printed("threads     %d decode, %d inference; device %s\n", result.record.jobs, result.record.threads,
                     result.record.device.c_str());
     text += printed("memory      %.0f MiB at the peak\n", static_cast<double>(result.peak_bytes) / (1 << 20));
@@ -109,14 +126,13 @@ std::string to_table(const Result& result) {
 }
 
 std::string to_json(const Result& result) {
-    using Json = nlohmann::ordered_json;
     const TimedRun& run = result.middle_run();
     const flow::RunStatistics& statistics = run.statistics;
-    const Limit limit = result.limit();
+    const auto limit = result.limit();
     Json stages = Json::array();
     for (std::size_t i = 0; i < statistics.stages.size(); ++i) {
         const auto& stage = statistics.stages[i];
-        const BestPass best = best_pass(result.passes[i], result.on_cpu());
+        const BestPass best = best_pass(result.passes[i]);
         Json alone = Json::object();
         for (const PassCosts& round : result.passes[i]) {
             for (const auto& [size, cost] : round) {
@@ -149,13 +165,7 @@ std::string to_json(const Result& result) {
                  {"rows_seconds", statistics.deliver_seconds},
                  {"decode_wait_seconds", statistics.decode_wait_seconds},
                  {"inference_wait_seconds", statistics.inference_wait_seconds},
-                 {"limit",
-                  {{"seconds", limit.seconds},
-                   {"passes_seconds", limit.passes},
-                   {"decode_seconds", limit.decode},
-                   {"cpu_seconds", limit.cpu_seconds},
-                   {"percent", 100 * limit.seconds / run.wall_seconds},
-                   {"cpu_percent", 100 * limit.cpu_seconds / run.cpu_seconds}}},
+                 {"limit", limit ? json_of(*limit, run) : Json()},
                  {"peak_bytes", result.peak_bytes},
                  {"load_seconds", result.record.load_seconds},
                  {"cores", result.cores},

@@ -36,7 +36,7 @@ struct Result {
 
     /// The run of the median wall time.
     const TimedRun& middle_run() const;
-    Limit limit() const;
+    std::optional<Limit> limit() const; ///< of the CPU alone
     bool on_cpu() const { return record.device == "cpu"; }
 };
 

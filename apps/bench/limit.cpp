@@ -4,8 +4,9 @@
 #include <chrono>
 #include <cmath>
 #include <sys/resource.h>
-#include <thread>
 
+#include "cli/in_parallel.hpp"
+#include "openset/base/error.hpp"
 #include "openset/image/preprocess.hpp"
 
 namespace openset::bench {
@@ -17,6 +18,21 @@ constexpr int largest_batch = 32;
 constexpr double least_seconds = 0.1; ///< of a measurement
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// So many threads run the batch again and again.
+Cost time_batch(model::Network& network, const model::Batch& batch, int threads, const Cancellation& cancellation) {
+    network.run(batch); // the first pass of a size prepares
+    auto start = Clock::now();
+    network.run(batch);
+    const int passes = threads * std::max(1, static_cast<int>(std::ceil(least_seconds / seconds_since(start))));
+    start = Clock::now();
+    const double cpu_start = process_seconds();
+    cli::in_parallel(
+        threads, static_cast<std::size_t>(passes), [&](std::size_t) { network.run(batch); }, [](std::size_t) {},
+        cancellation);
+    const double count = static_cast<double>(batch.count) * passes;
+    return {seconds_since(start) / count, (process_seconds() - cpu_start) / count};
+}
 
 } // namespace
 
@@ -36,33 +52,24 @@ std::vector<const image::Picture*> Samples::of(std::size_t stage, int count) con
     return result;
 }
 
-PassCosts time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads) {
+PassCosts time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads,
+                      const Cancellation& cancellation) {
     PassCosts result;
     for (int size = 1; size <= largest_batch; size *= 2) {
         const auto pictures = samples.of(stage, size);
         if (pictures.empty()) return {};
-        const model::Batch batch = model::normalised(pictures, network.preprocess);
-        network.network->run(batch); // the first pass of a size prepares
-        auto start = Clock::now();
-        network.network->run(batch);
-        const int passes = std::max(1, static_cast<int>(std::ceil(least_seconds / seconds_since(start))));
-        start = Clock::now();
-        const double cpu_start = process_seconds();
-        {
-            std::vector<std::jthread> workers;
-            for (int i = 0; i < threads; ++i) {
-                workers.emplace_back([&] {
-                    for (int pass = 0; pass < passes; ++pass) network.network->run(batch);
-                });
-            }
+        try {
+            result[size] =
+                time_batch(*network.network, model::normalised(pictures, network.preprocess), threads, cancellation);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::out_of_memory || result.empty()) throw;
+            return result;
         }
-        const double count = static_cast<double>(size) * passes * threads;
-        result[size] = {seconds_since(start) / count, (process_seconds() - cpu_start) / count};
     }
     return result;
 }
 
-BestPass best_pass(const std::vector<PassCosts>& rounds, bool on_cpu) {
+BestPass best_pass(const std::vector<PassCosts>& rounds) {
     std::map<int, std::vector<double>> walls, cpus;
     for (const PassCosts& round : rounds) {
         for (const auto& [size, cost] : round) {
@@ -73,23 +80,21 @@ BestPass best_pass(const std::vector<PassCosts>& rounds, bool on_cpu) {
     BestPass best;
     for (const auto& [size, wall] : walls) {
         const Cost cost{median(wall), median(cpus[size])};
-        const bool less = on_cpu ? cost.cpu < best.picture.cpu : cost.wall < best.picture.wall;
-        if (best.batch == 0 || less) best = {size, cost};
+        if (best.batch == 0 || cost.cpu < best.picture.cpu) best = {size, cost};
     }
     return best;
 }
 
-Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassCosts>>& rounds, bool on_cpu,
-               int cores) {
+Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassCosts>>& rounds, int cores) {
     Limit limit;
     limit.cpu_seconds = run.prepare_cpu_seconds;
     for (std::size_t stage = 0; stage < run.stages.size(); ++stage) {
-        const BestPass best = best_pass(rounds[stage], on_cpu);
+        const BestPass best = best_pass(rounds[stage]);
         limit.passes += static_cast<double>(run.stages[stage].passed) * best.picture.wall;
         limit.cpu_seconds += static_cast<double>(run.stages[stage].passed) * best.picture.cpu;
     }
     limit.decode = run.prepare_cpu_seconds / cores;
-    limit.seconds = on_cpu ? limit.passes + limit.decode : std::max(limit.passes, limit.decode);
+    limit.seconds = limit.passes + limit.decode;
     return limit;
 }
 

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <vector>
 
+#include "openset/base/cancellation.hpp"
 #include "openset/flow/loaded_pipeline.hpp"
 #include "openset/flow/runner.hpp"
 
@@ -36,15 +37,17 @@ struct Cost {
 using PassCosts = std::map<int, Cost>;
 
 /// One measurement: `threads` threads run the network at the same time, and nothing else runs.
-/// Empty where the stage got no pictures.
-PassCosts time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads);
+/// Empty where the stage got no pictures; without the sizes from the first on that finds no memory.
+/// Throws what the network throws, and Interrupted.
+PassCosts time_passes(const flow::StageNetwork& network, const Samples& samples, std::size_t stage, int threads,
+                      const Cancellation& cancellation);
 
 /// The shortest time in which a machine could do what a run did, with these networks on this device:
 ///   passes = sum over stages of (pictures that passed the network) * (seconds a picture of passes alone, at the best
 ///            batch size, every core busy with them)
 ///   decode = CPU time of decoding and resizing / cores
-/// On the CPU passes keep every core busy, so that no decoding happens beside them: passes + decode. On another device
-/// decoding runs beside them: the larger of the two.
+/// Passes keep every core busy, so that no decoding happens beside them: passes + decode. For other devices than the CPU
+/// there is none: their passes overlap copies and each other, and passes one after another say nothing of what they could do.
 /// The same in CPU time, which programs beside this one move less: what the passes alone and decoding take.
 struct Limit {
     double passes = 0, decode = 0, seconds = 0;
@@ -52,16 +55,14 @@ struct Limit {
 };
 
 /// rounds  by stage: the measurements, whose medians count
-Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassCosts>>& rounds, bool on_cpu,
-               int cores);
+Limit limit_of(const flow::RunStatistics& run, const std::vector<std::vector<PassCosts>>& rounds, int cores);
 
-/// The batch size that takes the least CPU time (least wall time on another device than the CPU), and its medians; 0 where
-/// nothing was measured.
+/// The batch size that takes the least CPU time, and its medians; 0 where nothing was measured.
 struct BestPass {
     int batch = 0;
     Cost picture;
 };
-BestPass best_pass(const std::vector<PassCosts>& rounds, bool on_cpu);
+BestPass best_pass(const std::vector<PassCosts>& rounds);
 
 double median(std::vector<double> values);
 

@@ -8,6 +8,8 @@
 #include <iostream>
 #include <limits>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "cli/exit_code.hpp"
 #include "doctor/line.hpp"
@@ -24,6 +26,8 @@
 namespace openset::doctor {
 namespace {
 
+constexpr std::size_t pictures_a_pass = 8; ///< LibTorch gains by batches; more than 8 adds little
+
 /// Milliseconds that this thread computed: those of a busy machine count as those of an idle one.
 double thread_milliseconds() {
     std::timespec now{};
@@ -31,33 +35,42 @@ double thread_milliseconds() {
     return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
 }
 
-/// As the network sees it; none, and a warning, where the picture cannot be decoded.
-std::optional<model::Batch> read_picture(const flow::Input& input, const image::PreprocessSpec& spec) {
+/// Resized and cropped; none, and a warning, where the picture cannot be decoded.
+std::optional<image::Picture> read_picture(const flow::Input& input, const image::PreprocessSpec& spec) {
     try {
         if (input.failure) throw Error(ErrorKind::unreadable, input.failure->message);
         const auto bytes = input.bytes ? *input.bytes : read_file(input.path);
-        const auto picture = image::resize_crop(image::decode(bytes).picture, spec);
-        model::Batch batch{1, picture.height, picture.width, {}};
-        batch.data.resize(std::size_t{3} * static_cast<std::size_t>(picture.height) *
-                          static_cast<std::size_t>(picture.width));
-        image::normalise(picture, spec, batch.data);
-        return batch;
+        return image::resize_crop(image::decode(bytes).picture, spec);
     } catch (const Error& error) {
         log_warning(input.path + ": left out: " + error.what());
         return std::nullopt;
     }
 }
 
+/// The next pictures that can be decoded, as the network sees them; of count 0 at the end.
+model::Batch next_batch(flow::InputSource& source, const image::PreprocessSpec& spec) {
+    std::vector<image::Picture> pictures;
+    while (pictures.size() < pictures_a_pass) {
+        const auto input = source.next();
+        if (!input) break;
+        if (auto picture = read_picture(*input, spec)) pictures.push_back(*std::move(picture));
+    }
+    if (pictures.empty()) return {};
+    std::vector<const image::Picture*> all;
+    for (const image::Picture& picture : pictures) all.push_back(&picture);
+    return model::normalised(all, spec);
+}
+
 struct Answer {
     model::Outputs outputs;
     model::Matrix logits;
-    double milliseconds;
+    double milliseconds = 0; ///< a picture
 };
 
 Answer ask(model::Network& network, const model::Batch& batch) {
     const double start = thread_milliseconds();
     Answer answer{network.run(batch), {}, 0};
-    answer.milliseconds = thread_milliseconds() - start;
+    answer.milliseconds = (thread_milliseconds() - start) / batch.count;
     answer.logits = model::logits(network, answer.outputs);
     return answer;
 }
@@ -74,9 +87,27 @@ double largest_difference(const model::Matrix& one, const model::Matrix& other) 
     return largest;
 }
 
-std::ptrdiff_t likeliest(const model::Matrix& logits) {
-    if (logits.columns == 1) return logits.values.front() > 0 ? 1 : 0; // one of two labels
-    return std::ranges::max_element(logits.values) - logits.values.begin();
+double largest_of(const model::Matrix& matrix) {
+    double largest = 0;
+    for (const float value : matrix.values) largest = std::max(largest, std::abs(static_cast<double>(value)));
+    return largest;
+}
+
+std::ptrdiff_t likeliest(std::span<const float> logits) {
+    if (logits.size() == 1) return logits.front() > 0 ? 1 : 0; // one of two labels
+    return std::ranges::max_element(logits) - logits.begin();
+}
+
+void add(pictures::EngineAgreement& agreement, const Answer& torch, const Answer& onednn) {
+    for (int i = 0; i < torch.logits.rows; ++i) {
+        ++agreement.pictures;
+        agreement.same_label += likeliest(torch.logits.row(i)) == likeliest(onednn.logits.row(i)) ? 1 : 0;
+    }
+    const auto raise = [](double& largest, double value) { largest = std::max(largest, value); };
+    raise(agreement.feature_difference, largest_difference(torch.outputs.features, onednn.outputs.features));
+    raise(agreement.largest_feature, largest_of(torch.outputs.features));
+    raise(agreement.logit_difference, largest_difference(torch.logits, onednn.logits));
+    raise(agreement.largest_logit, largest_of(torch.logits));
 }
 
 /// The middle one; of an even number the lower of the two.
@@ -90,20 +121,18 @@ pictures::EngineAgreement compare(model::Network& torch, model::Network& onednn,
     pictures::EngineAgreement agreement;
     std::vector<double> torch_times, onednn_times;
     const image::PreprocessSpec& spec = torch.info().preprocess;
-    while (const auto input = source.next()) {
-        const auto picture = read_picture(*input, spec);
-        if (!picture) continue;
-        if (agreement.pictures == 0) ask(torch, *picture); // the first passes compile
-        const Answer a = ask(torch, *picture), b = ask(onednn, *picture);
-        ++agreement.pictures;
-        agreement.same_label += likeliest(a.logits) == likeliest(b.logits) ? 1 : 0;
-        agreement.feature_difference =
-            std::max(agreement.feature_difference, largest_difference(a.outputs.features, b.outputs.features));
-        agreement.logit_difference = std::max(agreement.logit_difference, largest_difference(a.logits, b.logits));
-        for (const float logit : a.logits.values)
-            agreement.largest_logit = std::max(agreement.largest_logit, std::abs(static_cast<double>(logit)));
-        torch_times.push_back(a.milliseconds);
-        onednn_times.push_back(b.milliseconds);
+    for (model::Batch batch = next_batch(source, spec); batch.count > 0; batch = next_batch(source, spec)) {
+        if (agreement.pictures == 0) {
+            for (int pass = 0; pass < 2; ++pass) ask(torch, batch); // the first passes compile
+            ask(onednn, batch);
+        }
+        // In turn, so that neither always finds the pictures in the cache.
+        const bool torch_first = torch_times.size() % 2 == 0;
+        Answer first = ask(torch_first ? torch : onednn, batch), second = ask(torch_first ? onednn : torch, batch);
+        if (!torch_first) std::swap(first, second);
+        add(agreement, first, second);
+        torch_times.push_back(first.milliseconds);
+        onednn_times.push_back(second.milliseconds);
     }
     if (agreement.pictures == 0)
         throw Error(ErrorKind::usage,
@@ -121,19 +150,26 @@ void tell(const pictures::EngineAgreement& found) {
     std::snprintf(figures, sizeof figures, "largest difference in a feature %.2g, in a logit %.2g (logits up to %.3g)",
                   found.feature_difference, found.logit_difference, found.largest_logit);
     line("agreement", figures);
-    std::snprintf(figures, sizeof figures, "%.1f ms a picture by LibTorch, %.1f ms by onednn (one thread, medians)",
+    std::snprintf(figures, sizeof figures,
+                  "%.1f ms a picture by LibTorch, %.1f ms by onednn (CPU time in batches of 8, medians)",
                   found.torch_milliseconds, found.onednn_milliseconds);
     line("speed", figures);
 }
 
 } // namespace
 
-int compare_engines(const model::NetworkFile& network, const std::vector<std::string>& pictures) {
+int compare_engines(const model::NetworkFile& network, const std::vector<std::string>& pictures,
+                    const std::string& device) {
+    if (device != "auto" && device != "cpu")
+        throw Error(ErrorKind::usage, "--device " + device + ": with pictures two engines of the CPU are compared, " +
+                                          "expected cpu or auto; without pictures any device can be tried");
     torch::prepare_process();
+    for (const std::string& assumption : network.assumptions) log_warning(assumption);
     torch::LoadOptions how{.device = "cpu", .share_trunk = false, .engine = torch::Engine::torch};
     const auto torch = torch::load_network(network, how);
     how.engine = torch::Engine::onednn;
     const auto onednn = torch::load_network(network, how);
+    for (const std::string& warning : torch->report().warnings) log_warning(warning);
     line("network", network.path.string());
     if (onednn->report().engine != "onednn") {
         for (const std::string& warning : onednn->report().warnings) std::cout << "\n" << warning << "\n";
@@ -142,16 +178,18 @@ int compare_engines(const model::NetworkFile& network, const std::vector<std::st
     const auto source = flow::scan(pictures);
     const auto agreement = compare(*torch, *onednn, *source);
     tell(agreement);
-    const std::string file = pictures::record_agreement(network, agreement);
+    const std::string file = pictures::record_agreement(network, torch->report().graph, agreement);
     if (!agreement.agrees()) {
         std::cout << "\nthe engine onednn DISAGREES with LibTorch: --engine auto will not use it, and it should be "
                      "reported\n";
         return cli::exit_failed;
     }
-    std::cout << "\nthe engine onednn agrees with LibTorch on these pictures: "
-              << (agreement.onednn_milliseconds < agreement.torch_milliseconds
-                      ? "--engine auto uses it for this network on this machine\n"
-                      : "but is no faster, so --engine auto stays with LibTorch\n");
+    std::cout << "\nthe engine onednn agrees with LibTorch on these pictures"
+              << (!agreement.is_of_enough_pictures()
+                      ? ", but --engine auto wants " + std::to_string(pictures::fewest_to_agree_on) + " or more\n"
+                  : agreement.onednn_is_faster()
+                      ? ": --engine auto uses it for this network, and others of its trunk, on this machine\n"
+                      : ", but is no faster, so --engine auto stays with LibTorch\n");
     if (file.empty())
         log_warning("nothing remembers it, as neither XDG_CACHE_HOME nor HOME is set; use --engine onednn");
     else

@@ -46,6 +46,7 @@ void add_options(CLI::App& app, Options& options) {
     more("--labels", options.label_file, "label names, one a line, for a network that carries none")->type_name("FILE");
     cli::add_preprocess_option(app, options.preprocess);
     pictures::add_run_flags(app, options);
+    pictures::add_outcome_flags(app, options);
     pictures::add_fast_decode(app, options);
 }
 

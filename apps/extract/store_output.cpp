@@ -158,7 +158,7 @@ void StoreOutput::finish(const io::RunRecord& record) {
     writer_.write_run(to_json(record));
     if (!record.complete) return;
     io::StoreMeta meta = flow::store_meta(classifier_);
-    meta.precision = record.precision;
+    meta.fast_decode = record.fast_decode;
     if (record.networks.front().engine == "onednn") meta.engine = "onednn";
     writer_.finish(meta, flow::store_head(classifier_));
 }

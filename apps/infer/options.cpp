@@ -146,6 +146,7 @@ void add_options(CLI::App& app, Options& options) {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     cli::add_preprocess_option(app, options.preprocess);
     pictures::add_run_flags(app, options);
+    pictures::add_outcome_flags(app, options);
     pictures::add_fast_decode(app, options);
 }
 

@@ -200,6 +200,7 @@ void print_text(const fs::path& file, const io::FittedFile& fitted, const detect
     print_line("preprocess", fitted.preprocess_json);
     print_line("precision", fitted.precision);
     print_line("engine", fitted.engine);
+    print_line("decoding", fitted.fast_decode ? "--fast-decode" : "");
     print_line("fitted on", fitted.fitted_on.empty() ? "" : "a store of identity " + short_hash(fitted.fitted_on));
     if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector))
         print_openmax(*openmax, fitted, wanted);
@@ -245,6 +246,7 @@ Json json_of(const fs::path& file, const io::FittedFile& fitted, const detect::D
                  {"preprocess", fitted.preprocess_json.empty() ? Json() : Json::parse(fitted.preprocess_json)},
                  {"precision", fitted.precision},
                  {"engine", fitted.engine},
+                 {"fast_decode", fitted.fast_decode},
                  {"fitted_on", fitted.fitted_on},
                  {"params", Json::parse(fitted.params_json)},
                  {"arrays", arrays}};

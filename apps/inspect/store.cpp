@@ -223,6 +223,7 @@ void print_text(const io::ActivationStore& store, const StoreFacts& facts, const
     print_line("preprocess", meta.preprocess_json);
     print_line("precision", meta.precision);
     print_line("engine", meta.engine);
+    print_line("decoding", meta.fast_decode ? "--fast-decode" : "");
     print_line("rows",
                std::to_string(store.rows()) +
                    (meta.failed > 0 ? ", and " + std::to_string(meta.failed) + " failed pictures without one" : ""));

@@ -1,6 +1,5 @@
 #include "pictures/batch_sizes.hpp"
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -9,6 +8,7 @@
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
+#include "pictures/processor.hpp"
 
 namespace openset::pictures {
 namespace {
@@ -18,15 +18,6 @@ using Json = nlohmann::json;
 constexpr const char* format = "openset-batch-sizes/1";
 constexpr int most = 4096; ///< as --batch
 constexpr std::uint64_t max_bytes = std::uint64_t{1} << 20;
-
-std::string processor() {
-    std::ifstream facts("/proc/cpuinfo");
-    for (std::string line; std::getline(facts, line);) {
-        const auto colon = line.find(": ");
-        if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-    }
-    return "unknown processor";
-}
 
 /// The whole file; an empty document where there is none of this format.
 Json read_document(const std::filesystem::path& file) {
@@ -53,7 +44,7 @@ std::filesystem::path batch_sizes_file() {
 }
 
 std::string machine_of(const io::RunRecord& record, int threads) {
-    return processor() + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores, LibTorch " +
+    return processor_name() + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores, LibTorch " +
            record.libtorch_version + ", " + record.device + ", " + record.precision +
            (record.optimised ? "" : ", not optimised") + ", " + std::to_string(threads) + " inference threads";
 }

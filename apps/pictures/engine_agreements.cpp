@@ -6,28 +6,38 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "cli/version.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/cache_folder.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/torch/runtime.hpp"
+#include "pictures/processor.hpp"
 
 namespace openset::pictures {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* format = "openset-engines/1";
+constexpr const char* format = "openset-engines/2";
 
-/// Whatever else the bits depend on.
-std::string place_of(const model::NetworkFile& network) {
-    const image::PreprocessSpec& spec = network.info.preprocess;
-    const image::Size size = spec.crop.value_or(spec.resize.squash);
-    return network.sha256 + " " + std::to_string(size.width) + "x" + std::to_string(size.height) + ", LibTorch " +
-           torch::runtime_facts().compiled_version + " " + torch::runtime_facts().cpu_capability + ", oneDNN " +
-           engine::onednn_version() + " " + engine::onednn_instruction_set();
+std::string hash_of(const image::PreprocessSpec& preprocess) {
+    model::ModelInfo info;
+    info.preprocess = preprocess;
+    const std::string text = model::to_json(info);
+    return sha256_hex({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+/// Whatever the bits depend on, and the time.
+std::string place_of(const model::NetworkFile& network, const std::string& graph) {
+    const auto facts = torch::runtime_facts();
+    return (graph.empty() ? "file " + network.sha256 : "graph " + graph) + ", preprocessing " +
+           hash_of(network.info.preprocess) + ", " + processor_name() + ", openset " + cli::version + ", LibTorch " +
+           facts.compiled_version + " " + facts.cpu_capability + ", oneDNN " + engine::onednn_version() + " " +
+           engine::onednn_instruction_set();
 }
 
 std::optional<std::filesystem::path> record_file() {
@@ -54,10 +64,13 @@ std::string rounded(double milliseconds) { return io::shortest(std::round(10 * m
 } // namespace
 
 bool EngineAgreement::agrees() const {
-    return pictures > 0 && same_label == pictures && logit_difference <= 1e-4 * std::max(1.0, largest_logit);
+    const auto is_close = [](double difference, double largest) { return difference <= 1e-4 * std::max(1.0, largest); };
+    return pictures > 0 && same_label == pictures && is_close(feature_difference, largest_feature) &&
+           is_close(logit_difference, largest_logit);
 }
 
-std::string record_agreement(const model::NetworkFile& network, const EngineAgreement& agreement) {
+std::string record_agreement(const model::NetworkFile& network, const std::string& graph,
+                             const EngineAgreement& agreement) {
     const auto file = record_file();
     if (!file) return "";
     std::error_code problem;
@@ -70,44 +83,46 @@ std::string record_agreement(const model::NetworkFile& network, const EngineAgre
     const auto number = [](double value) {
         return std::min(value, std::numeric_limits<double>::max());
     }; // JSON has no infinity
-    record["agreements"][place_of(network)] = {{"pictures", agreement.pictures},
-                                               {"same_label", agreement.same_label},
-                                               {"feature_difference", number(agreement.feature_difference)},
-                                               {"logit_difference", number(agreement.logit_difference)},
-                                               {"largest_logit", number(agreement.largest_logit)},
-                                               {"torch_milliseconds", agreement.torch_milliseconds},
-                                               {"onednn_milliseconds", agreement.onednn_milliseconds}};
+    record["agreements"][place_of(network, graph)] = {{"pictures", agreement.pictures},
+                                                      {"same_label", agreement.same_label},
+                                                      {"feature_difference", number(agreement.feature_difference)},
+                                                      {"largest_feature", number(agreement.largest_feature)},
+                                                      {"logit_difference", number(agreement.logit_difference)},
+                                                      {"largest_logit", number(agreement.largest_logit)},
+                                                      {"torch_milliseconds", agreement.torch_milliseconds},
+                                                      {"onednn_milliseconds", agreement.onednn_milliseconds}};
     write_file_atomically(*file, record.dump(2) + "\n");
     return file->string();
 }
 
-std::optional<EngineAgreement> recorded_agreement(const model::NetworkFile& network) {
+std::optional<EngineAgreement> recorded_agreement(const model::NetworkFile& network, const std::string& graph) {
     const auto file = record_file();
     if (!file) return std::nullopt;
     const Json agreements = read_record(*file)["agreements"];
-    const auto found = agreements.find(place_of(network));
+    const auto found = agreements.find(place_of(network, graph));
     if (found == agreements.end() || !found->is_object()) return std::nullopt;
     try {
         return EngineAgreement{found->at("pictures"),           found->at("same_label"),
-                               found->at("feature_difference"), found->at("logit_difference"),
-                               found->at("largest_logit"),      found->at("torch_milliseconds"),
-                               found->at("onednn_milliseconds")};
+                               found->at("feature_difference"), found->at("largest_feature"),
+                               found->at("logit_difference"),   found->at("largest_logit"),
+                               found->at("torch_milliseconds"), found->at("onednn_milliseconds")};
     } catch (const Json::exception&) {
         return std::nullopt; // another version's
     }
 }
 
-torch::Engine automatic_engine(const model::NetworkFile& network) {
+torch::Engine automatic_engine(const model::NetworkFile& network, const std::string& graph) {
     const std::string name = network.path.string();
-    const auto agreement = recorded_agreement(network);
-    if (!agreement) {
-        log_info(name + ": LibTorch runs it; \"openset doctor --model " + name +
-                 " PICTURES\" would find out whether the engine onednn agrees with it and is faster");
+    const auto agreement = recorded_agreement(network, graph);
+    if (!agreement || !agreement->is_of_enough_pictures()) {
+        log_info(name + ": LibTorch runs it; \"openset doctor --model " + name + " PICTURES\", with " +
+                 std::to_string(fewest_to_agree_on) +
+                 " pictures or more, would find out whether the engine onednn agrees with it and is faster");
         return torch::Engine::torch;
     }
     const std::string times = rounded(agreement->onednn_milliseconds) + " ms a picture against " +
                               rounded(agreement->torch_milliseconds) + " of LibTorch";
-    if (agreement->agrees() && agreement->onednn_milliseconds < agreement->torch_milliseconds) {
+    if (agreement->agrees() && agreement->onednn_is_faster()) {
         log_info(name + ": the engine onednn runs it, as it agreed on " + std::to_string(agreement->pictures) +
                  " pictures on this machine: " + times);
         return torch::Engine::onednn;

@@ -40,7 +40,9 @@ flow::LoadedPipeline load_networks(const cascade::PipelineConfig& config, const 
         const auto start = std::chrono::steady_clock::now();
         torch::LoadOptions chosen = how;
         const bool on_cpu = how.device == "cpu" || (how.device == "auto" && facts.cuda_devices == 0);
-        if (how.optimise && on_cpu && how.engine == torch::Engine::automatic) chosen.engine = automatic_engine(file);
+        if (how.optimise && on_cpu) {
+            chosen.choose_engine = [&file](const std::string& graph) { return automatic_engine(file, graph); };
+        }
         auto network = torch::load_network(file, chosen);
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
         const torch::LoadReport& report = network->report();

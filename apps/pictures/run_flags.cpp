@@ -33,10 +33,6 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     flags.runner.batch = 0;
     const auto more = [&app](auto&&... arguments) { return app.add_option(arguments...)->group(cli::more_options); };
     const auto more_flag = [&app](auto&&... arguments) { return app.add_flag(arguments...)->group(cli::more_options); };
-    more_flag("--strict", flags.strict, "stop at the first picture that fails, exit code 1");
-    more("--max-errors", flags.max_errors, "failed pictures that still count as success (default 0)")
-        ->type_name("N")
-        ->check(cli::whole_number(0, std::int64_t{1} << 62));
     more("--max-pixels", flags.runner.decode.max_pixels, "larger pictures fail as too-large (default 178956970)")
         ->type_name("N")
         ->check(cli::whole_number(1, std::int64_t{1} << 31));
@@ -75,9 +71,19 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     as_saved->excludes(engine)->excludes(precision);
     more_flag("--no-share", flags.no_share,
               "one forward pass for each stage, also where stages are one network up to the head: for comparison");
-    more("--progress", flags.progress, "auto, always, never or json (lines on standard error)")
+}
+
+void add_outcome_flags(CLI::App& app, RunFlags& flags) {
+    app.add_flag("--strict", flags.strict, "stop at the first picture that fails, exit code 1")
+        ->group(cli::more_options);
+    app.add_option("--max-errors", flags.max_errors, "failed pictures that still count as success (default 0)")
+        ->type_name("N")
+        ->check(cli::whole_number(0, std::int64_t{1} << 62))
+        ->group(cli::more_options);
+    app.add_option("--progress", flags.progress, "auto, always, never or json (lines on standard error)")
         ->type_name("WHEN")
-        ->check(cli::one_of({"auto", "always", "never", "json"}));
+        ->check(cli::one_of({"auto", "always", "never", "json"}))
+        ->group(cli::more_options);
 }
 
 void add_fast_decode(CLI::App& app, RunFlags& flags) {

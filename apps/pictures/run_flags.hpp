@@ -23,6 +23,9 @@ struct RunFlags {
 
 void add_run_flags(CLI::App& app, RunFlags& flags);
 
+/// --strict, --max-errors and --progress, for commands that answer for each picture.
+void add_outcome_flags(CLI::App& app, RunFlags& flags);
+
 /// --fast-decode, for commands whose pictures all go through flow::run.
 void add_fast_decode(CLI::App& app, RunFlags& flags);
 

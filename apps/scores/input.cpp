@@ -62,9 +62,9 @@ void say_what_is_left_out(const io::ScoreTable& table, io::Stage stage) {
     }
 }
 
-Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage, io::LabelNames& labels) {
+Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage, bool paths, io::LabelNames& labels) {
     const auto record = io::read_run_record(file.path);
-    io::WantedStage wanted{stage, method, {}};
+    io::WantedStage wanted{stage, method, {}, paths};
     if (stage == io::Stage::species) wanted.accepts = accepted_species(file.path, record);
     Side side;
     side.file = file;
@@ -108,7 +108,8 @@ Side read_scores(const NamedFile& file, const Request& request, const std::vecto
         for (const std::string& label : run->labels) labels.number(label); // in the network's order
     Side side;
     side.file = file;
-    side.table = io::read_scores(file.path, {methods, request.details, request.details, request.details}, labels);
+    side.table =
+        io::read_scores(file.path, {methods, request.details, request.details, request.details, request.paths}, labels);
     side.has_record = run.has_value();
     // The folder of a class that the network does not know is no label to be right about.
     const auto trained = static_cast<std::int32_t>(run ? of_network.size() : labels.names().size());
@@ -164,7 +165,8 @@ void refuse_others_than(const Side& known, const Side& unknown) {
     }
 }
 
-void doubt(const Inputs& inputs) {
+/// parted  known and unknown rows come from one file
+void doubt(const Inputs& inputs, bool parted) {
     const Side& known = inputs.known;
     if (known.fitted_rows) {
         log_warning(known.file.path.string() +
@@ -174,7 +176,7 @@ void doubt(const Inputs& inputs) {
     }
     for (const Side& unknown : inputs.unknown) {
         std::error_code ignored; // both were just read
-        if (fs::equivalent(known.file.path, unknown.file.path, ignored))
+        if (!parted && fs::equivalent(known.file.path, unknown.file.path, ignored))
             log_warning(known.file.path.string() + ": is both --known and --unknown");
         if (!inputs.has_labels && !inputs.from_rows && unknown.table.rows > 0 &&
             std::ranges::none_of(known.table.label, [](std::int32_t label) { return label >= 0; }) &&
@@ -193,6 +195,36 @@ void doubt(const Inputs& inputs) {
                         " rows carry labels of known rows; are they really unknown?");
         }
     }
+}
+
+void append_row(const io::ScoreTable& from, std::size_t row, std::int32_t label, io::ScoreTable& to) {
+    ++to.rows;
+    to.label.push_back(label);
+    to.predicted.push_back(from.predicted[row]);
+    to.scores[0].push_back(from.scores[0][row]);
+    to.paths.push_back(from.paths[row]);
+}
+
+void part_by_truth(const Request& request, Inputs& inputs) {
+    const io::ScoreTable all = std::move(inputs.known.table);
+    io::ScoreTable none;
+    none.file = all.file;
+    none.methods = all.methods;
+    none.scores.resize(1);
+    inputs.known.table = none;
+    Side unknown = inputs.known;
+    unknown.file.name = "unknown";
+    const std::size_t named_by_rows = inputs.labels.names().size();
+    std::int64_t untold = 0;
+    for (std::size_t row = 0; row < all.paths.size(); ++row) {
+        const auto truth = request.truth(all.paths[row]);
+        const std::int32_t label = truth ? inputs.labels.find(*truth).value_or(-1) : -1;
+        const bool is_known = label >= 0 && static_cast<std::size_t>(label) < named_by_rows;
+        untold += truth ? 0 : 1;
+        if (truth) append_row(all, row, is_known ? label : -1, is_known ? inputs.known.table : unknown.table);
+    }
+    if (untold > 0) log_notice(all.file + ": " + std::to_string(untold) + " rows whose class is not told left out");
+    inputs.unknown.push_back(std::move(unknown));
 }
 
 bool all_told(const std::vector<std::int32_t>& labels) {
@@ -273,7 +305,8 @@ Inputs read_inputs(const Request& request) {
             throw Error(ErrorKind::usage, request.known.path.string() + " and " + file.path.string() +
                                               ": one holds scores and one rows of infer, expected two of a kind");
         }
-        return inputs.from_rows ? read_rows(file, methods.empty() ? "" : methods.front(), inputs.stage, inputs.labels)
+        return inputs.from_rows ? read_rows(file, methods.empty() ? "" : methods.front(), inputs.stage,
+                                            request.paths || request.truth, inputs.labels)
                                 : read_scores(file, request, methods, &file == &request.known, inputs.labels);
     };
     inputs.known = read(request.known);
@@ -283,10 +316,11 @@ Inputs read_inputs(const Request& request) {
         inputs.unknown.push_back(read(file));
         refuse_others_than(inputs.known, inputs.unknown.back());
     }
+    if (request.truth && inputs.from_rows && inputs.unknown.empty()) part_by_truth(request, inputs);
     // Rows name no label but the network's own; a label that known rows never get may be an unknown one's.
     if (inputs.from_rows) inputs.trained_classes = inputs.labels.names().size();
     settle_names(inputs);
-    doubt(inputs);
+    doubt(inputs, static_cast<bool>(request.truth));
     return inputs;
 }
 

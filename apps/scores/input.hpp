@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,11 @@ struct Request {
     std::vector<std::string> methods; ///< empty: every score column of the known file
     std::string stage;                ///< as --stage says; empty: none was given
     bool details = false;             ///< confidence, W-scores and arg-max too, where files have them
+    bool paths = false;               ///< of the pictures
+    /// Rows of infer without an unknown file: the true class of the picture with this path, none where it is not told. The
+    /// rows then are parted into known ones, whose class some row names as a label, and unknown ones; those whose class is
+    /// not told are left out.
+    std::function<std::optional<std::string>(const std::string& path)> truth{};
 };
 
 /// What made a column, as the run record beside the file says; empty where it does not.

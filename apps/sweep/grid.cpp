@@ -137,6 +137,8 @@ void refuse_another_network(const io::ActivationStore& train, const io::Activati
     of_train.labels = meta.labels;
     of_train.activation = meta.activation;
     of_train.preprocess_json = meta.preprocess_json;
+    of_train.precision = meta.precision;
+    of_train.fast_decode = meta.fast_decode;
     std::string problems;
     for (const std::string& mismatch : io::mismatches(of_train, other.meta()))
         problems += (problems.empty() ? "" : "\n") + other.folder().string() + ": --store " + train.folder().string() +

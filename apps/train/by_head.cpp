@@ -199,8 +199,7 @@ std::vector<float> logits_of(const model::Head& head, const Features& features) 
     const std::vector<float> rows = features.plain();
     const auto columns = static_cast<std::size_t>(features.columns), classes = static_cast<std::size_t>(head.classes());
     std::vector<float> logits(rows.size() / columns * classes);
-    for (std::size_t row = 0; row * columns < rows.size(); ++row)
-        head.apply({rows.data() + row * columns, columns}, {logits.data() + row * classes, classes});
+    head.apply(rows, logits);
     return logits;
 }
 

@@ -216,6 +216,7 @@ void add_options(CLI::App& app, Options& options) {
         ->check(cli::whole_number(0, std::int64_t{1} << 62));
     add_gradient_options(app, options.gradient);
     pictures::add_run_flags(app, options);
+    pictures::add_outcome_flags(app, options);
 }
 
 void resolve(const CLI::App& app, Options& options) {

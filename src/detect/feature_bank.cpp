@@ -74,7 +74,7 @@ void FeatureBank::for_each_product(
     std::span<const double> queries, std::size_t count,
     const std::function<void(std::size_t b, std::span<const double> products)>& receive) const {
     constexpr std::size_t rows_at_once = 64;
-    const auto packed = PackedMatrix::of_transposed(queries.first(count * features_), features_, count);
+    const auto packed = stats::PackedMatrix::of_transposed(queries.first(count * features_), features_, count);
     std::vector<double> some(rows_at_once * features_), products(rows_at_once * count);
     for (std::size_t first = 0; first < rows(); first += rows_at_once) {
         const std::size_t many = std::min(rows_at_once, rows() - first);

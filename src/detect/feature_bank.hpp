@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "detect/fitted_state.hpp"
-#include "detect/row_products.hpp"
 #include "detect/training_walk.hpp"
+#include "stats/row_products.hpp"
 
 namespace openset::detect {
 

@@ -4,9 +4,9 @@
 
 #include "detect/fitted_state.hpp"
 #include "detect/method_files.hpp"
-#include "detect/row_products.hpp"
 #include "detect/training_walk.hpp"
 #include "openset/stats/activation.hpp"
+#include "stats/row_products.hpp"
 
 // KL matching: the smallest Kullback-Leibler divergence of a row's softmax p from the classes' templates d_c, each the mean
 // softmax of the rows that are predicted as c. Hendrycks et al. 2022, Scaling Out-of-Distribution Detection for Real-World
@@ -27,11 +27,11 @@ public:
         const FittedState state(file);
         for (const double value : state.array(templates_name, state.classes(), state.classes()).values)
             logs_.push_back(log_of(value));
-        packed_ = PackedMatrix::of_transposed(std::span<const double>(logs_), classes(), classes());
+        packed_ = stats::PackedMatrix::of_transposed(std::span<const double>(logs_), classes(), classes());
     }
 
     void score(const io::Activations& activations, std::span<double> scores) const override {
-        for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
+        stats::for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
             std::vector<double> p, crossed(count * classes());
             for (std::size_t i = 0; i < count; ++i) {
                 const auto row = activations.logits.row(static_cast<std::int64_t>(first + i));
@@ -60,8 +60,8 @@ private:
         return sum;
     }
 
-    std::vector<double> logs_; ///< [classes, classes] ln d_c, a row a template
-    PackedMatrix packed_;      ///< [classes, templates]
+    std::vector<double> logs_;   ///< [classes, classes] ln d_c, a row a template
+    stats::PackedMatrix packed_; ///< [classes, templates]
 };
 
 std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {

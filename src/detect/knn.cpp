@@ -50,7 +50,7 @@ public:
     }
 
     void score(const io::Activations& activations, std::span<double> scores) const override {
-        for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
+        stats::for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
             std::vector<double> queries(count * features());
             for (std::size_t i = 0; i < count; ++i)
                 load_features(activations.features.row(static_cast<std::int64_t>(first + i)), FeatureScale::l2,

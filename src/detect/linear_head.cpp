@@ -70,8 +70,9 @@ LinearHead::LinearHead(const FittedState& state, const std::vector<bool>& kept) 
     for (std::size_t i = 0; i < kept.size(); ++i) {
         if (!kept[i]) used[i] = 0;
     }
-    weight_ = PackedMatrix::of_transposed(std::span<const float>(used), static_cast<std::size_t>(weight.shape[1]),
-                                          static_cast<std::size_t>(weight.shape[0]));
+    weight_ =
+        stats::PackedMatrix::of_transposed(std::span<const float>(used), static_cast<std::size_t>(weight.shape[1]),
+                                           static_cast<std::size_t>(weight.shape[0]));
     bias_.assign(bias.values.begin(), bias.values.end());
 }
 
@@ -80,7 +81,7 @@ HeadDetector::HeadDetector(const io::FittedFile& file, const std::vector<bool>& 
 
 void score_energy(const LinearHead& head, const io::FloatRows& features,
                   const std::function<void(std::span<double> features)>& change, std::span<double> scores) {
-    for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
+    stats::for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
         std::vector<double> changed(count * head.features()), logits(count * head.classes());
         for (std::size_t i = 0; i < count; ++i) {
             const auto row = std::span(changed).subspan(i * head.features(), head.features());

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "detect/fitted_state.hpp"
-#include "detect/row_products.hpp"
+#include "stats/row_products.hpp"
 
 namespace openset::detect {
 
@@ -35,7 +35,7 @@ public:
     }
 
 private:
-    PackedMatrix weight_; ///< [features, classes]
+    stats::PackedMatrix weight_; ///< [features, classes]
     std::vector<double> bias_;
 };
 

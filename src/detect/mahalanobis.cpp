@@ -3,9 +3,9 @@
 
 #include "detect/fitted_state.hpp"
 #include "detect/method_files.hpp"
-#include "detect/row_products.hpp"
-#include "detect/symmetric_eigen.hpp"
 #include "detect/training_walk.hpp"
+#include "stats/row_products.hpp"
+#include "stats/symmetric_eigen.hpp"
 
 // Mahalanobis distances of the features, squared. S is the covariance of the features around their class's mean, by label,
 // divided by the number of rows; its pseudo-inverse leaves out eigenvalues below 1e-6 of the largest.
@@ -42,7 +42,7 @@ double squared_distance(std::span<const double> a, std::span<const double> b) {
 }
 
 /// A matrix P [features, rank] with P P' the pseudo-inverse of a covariance.
-io::FittedArray whitening_of(const SymmetricEigen& eigen) {
+io::FittedArray whitening_of(const stats::SymmetricEigen& eigen) {
     const std::size_t rank = eigen.rank();
     std::vector<double> values(eigen.size * rank);
     for (std::size_t j = 0; j < rank; ++j) {
@@ -53,7 +53,7 @@ io::FittedArray whitening_of(const SymmetricEigen& eigen) {
     return {{std::ssize(eigen.values), static_cast<std::int64_t>(rank)}, std::move(values)};
 }
 
-PackedMatrix packed(const io::FittedArray& array) {
+stats::PackedMatrix packed(const io::FittedArray& array) {
     return {array.values, static_cast<std::size_t>(array.shape[0]), static_cast<std::size_t>(array.shape[1])};
 }
 
@@ -70,15 +70,15 @@ public:
         const io::FittedArray& centres =
             state.array("centres", FittedState::any, static_cast<std::int64_t>(whitening_.columns()));
         centres_ = centres.values;
-        nearest_ =
-            PackedMatrix::of_transposed(centres_, whitening_.columns(), static_cast<std::size_t>(centres.shape[0]));
+        nearest_ = stats::PackedMatrix::of_transposed(centres_, whitening_.columns(),
+                                                      static_cast<std::size_t>(centres.shape[0]));
         for (std::size_t c = 0; c < nearest_.columns(); ++c) lengths_.push_back(squared_length(centre(c)));
         if (is_relative(fitted.method))
             background_ = packed(state.array("background_whitening", columns, FittedState::any));
     }
 
     void score(const io::Activations& activations, std::span<double> scores) const override {
-        for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
+        stats::for_row_blocks(scores.size(), [&](std::size_t first, std::size_t count) {
             std::vector<double> rows(count * features());
             for (std::size_t i = 0; i < count; ++i) {
                 const auto row = std::span(rows).subspan(i * features(), features());
@@ -120,15 +120,16 @@ private:
 
     FeatureScale scale_;
     std::span<const double> mean_;    ///< [features] of all rows
-    PackedMatrix whitening_;          ///< [features, rank]
+    stats::PackedMatrix whitening_;   ///< [features, rank]
     std::span<const double> centres_; ///< [centres, rank]
-    PackedMatrix nearest_;            ///< [rank, centres]
+    stats::PackedMatrix nearest_;     ///< [rank, centres]
     std::vector<double> lengths_;     ///< [centres] squared
-    PackedMatrix background_;         ///< [features, rank]; of a relative distance
+    stats::PackedMatrix background_;  ///< [features, rank]; of a relative distance
 };
 
-SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingRows& rows, const std::string& what) {
-    SymmetricEigen eigen = symmetric_eigen(covariance, static_cast<std::size_t>(rows.features));
+stats::SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingRows& rows,
+                               const std::string& what) {
+    stats::SymmetricEigen eigen = stats::symmetric_eigen(covariance, static_cast<std::size_t>(rows.features));
     if (eigen.rank() == 0) {
         throw Error(ErrorKind::usage,
                     rows.name + ": the features of " + what +
@@ -139,7 +140,7 @@ SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingRow
 }
 
 /// P' (mu_c - mean) of the classes that have rows.
-io::FittedArray centres_of(const FeatureMeans& means, const PackedMatrix& whitening) {
+io::FittedArray centres_of(const FeatureMeans& means, const stats::PackedMatrix& whitening) {
     std::vector<double> differences;
     std::size_t count = 0;
     for (std::size_t c = 0; c < means.of_label.size(); ++c) {

@@ -179,6 +179,7 @@ io::StoreMeta origin_of(const io::FittedFile& file) {
     origin.preprocess_json = file.preprocess_json;
     origin.precision = file.precision;
     origin.engine = file.engine;
+    origin.fast_decode = file.fast_decode;
     return origin;
 }
 
@@ -195,6 +196,7 @@ std::optional<io::FittedFile> OpenMax::fitted() const {
     file.preprocess_json = state.origin.preprocess_json;
     file.precision = state.origin.precision;
     file.engine = state.origin.engine;
+    file.fast_decode = state.origin.fast_decode;
     file.fitted_on = state.fitted_on;
     io::Json classes = io::Json::array();
     for (const OpenMaxClass& one : state.classes) {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string>
 
-#include "detect/row_products.hpp"
 #include "openset/base/error.hpp"
+#include "stats/row_products.hpp"
 
 namespace openset::detect {
 namespace {
@@ -95,7 +95,7 @@ std::vector<double> mean_squares(const TrainingRows& rows, FeatureScale scale,
     std::size_t waiting = 0;
     std::int64_t count = 0;
     const auto add_waiting = [&] {
-        add_squares(std::span(centred).first(waiting * columns), waiting, columns, sums);
+        stats::add_squares(std::span(centred).first(waiting * columns), waiting, columns, sums);
         waiting = 0;
     };
     for_each_row(rows, [&](const TrainingRow& row) {
@@ -108,7 +108,7 @@ std::vector<double> mean_squares(const TrainingRows& rows, FeatureScale scale,
         if (++waiting == rows_at_once) add_waiting();
     });
     add_waiting();
-    mirror_upper_triangle(sums, columns);
+    stats::mirror_upper_triangle(sums, columns);
     divide(sums, count);
     return sums;
 }

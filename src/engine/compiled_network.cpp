@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -171,13 +173,15 @@ public:
         find_last_uses();
         for (current_ = 0; current_ < graph_.nodes.size(); ++current_) {
             values_.emplace_back();
-            std::visit([this](const auto& operation) { add(graph_.nodes[current_], operation); },
-                       graph_.nodes[current_].operation);
+            grids_.emplace_back();
+            const Node& node = graph_.nodes[current_];
+            std::visit([this, &node](const auto& operation) { add(node, operation); }, node.operation);
+            if (node.grid && !grids_.back()) round_to(*node.grid);
         }
         for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
             const ValueId value = graph_.outputs[i].value;
             const memory::desc plain(dims(graph_.nodes[value].shape), Type::f32, Tag::nchw);
-            add_reorder(values_[value], {Place::Kind::output, i, plain}, "output");
+            add_reorder(in_float(value), {Place::Kind::output, i, plain}, "output");
         }
         block_bytes_ = place(buffers_);
         for (Node& node : graph_.nodes) { // the weights are laid out anew
@@ -200,7 +204,7 @@ public:
             outputs.push_back({batch.count, static_cast<int>(columns),
                                std::vector<float>(static_cast<std::size_t>(batch.count) * columns)});
         }
-        const Lease lease(*this);
+        Lease lease(*this);
         for (int i = 0; i < batch.count; ++i) {
             const auto picture = static_cast<std::size_t>(i);
             for (memory& input : lease->inputs)
@@ -243,8 +247,9 @@ private:
             {dnnl::primitive(description.get()), std::move(places), name + ": " + description.impl_info_str()});
     }
 
-    void add_reorder(const Place& from, const Place& to, const std::string& name) {
-        const dnnl::reorder::primitive_desc description(cpu(), from.layout, cpu(), to.layout, new_attributes());
+    void add_reorder(const Place& from, const Place& to, const std::string& name,
+                     const dnnl::primitive_attr& attributes = new_attributes()) {
+        const dnnl::reorder::primitive_desc description(cpu(), from.layout, cpu(), to.layout, attributes);
         add_step(description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, name);
     }
 
@@ -283,23 +288,47 @@ private:
         values_.back() = {Place::Kind::input, 0, memory::desc(dims(node.shape), Type::f32, Tag::nchw)};
     }
 
-    void add(const Node& node, const Convolution& convolution) {
-        const Place& input = values_[node.inputs[0]];
-        const bool adds = node.inputs.size() == 2;
+    Dims weight_dims(const Node& node, const Convolution& convolution) const {
         const int inputs = graph_.nodes[node.inputs[0]].shape.channels / convolution.groups;
-        const Dims weight_dims =
-            convolution.groups == 1
-                ? Dims{node.shape.channels, inputs, convolution.kernel.height, convolution.kernel.width}
-                : Dims{convolution.groups, node.shape.channels / convolution.groups, inputs, convolution.kernel.height,
-                       convolution.kernel.width};
-        const memory::desc bias_layout({node.shape.channels}, Type::f32, Tag::x);
+        if (convolution.groups == 1)
+            return {node.shape.channels, inputs, convolution.kernel.height, convolution.kernel.width};
+        return {convolution.groups, node.shape.channels / convolution.groups, inputs, convolution.kernel.height,
+                convolution.kernel.width};
+    }
+
+    static memory::desc bias_layout(const Node& node) { return {{node.shape.channels}, Type::f32, Tag::x}; }
+
+    dnnl::convolution_forward::desc describe(const Node& node, const Convolution& convolution,
+                                             dnnl::algorithm algorithm, const memory::desc& source, Type weights,
+                                             const memory::desc& destination) const {
+        return {dnnl::prop_kind::forward_inference,
+                algorithm,
+                source,
+                {weight_dims(node, convolution), weights, Tag::any},
+                bias_layout(node),
+                destination,
+                dims(convolution.stride),
+                {convolution.dilation.height - 1, convolution.dilation.width - 1},
+                {convolution.padding.top, convolution.padding.left},
+                {convolution.padding.bottom, convolution.padding.right}};
+    }
+
+    Place weights(const Node& node, const Convolution& convolution, const memory::desc& layout) {
+        const Tag plain = convolution.groups == 1 ? Tag::oihw : Tag::goihw;
+        return constant(convolution.weight, {weight_dims(node, convolution), Type::f32, plain}, layout);
+    }
+
+    void add(const Node& node, const Convolution& convolution) {
+        if (!convolution.weight_scale.empty()) return add_in_eight_bits(node, convolution);
+        const Place input = in_float(node.inputs[0]);
+        const bool adds = node.inputs.size() == 2;
 
         dnnl::primitive_attr attributes = new_attributes();
         dnnl::post_ops operations;
         std::optional<Place> residual;
         bool in_place = false;
         if (adds) {
-            residual = values_[node.inputs[1]];
+            residual = in_float(node.inputs[1]);
             in_place = residual->kind == Place::Kind::buffer && is_last_use(node.inputs[1]) &&
                        node.inputs[0] != node.inputs[1];
             if (in_place)
@@ -310,41 +339,96 @@ private:
         append(operations, convolution.activation);
         attributes.set_post_ops(operations);
 
-        const auto describe = [&](dnnl::algorithm algorithm, const memory::desc& destination) {
-            const dnnl::convolution_forward::desc layer(
-                dnnl::prop_kind::forward_inference, algorithm, any_layout(graph_.nodes[node.inputs[0]].shape),
-                {weight_dims, type_, Tag::any}, bias_layout, destination, dims(convolution.stride),
-                {convolution.dilation.height - 1, convolution.dilation.width - 1},
-                {convolution.padding.top, convolution.padding.left},
-                {convolution.padding.bottom, convolution.padding.right});
-            return dnnl::convolution_forward::primitive_desc(layer, attributes, cpu());
+        const auto describe_by = [&](dnnl::algorithm algorithm, const memory::desc& destination) {
+            const memory::desc source = any_layout(graph_.nodes[node.inputs[0]].shape);
+            return dnnl::convolution_forward::primitive_desc(
+                describe(node, convolution, algorithm, source, type_, destination), attributes, cpu());
         };
         const auto describe_fastest = [&] {
             if (gains_by_winograd(node, convolution)) {
                 try {
-                    return describe(dnnl::algorithm::convolution_winograd, any_layout(node.shape));
+                    return describe_by(dnnl::algorithm::convolution_winograd, any_layout(node.shape));
                 } catch (const dnnl::error&) {
                     // not on this processor, or not with these post-operations
                 }
             }
-            return describe(dnnl::algorithm::convolution_direct, in_place ? residual->layout : any_layout(node.shape));
+            return describe_by(dnnl::algorithm::convolution_direct,
+                               in_place ? residual->layout : any_layout(node.shape));
         };
         const auto description = describe_fastest();
         if (in_place) residual = in_layout(*residual, description.dst_desc());
 
         std::unordered_map<int, Place> places;
         places[DNNL_ARG_SRC] = in_layout(input, description.src_desc());
-        places[DNNL_ARG_WEIGHTS] =
-            constant(convolution.weight, {weight_dims, Type::f32, convolution.groups == 1 ? Tag::oihw : Tag::goihw},
-                     description.weights_desc());
-        places[DNNL_ARG_BIAS] = constant(convolution.bias, bias_layout, description.bias_desc());
+        places[DNNL_ARG_WEIGHTS] = weights(node, convolution, description.weights_desc());
+        places[DNNL_ARG_BIAS] = constant(convolution.bias, bias_layout(node), description.bias_desc());
         values_.back() = in_place ? *residual : new_buffer(description.dst_desc());
         places[DNNL_ARG_DST] = values_.back();
         if (adds && !in_place) places[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] = *residual;
-        add_step(description, std::move(places),
-                 "convolution " + std::to_string(convolution.kernel.height) + "x" +
-                     std::to_string(convolution.kernel.width) + " of " + std::to_string(node.shape.channels) +
-                     " channels");
+        add_step(description, std::move(places), name_of(node, convolution));
+    }
+
+    static std::string name_of(const Node& node, const Convolution& convolution) {
+        return "convolution " + std::to_string(convolution.kernel.height) + "x" +
+               std::to_string(convolution.kernel.width) + " of " + std::to_string(node.shape.channels) + " channels";
+    }
+
+    /// Bytes times bytes, summed in whole numbers, which is exact; then scaled, and rounded to the node's grid.
+    void add_in_eight_bits(const Node& node, const Convolution& convolution) {
+        const auto& grid = grids_[node.inputs[0]];
+        if (!grid || node.inputs.size() != 1 || convolution.activation != Activation{})
+            throw Error(ErrorKind::model,
+                        "a convolution in eight bits takes values in float, or does more than to convolve");
+        std::vector<float> scales, bias;
+        for (std::size_t c = 0; c < convolution.weight_scale.size(); ++c) {
+            const float unit = grid->scale * convolution.weight_scale[c];
+            scales.push_back(node.grid ? unit / node.grid->scale : unit);
+            bias.push_back(convolution.bias[c] / unit);
+        }
+        dnnl::primitive_attr attributes = new_attributes();
+        constexpr int by_channel = 1 << 1;
+        attributes.set_output_scales(by_channel, scales);
+        set_zero_point(attributes, DNNL_ARG_SRC, *grid);
+        if (node.grid) set_zero_point(attributes, DNNL_ARG_DST, *node.grid);
+        const memory::desc made{dims(node.shape), node.grid ? Type::u8 : Type::f32, Tag::any};
+        const dnnl::convolution_forward::primitive_desc description(
+            describe(node, convolution, dnnl::algorithm::convolution_direct,
+                     {dims(graph_.nodes[node.inputs[0]].shape), Type::u8, Tag::any}, Type::s8, made),
+            attributes, cpu());
+        std::unordered_map<int, Place> places;
+        places[DNNL_ARG_SRC] = in_layout(values_[node.inputs[0]], description.src_desc());
+        places[DNNL_ARG_WEIGHTS] = weights(node, convolution, description.weights_desc());
+        places[DNNL_ARG_BIAS] = constant(bias, bias_layout(node), description.bias_desc());
+        values_.back() = places[DNNL_ARG_DST] = new_buffer(description.dst_desc());
+        grids_.back() = node.grid;
+        add_step(description, std::move(places), name_of(node, convolution) + " in eight bits");
+    }
+
+    static void set_zero_point(dnnl::primitive_attr& attributes, int argument, const Grid& grid) {
+        if (grid.zero_point != 0) attributes.set_zero_points(argument, 0, {grid.zero_point});
+    }
+
+    /// The value of the node at work, held in eight bits from here on.
+    void round_to(const Grid& grid) {
+        dnnl::primitive_attr attributes = new_attributes();
+        attributes.set_output_scales(0, {1 / grid.scale});
+        set_zero_point(attributes, DNNL_ARG_DST, grid);
+        const Place rounded = new_buffer({values_.back().layout.dims(), Type::u8, Tag::nhwc});
+        add_reorder(values_.back(), rounded, "rounding", attributes);
+        values_.back() = rounded;
+        grids_.back() = grid;
+    }
+
+    /// A value as it is between layers in float.
+    Place in_float(ValueId value) {
+        const Place place = values_[value];
+        if (!grids_[value]) return in_type(place);
+        dnnl::primitive_attr attributes = new_attributes();
+        attributes.set_output_scales(0, {grids_[value]->scale});
+        set_zero_point(attributes, DNNL_ARG_SRC, *grids_[value]);
+        const Place floats = new_buffer({place.layout.dims(), type_, Tag::nhwc});
+        add_reorder(place, floats, "to float", attributes);
+        return floats;
     }
 
     /// Whether Winograd's minimal filtering (Lavin and Gray 2016) is worth its transforms: 3x3 kernels over many channels.
@@ -359,21 +443,28 @@ private:
     }
 
     void add(const Node& node, const Pool& pool) {
-        const Place& input = in_type(values_[node.inputs[0]]);
+        const bool keeps_grid = pool.kind == Pool::Kind::maximum && grids_[node.inputs[0]] && !node.grid;
+        const Place input = keeps_grid ? values_[node.inputs[0]] : in_float(node.inputs[0]);
         const auto algorithm = pool.kind == Pool::Kind::maximum ? dnnl::algorithm::pooling_max
                                : pool.counts_padding            ? dnnl::algorithm::pooling_avg_include_padding
                                                                 : dnnl::algorithm::pooling_avg_exclude_padding;
         const dnnl::pooling_forward::desc layer(
-            dnnl::prop_kind::forward_inference, algorithm, input.layout, any_layout(node.shape), dims(pool.stride),
-            dims(pool.kernel), {pool.padding.top, pool.padding.left}, {pool.padding.bottom, pool.padding.right});
+            dnnl::prop_kind::forward_inference, algorithm, input.layout,
+            {dims(node.shape), input.layout.data_type(), Tag::any}, dims(pool.stride), dims(pool.kernel),
+            {pool.padding.top, pool.padding.left}, {pool.padding.bottom, pool.padding.right});
         const dnnl::pooling_forward::primitive_desc description(layer, new_attributes(), cpu());
         values_.back() = new_buffer(description.dst_desc());
+        if (keeps_grid) grids_.back() = grids_[node.inputs[0]];
         add_step(description, {{DNNL_ARG_SRC, input}, {DNNL_ARG_DST, values_.back()}}, "pooling");
     }
 
     void add(const Node& node, const Activate& activate) {
         // oneDNN's element-wise primitive takes one function; post-operations of x * 1 take any.
-        const Place input = in_type(values_[node.inputs[0]]);
+        const Place input = in_float(node.inputs[0]);
+        if (activate.activation == Activation{}) {
+            values_.back() = input;
+            return;
+        }
         dnnl::post_ops operations;
         append(operations, activate.activation);
         dnnl::primitive_attr attributes = new_attributes();
@@ -385,11 +476,39 @@ private:
         add_step(description, {{DNNL_ARG_SRC, input}, {DNNL_ARG_DST, values_.back()}}, "activation");
     }
 
-    void add(const Node& node, const Add&) { add_binary(node, dnnl::algorithm::binary_add, "sum"); }
+    void add(const Node& node, const Add&) {
+        if (node.grid && grids_[node.inputs[0]] && grids_[node.inputs[1]]) return add_bytes(node);
+        add_binary(node, dnnl::algorithm::binary_add, "sum");
+    }
+
+    /// Two values on grids, and the sum on a third: with a and b the scales as parts of the sum's,
+    /// a (x - zero of x) + b (y - zero of y) + zero of the sum.
+    void add_bytes(const Node& node) {
+        const Grid x = *grids_[node.inputs[0]], y = *grids_[node.inputs[1]];
+        const float a = x.scale / node.grid->scale, b = y.scale / node.grid->scale;
+        const float shift = static_cast<float>(node.grid->zero_point) - a * static_cast<float>(x.zero_point) -
+                            b * static_cast<float>(y.zero_point);
+        dnnl::primitive_attr attributes = new_attributes();
+        attributes.set_scales(DNNL_ARG_SRC_0, 0, {a});
+        attributes.set_scales(DNNL_ARG_SRC_1, 0, {b});
+        dnnl::post_ops operations;
+        if (std::not_equal_to<>()(shift, 0.0F))
+            operations.append_eltwise(1.0F, dnnl::algorithm::eltwise_linear, 1.0F, shift);
+        attributes.set_post_ops(operations);
+        const Place first = values_[node.inputs[0]];
+        const Place second = in_layout(values_[node.inputs[1]], first.layout);
+        const dnnl::binary::desc layer(dnnl::algorithm::binary_add, first.layout, second.layout, first.layout);
+        const dnnl::binary::primitive_desc description(layer, attributes, cpu());
+        values_.back() = new_buffer(description.dst_desc());
+        grids_.back() = node.grid;
+        add_step(description, {{DNNL_ARG_SRC_0, first}, {DNNL_ARG_SRC_1, second}, {DNNL_ARG_DST, values_.back()}},
+                 "sum in eight bits");
+    }
+
     void add(const Node& node, const Multiply&) { add_binary(node, dnnl::algorithm::binary_mul, "product"); }
 
     void add_binary(const Node& node, dnnl::algorithm algorithm, const std::string& name) {
-        const Place x = in_type(values_[node.inputs[0]]), y = in_type(values_[node.inputs[1]]);
+        const Place x = in_float(node.inputs[0]), y = in_float(node.inputs[1]);
         const dnnl::binary::desc layer(algorithm, x.layout, y.layout, any_layout(node.shape));
         const dnnl::binary::primitive_desc description(layer, new_attributes(), cpu());
         values_.back() = new_buffer(description.dst_desc());
@@ -399,12 +518,17 @@ private:
     void add(const Node& node, const Concatenation&) {
         std::vector<Place> inputs;
         std::vector<memory::desc> layouts;
+        const auto& grid = grids_[node.inputs[0]];
+        const bool on_one_grid = grid && grid == node.grid &&
+                                 std::ranges::all_of(node.inputs, [&](ValueId input) { return grids_[input] == grid; });
         for (const ValueId input : node.inputs) {
-            inputs.push_back(in_type(values_[input]));
+            inputs.push_back(on_one_grid ? values_[input] : in_float(input));
             layouts.push_back(inputs.back().layout);
         }
-        const dnnl::concat::primitive_desc description(any_layout(node.shape), 1, layouts, cpu(), new_attributes());
+        const memory::desc made(dims(node.shape), inputs.front().layout.data_type(), Tag::any);
+        const dnnl::concat::primitive_desc description(made, 1, layouts, cpu(), new_attributes());
         values_.back() = new_buffer(description.dst_desc());
+        if (on_one_grid) grids_.back() = grid;
         std::unordered_map<int, Place> places{{DNNL_ARG_DST, values_.back()}};
         for (std::size_t i = 0; i < inputs.size(); ++i) places[DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i)] = inputs[i];
         add_step(description, std::move(places), "concatenation");
@@ -422,14 +546,12 @@ private:
 
     // ---- workspaces
 
-    std::unique_ptr<Workspace> new_workspace() {
-        auto workspace = std::make_unique<Workspace>();
-        workspace->block = allocate(block_bytes_);
+    void prepare(Workspace& workspace) {
+        workspace.block = allocate(block_bytes_);
         for (const Step& step : steps_) {
-            auto& arguments = workspace->arguments.emplace_back();
-            for (const auto& [argument, place] : step.places) arguments.emplace(argument, memory_of(place, *workspace));
+            auto& arguments = workspace.arguments.emplace_back();
+            for (const auto& [argument, place] : step.places) arguments.emplace(argument, memory_of(place, workspace));
         }
-        return workspace;
     }
 
     memory memory_of(const Place& place, Workspace& workspace) {
@@ -443,50 +565,50 @@ private:
         return {place.layout, cpu(), static_cast<char*>(workspace.block.get()) + buffers_[place.index].offset};
     }
 
-    /// A workspace for as long as it lives; they are kept for the next call.
+    /// A workspace for as long as it lives; they are kept for the next call. Lists of one element, as giving back must not
+    /// allocate: it happens while exceptions are under way.
     class Lease {
     public:
         explicit Lease(Implementation& owner) : owner_(owner) {
-            const std::scoped_lock lock(owner_.mutex_);
-            if (owner_.idle_.empty()) {
-                workspace_ = owner_.new_workspace();
-            } else {
-                workspace_ = std::move(owner_.idle_.back());
-                owner_.idle_.pop_back();
+            {
+                const std::scoped_lock lock(owner_.mutex_);
+                if (!owner_.idle_.empty()) workspace_.splice(workspace_.begin(), owner_.idle_, owner_.idle_.begin());
             }
+            if (workspace_.empty()) owner_.prepare(workspace_.emplace_front());
         }
         ~Lease() {
             const std::scoped_lock lock(owner_.mutex_);
-            owner_.idle_.push_back(std::move(workspace_));
+            owner_.idle_.splice(owner_.idle_.begin(), workspace_);
         }
         Lease(const Lease&) = delete;
         Lease& operator=(const Lease&) = delete;
 
-        Workspace* operator->() const { return workspace_.get(); }
+        Workspace* operator->() { return &workspace_.front(); }
 
     private:
         Implementation& owner_;
-        std::unique_ptr<Workspace> workspace_;
+        std::list<Workspace> workspace_;
     };
 
     LayerGraph graph_;
     Type type_;
-    std::vector<ValueId> last_use_; ///< the node that takes each value last; the number of nodes for outputs
-    ValueId current_ = 0;           ///< the node at work
-    std::vector<Place> values_;     ///< of the nodes so far
+    std::vector<ValueId> last_use_;          ///< the node that takes each value last; the number of nodes for outputs
+    ValueId current_ = 0;                    ///< the node at work
+    std::vector<Place> values_;              ///< of the nodes so far
+    std::vector<std::optional<Grid>> grids_; ///< likewise: what their bytes stand for; none: they are in float
     std::vector<Buffer> buffers_;
     std::vector<memory> constants_;
     std::vector<Step> steps_;
     std::size_t block_bytes_ = 0;
 
     std::mutex mutex_; ///< of idle_
-    std::vector<std::unique_ptr<Workspace>> idle_;
+    std::list<Workspace> idle_;
 };
 
 bool has_fast(Precision precision) {
     if (precision == Precision::fp32) return true;
     const std::string set = onednn_instruction_set();
-    return set == "avx512_core_bf16" || set == "avx512_core_fp16" || set.starts_with("avx512_core_amx");
+    return set == "avx512_core_bf16" || set.starts_with("avx512_core_amx");
 }
 
 std::string onednn_version() {

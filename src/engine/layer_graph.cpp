@@ -38,7 +38,7 @@ private:
     }
 
     ValueId append(const Node& old, Operation operation) {
-        Node node{std::move(operation), {}, old.shape};
+        Node node{std::move(operation), {}, old.shape, old.grid};
         for (const ValueId input : old.inputs) node.inputs.push_back(place_[input]);
         new_.nodes.push_back(std::move(node));
         return new_.nodes.size() - 1;
@@ -73,7 +73,7 @@ private:
     }
 
     static bool is_pad(const Node& node, const Convolution& convolution) {
-        return convolution.kernel == Extent{} && convolution.stride == Extent{} &&
+        return is_in_float(node, convolution) && convolution.kernel == Extent{} && convolution.stride == Extent{} &&
                convolution.groups == node.shape.channels && node.inputs.size() == 1 &&
                convolution.activation == Activation{} && all_are(convolution.weight, 1) && all_are(convolution.bias, 0);
     }
@@ -87,12 +87,16 @@ private:
         Node& node = new_.nodes[place_[old]];
         auto* convolution = std::get_if<Convolution>(&node.operation);
         const bool open = convolution != nullptr && uses_[old] == 1 && node.inputs.size() == 1 &&
-                          convolution->activation == Activation{};
+                          convolution->activation == Activation{} && is_in_float(node, *convolution);
         return open ? convolution : nullptr;
     }
 
+    static bool is_in_float(const Node& node, const Convolution& convolution) {
+        return !node.grid && convolution.weight_scale.empty();
+    }
+
     ValueId place(const Node& old, const ScaleShift& operation) {
-        Convolution* const convolution = open_convolution(old.inputs[0]);
+        Convolution* const convolution = old.grid ? nullptr : open_convolution(old.inputs[0]);
         if (convolution == nullptr) return append(old, depthwise_1x1(operation.scale, operation.shift));
         const std::size_t channels = operation.scale.size(), each = convolution->weight.size() / channels;
         for (std::size_t c = 0; c < channels; ++c) {
@@ -108,7 +112,8 @@ private:
     ValueId place(const Node& old, const Activate& operation) {
         const ValueId input = place_[old.inputs[0]];
         auto* const convolution = std::get_if<Convolution>(&new_.nodes[input].operation);
-        if (convolution == nullptr || uses_[old.inputs[0]] != 1 || convolution->activation != Activation{})
+        if (convolution == nullptr || uses_[old.inputs[0]] != 1 || convolution->activation != Activation{} ||
+            old.grid || !is_in_float(new_.nodes[input], *convolution))
             return append(old, operation);
         convolution->activation = operation.activation;
         return input;
@@ -118,7 +123,8 @@ private:
         // The later of the two takes the sum: it has the other then.
         ValueId later = old.inputs[0], earlier = old.inputs[1];
         if (place_[later] < place_[earlier]) std::swap(later, earlier);
-        if (place_[later] == place_[earlier] || open_convolution(later) == nullptr) return append(old, operation);
+        if (place_[later] == place_[earlier] || old.grid || open_convolution(later) == nullptr)
+            return append(old, operation);
         new_.nodes[place_[later]].inputs.push_back(place_[earlier]);
         return place_[later];
     }

@@ -6,13 +6,14 @@
 namespace openset::flow {
 
 /// How many pictures a forward pass takes at most, for each of several networks. Either known, or found while the networks
-/// work: passes of 8 pictures and of half as many alternate, then of the faster and its neighbour, down as long as less is
+/// work: passes of some pictures and of half as many alternate, then of the faster and its neighbour, down as long as less is
 /// faster, else up as long as more is, each time by more than 2 %. Every thread may call.
 class BatchSizes {
 public:
     /// known  by network, 1 or more; 0: to be found
     /// most   that may be tried
-    BatchSizes(const std::vector<int>& known, int most);
+    /// first  that is tried
+    BatchSizes(const std::vector<int>& known, int most, int first = 8);
 
     /// What the next pass may take at most.
     int of(std::size_t network) const;
@@ -23,10 +24,11 @@ public:
     /// A pass has taken so long. Sizes that are not being tried teach nothing.
     void measured(std::size_t network, int pictures, double seconds);
 
-    /// No larger pass from now on: it ran out of memory. Returns the size that was allowed before.
+    /// No larger pass from now on: it ran out of memory. Returns the size that was allowed before. A size that was known
+    /// counts as found then, so that the one that does not fit is not known any longer.
     int lower(std::size_t network, int size);
 
-    /// What the search ended with; 0 while it has not, and where there was none.
+    /// What the search ended with, or was left by lower(); 0 while it has not ended, and where there was none.
     int found(std::size_t network) const;
 
 private:

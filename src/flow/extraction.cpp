@@ -18,7 +18,7 @@ io::StoreMeta store_meta(const LoadedStage& classifier) {
     meta.activation = info.activation == model::Activation::sigmoid ? "sigmoid" : "softmax";
     meta.preprocess_json = model::preprocess_to_json(classifier.preprocess).dump();
     meta.head = info.head;
-    meta.precision = info.quantisation ? "int8" : "fp32";
+    meta.precision = classifier.network->precision();
     meta.engine = "torchscript";
     return meta;
 }

@@ -44,8 +44,18 @@ void check_files_exist(const std::vector<ConfiguredNetwork>& networks, const std
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }
 
+/// The ranges of an int8 network, and the weights of its first layer, are those of the pictures that it was made with.
+void refuse_other_pixels(const model::NetworkFile& network, const image::PreprocessSpec& preprocess,
+                         const std::string& place) {
+    if (!network.info.quantisation || network.info.preprocess == preprocess) return;
+    throw Error(ErrorKind::usage, place + "/preprocess: found " + model::preprocess_to_json(preprocess).dump() +
+                                      ", but " + network.path.string() + " is in eight bits, made for " +
+                                      model::preprocess_to_json(network.info.preprocess).dump() +
+                                      "; expected the same: leave the key out, or quantize the network anew");
+}
+
 /// Reads the descriptions of all networks: fast, without loading one, and with all that is wrong told at once.
-std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& networks,
+std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& networks, const std::string& file,
                                          const PipelineLoadOptions& options) {
     std::vector<model::NetworkFile> files;
     std::string problems;
@@ -57,7 +67,10 @@ std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& n
         try {
             files.push_back(model::open_network_file(network->model, defaults));
             // The network tries its own input size when it is loaded: that is what the config says, where it says it.
-            if (network->preprocess) files.back().info.preprocess = *network->preprocess;
+            if (network->preprocess) {
+                refuse_other_pixels(files.back(), *network->preprocess, file + ": /" + std::string(to_string(stage)));
+                files.back().info.preprocess = *network->preprocess;
+            }
         } catch (const Error& error) {
             problems += (problems.empty() ? "" : "\n") + std::string(error.what());
             if (!first_kind) first_kind = error.kind();
@@ -138,11 +151,13 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
 
 /// Throws where the detector behind the classifier is of another network, unless that is allowed.
 void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config, const LoadedStage& classifier,
-                  const std::string& file, std::vector<std::string>& notes) {
+                  bool fast_decode, const std::string& file, std::vector<std::string>& notes) {
     if (!named.fitted) return;
     const std::string name = file + ": /unknown/fitted: " + config.fitted->string() + ": ";
     std::string problems;
-    for (const std::string& mismatch : io::mismatches(*named.fitted, store_meta(classifier))) {
+    io::StoreMeta here = store_meta(classifier);
+    here.fast_decode = fast_decode;
+    for (const std::string& mismatch : io::mismatches(*named.fitted, here)) {
         if (named.files.allow_mismatch)
             notes.push_back(name + mismatch);
         else
@@ -216,7 +231,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
     }
     const auto networks = configured_networks(used);
     check_files_exist(networks, file);
-    auto files = open_all(networks, options);
+    auto files = open_all(networks, file, options);
     NamedFiles named = read_named_files(used, file, options.allow_mismatch);
     loaded.file_hashes = named.hashes;
     for (const model::NetworkFile& each : files)
@@ -234,7 +249,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instances[i]), preprocess});
     }
     // What a network is, a single logit and labels that no file told among it, is known once it is loaded.
-    if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), file, loaded.notes);
+    if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), options.fast_decode, file, loaded.notes);
     const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& {
         return loaded.stages[i].network->info();
     };

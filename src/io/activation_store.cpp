@@ -76,6 +76,7 @@ StoreMeta read_meta(CheckedObject& object) {
     read_text(object, "head", meta.head);
     read_text(object, "precision", meta.precision);
     read_text(object, "engine", meta.engine);
+    if (const auto fast = object.optional("fast_decode")) meta.fast_decode = fast->boolean().value_or(false);
     if (const auto counts = object.required("counts", "an object with rows and failed")) read_counts(*counts, meta);
     object.refuse_misspelt_keys();
     return meta;
@@ -156,6 +157,7 @@ std::string to_json(const StoreMeta& meta) {
     json["head"] = meta.head;
     json["precision"] = meta.precision;
     json["engine"] = meta.engine;
+    if (meta.fast_decode) json["fast_decode"] = true;
     json["counts"] = {{"rows", meta.rows}, {"failed", meta.failed}};
     return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }

@@ -165,6 +165,7 @@ FittedFile read_document(CheckedObject& root, const fs::path& folder) {
             fitted.preprocess_json = preprocess->json().dump();
     fitted.precision = text_member(root, "precision");
     fitted.engine = text_member(root, "engine");
+    if (const auto fast = root.optional("fast_decode")) fitted.fast_decode = fast->boolean().value_or(false);
     fitted.fitted_on = text_member(root, "fitted_on");
     if (const auto state = root.required("state", "what was fitted")) {
         if (auto object = state->object()) {
@@ -287,6 +288,14 @@ std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& n
         clauses.push_back("was fitted on activations of another preprocessing (" + fitted.preprocess_json + ", here " +
                           now.preprocess_json + ")");
     }
+    if (!fitted.precision.empty() && !now.precision.empty()) { // both tell how their activations were made
+        if (fitted.precision != now.precision)
+            clauses.push_back("was fitted on activations in " + fitted.precision + " (here " + now.precision + ")");
+        if (fitted.fast_decode != now.fast_decode) {
+            clauses.push_back("was fitted on pictures decoded with" + std::string(fitted.fast_decode ? "" : "out") +
+                              " --fast-decode (here with" + (now.fast_decode ? "" : "out") + ")");
+        }
+    }
     return clauses;
 }
 
@@ -299,19 +308,19 @@ void write_fitted(const fs::path& path, const FittedFile& fitted) {
         arrays[name] = array_json(name, array.shape, array.values, folder);
     OrderedJson state = parsed(fitted.state_json);
     if (!arrays.empty()) state["arrays"] = arrays;
-    const OrderedJson json = {
-        {"format", fitted_format},
-        {"method", fitted.method},
-        {"params", parsed(fitted.params_json)},
-        {"model", {{"name", fitted.model_name}, {"sha256", fitted.model_sha256}}},
-        {"labels", fitted.labels},
-        {"activation", fitted.activation},
-        {"preprocess", fitted.preprocess_json.empty() ? OrderedJson() : parsed(fitted.preprocess_json)},
-        {"precision", fitted.precision},
-        {"engine", fitted.engine},
-        {"fitted_on", fitted.fitted_on},
-        {"state", state},
-        {"diagnostics", parsed(fitted.diagnostics_json)}};
+    OrderedJson json = {{"format", fitted_format},
+                        {"method", fitted.method},
+                        {"params", parsed(fitted.params_json)},
+                        {"model", {{"name", fitted.model_name}, {"sha256", fitted.model_sha256}}},
+                        {"labels", fitted.labels},
+                        {"activation", fitted.activation},
+                        {"preprocess", fitted.preprocess_json.empty() ? OrderedJson() : parsed(fitted.preprocess_json)},
+                        {"precision", fitted.precision},
+                        {"engine", fitted.engine}};
+    if (fitted.fast_decode) json["fast_decode"] = true;
+    json["fitted_on"] = fitted.fitted_on;
+    json["state"] = state;
+    json["diagnostics"] = parsed(fitted.diagnostics_json);
     write_file_atomically(path, pretty(json));
     std::set<std::string> named;
     for (const auto& [name, array] : arrays.items()) {

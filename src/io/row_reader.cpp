@@ -9,7 +9,7 @@
 #include "io/checked_json.hpp"
 #include "io/csv.hpp"
 #include "io/record_stream.hpp"
-#include "io/text_encoding.hpp"
+#include "openset/io/text_encoding.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset::io {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "io/csv.hpp"
-#include "io/text_encoding.hpp"
+#include "openset/io/text_encoding.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
 

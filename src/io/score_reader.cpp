@@ -274,7 +274,10 @@ ScoreTable read_scores(const std::filesystem::path& file, const WantedScores& wa
     table.scores.resize(wanted.methods.size());
     for (const std::size_t column : layout.w)
         table.w_labels.push_back(labels.number(std::string_view(records.columns()[column]).substr(2)));
-    for (; records.next(); ++table.rows) read_row(records, layout, wanted.confidence, labels, table);
+    for (; records.next(); ++table.rows) {
+        read_row(records, layout, wanted.confidence, labels, table);
+        if (wanted.paths) table.paths.emplace_back(records.fields()[0]);
+    }
     return table;
 }
 
@@ -301,6 +304,7 @@ ScoreTable read_stage_scores(const std::filesystem::path& rows, const WantedStag
         table.scores[0].push_back(*score);
         table.predicted.push_back(row->texts[0] ? labels.number(*row->texts[0]) : -1);
         folders.push_back(folder_names.number(folder_of(row->path)));
+        if (wanted.paths) table.paths.push_back(row->path);
     }
     table.rows = static_cast<std::int64_t>(table.predicted.size());
     if (table.rows == 0 && table.unreached > 0) {

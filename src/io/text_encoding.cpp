@@ -1,4 +1,4 @@
-#include "io/text_encoding.hpp"
+#include "openset/io/text_encoding.hpp"
 
 #include <cstdint>
 

@@ -1,47 +1,36 @@
 #include "openset/model/head.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cassert>
+
+#include "stats/row_products.hpp"
 
 namespace openset::model {
 
 Head::Head(int classes, int features, std::span<const float> weight, std::span<const float> bias)
-    : classes_(classes), features_(features), transposed_weight_(weight.size()), bias_(bias.begin(), bias.end()) {
+    : classes_(classes), features_(features),
+      weight_(std::make_shared<stats::PackedMatrix>(stats::PackedMatrix::of_transposed(
+          weight, static_cast<std::size_t>(features), static_cast<std::size_t>(classes)))),
+      bias_(bias.begin(), bias.end()) {
     assert(weight.size() == static_cast<std::size_t>(classes) * static_cast<std::size_t>(features));
     assert(bias.size() == static_cast<std::size_t>(classes));
-    const auto rows = static_cast<std::size_t>(classes), columns = static_cast<std::size_t>(features);
-    for (std::size_t k = 0; k < rows; ++k) {
-        for (std::size_t d = 0; d < columns; ++d) transposed_weight_[d * rows + k] = weight[k * columns + d];
-    }
 }
 
 std::vector<float> Head::weight() const {
-    const auto rows = static_cast<std::size_t>(classes_), columns = static_cast<std::size_t>(features_);
-    std::vector<float> weight(transposed_weight_.size());
-    for (std::size_t k = 0; k < rows; ++k) {
-        for (std::size_t d = 0; d < columns; ++d) weight[k * columns + d] = transposed_weight_[d * rows + k];
+    std::vector<float> weight;
+    for (std::size_t k = 0; k < weight_->columns(); ++k) {
+        for (std::size_t d = 0; d < weight_->depth(); ++d) weight.push_back(static_cast<float>(weight_->at(d, k)));
     }
     return weight;
 }
 
 void Head::apply(std::span<const float> features, std::span<float> logits) const {
-    assert(features.size() == static_cast<std::size_t>(features_));
-    assert(logits.size() == static_cast<std::size_t>(classes_));
-    constexpr std::size_t block = 32; // sums that stay in registers and first-level cache
-    const auto classes = static_cast<std::size_t>(classes_);
-    for (std::size_t first = 0; first < classes; first += block) {
-        const std::size_t count = std::min(block, classes - first);
-        std::array<double, block> sum{};
-        for (std::size_t d = 0; d < features.size(); ++d) {
-            const double feature = features[d];
-            const float* weight = &transposed_weight_[d * classes + first];
-            for (std::size_t k = 0; k < count; ++k) sum[k] += feature * static_cast<double>(weight[k]);
-        }
-        for (std::size_t k = 0; k < count; ++k) {
-            logits[first + k] = static_cast<float>(sum[k] + static_cast<double>(bias_[first + k]));
-        }
-    }
+    const std::size_t rows = features.size() / weight_->depth();
+    assert(features.size() == rows * weight_->depth() && logits.size() == rows * bias_.size());
+    // The product of two floats is exact in double: fused or not, a sum has the same bits.
+    std::vector<double> sums(logits.size());
+    weight_->multiply(std::vector<double>(features.begin(), features.end()), rows, {}, sums);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+        logits[i] = static_cast<float>(sums[i] + static_cast<double>(bias_[i % bias_.size()]));
 }
 
 } // namespace openset::model

@@ -20,13 +20,9 @@ Outputs Network::run_pictures(std::span<const image::Picture* const> pictures,
 Matrix logits(const Network& network, const Outputs& outputs) {
     const Head* head = network.head();
     if (head == nullptr) return outputs.logits;
-    const auto classes = static_cast<std::size_t>(head->classes());
     Matrix result{outputs.features.rows, head->classes(), {}};
-    result.values.resize(static_cast<std::size_t>(result.rows) * classes);
-    for (int row = 0; row < result.rows; ++row) {
-        head->apply(outputs.features.row(row),
-                    {result.values.data() + static_cast<std::size_t>(row) * classes, classes});
-    }
+    result.values.resize(static_cast<std::size_t>(result.rows) * static_cast<std::size_t>(head->classes()));
+    head->apply(outputs.features.values, result.values);
     return result;
 }
 

@@ -42,7 +42,7 @@ std::optional<c10::StreamGuard> own_stream(c10::Device device) {
 }
 
 at::Tensor upload(std::span<const image::Picture* const> pictures, const image::PreprocessSpec& preprocess,
-                  c10::Device device, at::ScalarType type) {
+                  c10::Device device, at::ScalarType type, at::MemoryFormat layout) {
     const image::Picture& first = *pictures.front();
     at::Tensor samples = host_tensor({static_cast<std::int64_t>(pictures.size()), first.height, first.width, channels},
                                      at::kByte, device);
@@ -52,7 +52,7 @@ at::Tensor upload(std::span<const image::Picture* const> pictures, const image::
     const auto there = [device](const at::Tensor& tensor) { return tensor.to(device, /*non_blocking=*/true); };
     const at::Tensor first_of_channel = at::tensor({std::int64_t{0}, levels, 2 * levels});
     const at::Tensor place = there(samples).to(at::kLong).add(there(first_of_channel));
-    return there(value_table(preprocess, device)).take(place).to(type).permute({0, 3, 1, 2});
+    return there(value_table(preprocess, device)).take(place).to(type).permute({0, 3, 1, 2}).contiguous(layout);
 }
 
 std::vector<at::Tensor> download(const std::vector<at::Tensor>& tensors) {

@@ -1,6 +1,8 @@
 #include "torch/lowering.hpp"
 
+#include <ATen/Functions.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -225,6 +227,13 @@ private:
             {"aten::feature_dropout", &Lowerer::dropout},
             {"aten::contiguous", &Lowerer::same},
             {"aten::detach", &Lowerer::same},
+            {"aten::quantize_per_tensor", &Lowerer::round},
+            {"aten::dequantize", &Lowerer::same}, // values stand for the same numbers
+            {"quantized::conv2d", &Lowerer::convolution_in_eight_bits},
+            {"quantized::conv2d_relu", &Lowerer::convolution_in_eight_bits},
+            {"quantized::add", &Lowerer::sum_in_eight_bits},
+            {"quantized::add_relu", &Lowerer::sum_in_eight_bits},
+            {"quantized::cat", &Lowerer::concatenation_in_eight_bits},
         };
         kind_ = node->kind().toQualString();
         const bool in_place = kind_.ends_with('_') && !kind_.ends_with("__");
@@ -340,17 +349,34 @@ private:
         activate(node, {Activation::Kind::clip, bound(1, -infinity), bound(2, infinity)});
     }
 
-    /// x * scale + shift with the same numbers for every channel.
-    void scale_and_shift(const jit::Node* node, float scale, float shift) {
+    /// x * scale + shift by channel.
+    void scale_and_shift(const jit::Node* node, std::vector<float> scale, std::vector<float> shift) {
         const ValueId input = picture(node->input(0));
-        const auto channels = static_cast<std::size_t>(shape(input).channels);
-        append(node, engine::ScaleShift{std::vector(channels, scale), std::vector(channels, shift)}, {input},
-               shape(input));
+        append(node, engine::ScaleShift{std::move(scale), std::move(shift)}, {input}, shape(input));
+    }
+
+    /// A number for each channel of the node's first input: `factor` times a constant number, or times a tensor of one for
+    /// each channel.
+    std::vector<float> by_channel(const jit::Node* node, const jit::Value* value, float factor) const {
+        const auto channels = static_cast<std::size_t>(shape(picture(node->input(0))).channels);
+        const c10::IValue& found = known(value);
+        if (found.isScalar()) return std::vector(channels, factor * number(value));
+        if (!found.isTensor()) throw Obstacle(kind_);
+        const at::Tensor tensor = found.toTensor();
+        const bool fits = tensor.dim() >= 3 && tensor.dim() <= 4 && tensor.size(-1) == 1 && tensor.size(-2) == 1 &&
+                          tensor.numel() == static_cast<std::int64_t>(channels);
+        if (!fits) throw Obstacle(kind_ + " of other shapes");
+        auto numbers = float_values(tensor);
+        for (float& each : numbers) each *= factor;
+        return numbers;
     }
 
     void add(const jit::Node* node) {
         const float factor = number(node->input(2));
-        if (known_.contains(node->input(1))) return scale_and_shift(node, 1, factor * number(node->input(1)));
+        if (known_.contains(node->input(1))) {
+            const auto shift = by_channel(node, node->input(1), factor);
+            return scale_and_shift(node, std::vector(shift.size(), 1.0F), shift);
+        }
         const Traced x = traced(node->input(0)), y = traced(node->input(1));
         if (std::not_equal_to<>()(factor, 1.0F) || x.flat != y.flat || shape(x.value) != shape(y.value))
             throw Obstacle(kind_ + " of other shapes");
@@ -358,7 +384,10 @@ private:
     }
 
     void multiply(const jit::Node* node) {
-        if (known_.contains(node->input(1))) return scale_and_shift(node, number(node->input(1)), 0);
+        if (known_.contains(node->input(1))) {
+            const auto scale = by_channel(node, node->input(1), 1);
+            return scale_and_shift(node, scale, std::vector(scale.size(), 0.0F));
+        }
         Traced x = traced(node->input(0)), y = traced(node->input(1));
         const auto is_gate = [this](const Traced& t, const Traced& of) {
             return shape(t.value) == Shape{shape(of.value).channels, 1, 1};
@@ -367,6 +396,72 @@ private:
         if (x.flat != y.flat || (!is_gate(y, x) && shape(x.value) != shape(y.value)))
             throw Obstacle(kind_ + " of other shapes");
         append(node, engine::Multiply{}, {x.value, y.value}, shape(x.value), x.flat);
+    }
+
+    // ---- in eight bits
+
+    /// Its scale and zero point stand at these arguments.
+    engine::Grid grid(const jit::Node* node, std::size_t at) const {
+        return {number(node->input(at)), ints(node->input(at + 1)).at(0)};
+    }
+
+    /// The value of a node that was just appended is on a grid. A ReLU is that nothing below zero is on it.
+    void put_on_grid(const jit::Node* node, const engine::Grid& grid) {
+        if (kind_.ends_with("_relu") && grid.zero_point != 0) throw Obstacle(kind_ + " on numbers below zero");
+        result_.nodes[traced(node->output()).value].grid = grid;
+    }
+
+    void round(const jit::Node* node) { // x, scale, zero point, type
+        if (known(node->input(3)).toScalarType() != at::kQUInt8) throw Obstacle(kind_ + " to signed numbers");
+        activate(node, {});
+        put_on_grid(node, grid(node, 1));
+    }
+
+    /// What the packed weights say of themselves.
+    static c10::IValue ask(const char* operation, const c10::IValue& packed) {
+        jit::Stack stack{packed};
+        c10::Dispatcher::singleton().findSchemaOrThrow(operation, "").callBoxed(stack);
+        return stack.front();
+    }
+
+    void convolution_in_eight_bits(const jit::Node* node) { // x, packed weights, scale, zero point
+        const ValueId input = picture(node->input(0));
+        const c10::IValue& packed = known(node->input(1));
+        jit::Stack unpacked{packed};
+        c10::Dispatcher::singleton().findSchemaOrThrow("quantized::conv2d_unpack", "").callBoxed(unpacked);
+        const at::Tensor weight = unpacked.at(0).toTensor();
+        if (weight.qscheme() != at::kPerChannelAffine || weight.q_per_channel_axis() != 0) throw Obstacle(kind_);
+        const auto extent_of = [&](const char* operation) {
+            const auto numbers = ask(operation, packed).toIntVector();
+            return Extent{static_cast<int>(numbers.at(0)), static_cast<int>(numbers.at(1))};
+        };
+        engine::Convolution made;
+        made.kernel = {static_cast<int>(weight.size(2)), static_cast<int>(weight.size(3))};
+        made.stride = extent_of("quantized::conv2d_stride");
+        made.dilation = extent_of("quantized::conv2d_dilation");
+        const Extent around = extent_of("quantized::conv2d_padding");
+        made.padding = {around.height, around.width, around.height, around.width};
+        made.groups = static_cast<int>(ask("quantized::conv2d_groups", packed).toInt());
+        made.weight = float_values(weight.int_repr());
+        made.weight_scale = float_values(weight.q_per_channel_scales());
+        const auto channels = static_cast<int>(weight.size(0));
+        made.bias = unpacked.at(1).isNone() ? std::vector<float>(static_cast<std::size_t>(channels), 0.0F)
+                                            : float_values(unpacked.at(1).toTensor());
+        const Extent size = output_extent(shape(input), made.kernel, made.stride, made.dilation, made.padding);
+        append(node, std::move(made), {input}, {channels, size.height, size.width});
+        put_on_grid(node, grid(node, 2));
+    }
+
+    void sum_in_eight_bits(const jit::Node* node) { // x, y, scale, zero point
+        const ValueId x = picture(node->input(0)), y = picture(node->input(1));
+        if (shape(x) != shape(y)) throw Obstacle(kind_ + " of other shapes");
+        append(node, engine::Add{}, {x, y}, shape(x));
+        put_on_grid(node, grid(node, 2));
+    }
+
+    void concatenation_in_eight_bits(const jit::Node* node) { // list, dimension, scale, zero point
+        concatenate(node);
+        put_on_grid(node, grid(node, 2));
     }
 
     void concatenate(const jit::Node* node) {

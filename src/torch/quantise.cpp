@@ -1,7 +1,9 @@
 #include "openset/torch/quantise.hpp"
 
 #include <ATen/ATen.h>
+#include <algorithm>
 #include <mutex>
+#include <numeric>
 #include <sstream>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "openset/base/error.hpp"
+#include "openset/base/random.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
 #include "torch/quantise_graph.hpp"
@@ -52,6 +55,8 @@ std::shared_ptr<jit::Graph> observing(const jit::Graph& graph, const Quantisatio
 
 struct Quantiser::State {
     std::string where;
+    image::Size size; ///< of the pictures
+    image::PreprocessSpec preprocess;
     jit::Module module;
     QuantisationPlan plan;
     QuantisedLayers layers;
@@ -61,13 +66,37 @@ struct Quantiser::State {
     mutable std::mutex mutex;                      ///< of what follows
     std::vector<stats::ValueHistogram> histograms; ///< of plan.observed
     std::vector<PatchMoments> moments;             ///< of plan.convolutions
+    std::vector<stats::ValueRange> of_noise;       ///< of plan.observed
     std::int64_t pictures = 0;
+
+    /// What the plan observes, and what goes into its convolutions.
+    jit::Stack values(const model::Batch& batch) const {
+        const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()),
+                                               {batch.count, 3, batch.height, batch.width}, at::kFloat);
+        jit::Stack stack{module._ivalue(), input};
+        jit::InterpreterState(*observing).run(stack);
+        return stack;
+    }
+
+    std::vector<stats::ValueHistogram> histograms_of(const jit::Stack& values) const {
+        std::vector<stats::ValueHistogram> seen(plan.observed.size());
+        for (std::size_t i = 0; i < seen.size(); ++i) {
+            const at::Tensor tensor = values.at(i).toTensor().contiguous();
+            seen[i].add({tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())});
+            if (seen[i].not_finite() > 0) {
+                throw Error(ErrorKind::model, where + ": gives values that are not finite for a picture, "
+                                                      "expected numbers whose range can be told");
+            }
+        }
+        return seen;
+    }
 };
 
 Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<State>()) {
     choose_quantised_engine();
     state_->where = file.path.string();
-    const image::Size size = input_size(file);
+    const image::Size size = state_->size = input_size(file);
+    state_->preprocess = file.info.preprocess;
     const jit::Module module = load_module(file.path).module;
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
@@ -93,6 +122,7 @@ Quantiser::Quantiser(const model::NetworkFile& file) : state_(std::make_unique<S
     }
     state_->histograms.resize(state_->plan.observed.size());
     state_->moments.resize(state_->plan.convolutions.size());
+    state_->of_noise.resize(state_->plan.observed.size());
 }
 
 Quantiser::~Quantiser() = default;
@@ -100,30 +130,42 @@ Quantiser::~Quantiser() = default;
 const QuantisedLayers& Quantiser::layers() const { return state_->layers; }
 
 void Quantiser::observe(const model::Batch& pictures) {
-    std::vector<stats::ValueHistogram> seen(state_->histograms.size());
-    std::vector<PatchMoments> moments(state_->moments.size());
+    std::vector<stats::ValueHistogram> seen;
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
-        const at::Tensor input = at::from_blob(const_cast<float*>(pictures.data.data()),
-                                               {pictures.count, 3, pictures.height, pictures.width}, at::kFloat);
-        jit::Stack stack{state_->module._ivalue(), input};
-        jit::InterpreterState(*state_->observing).run(stack);
-        for (std::size_t i = 0; i < seen.size(); ++i) {
-            const at::Tensor values = stack.at(i).toTensor().contiguous();
-            seen[i].add({values.data_ptr<float>(), static_cast<std::size_t>(values.numel())});
-            if (seen[i].not_finite() > 0) {
-                throw Error(ErrorKind::model, state_->where + ": gives values that are not finite for a picture, "
-                                                              "expected numbers whose range can be told");
-            }
+        const jit::Stack stack = state_->values(pictures);
+        seen = state_->histograms_of(stack);
+        // One layer's at a time: all of ResNet-18's are 0.75 GB, for each thread that observes.
+        for (std::size_t i = 0; i < state_->moments.size(); ++i) {
+            PatchMoments moments;
+            moments.add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
+            const std::lock_guard lock(state_->mutex);
+            state_->moments[i].merge(moments);
         }
-        for (std::size_t i = 0; i < moments.size(); ++i)
-            moments[i].add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
     });
     const std::lock_guard lock(state_->mutex);
-    const c10::InferenceMode inference;
-    for (std::size_t i = 0; i < moments.size(); ++i) state_->moments[i].merge(moments[i]);
     for (std::size_t i = 0; i < seen.size(); ++i) state_->histograms[i].merge(seen[i]);
     state_->pictures += pictures.count;
+}
+
+void Quantiser::observe_noise() {
+    constexpr int pictures = 8;
+    Random random(0);
+    std::vector<image::Picture> noise(pictures);
+    std::vector<const image::Picture*> all;
+    for (image::Picture& picture : noise) {
+        picture = {state_->size.width, state_->size.height, {}};
+        picture.rgb.resize(std::size_t{3} * static_cast<std::size_t>(picture.width) *
+                           static_cast<std::size_t>(picture.height));
+        for (std::uint8_t& value : picture.rgb) value = static_cast<std::uint8_t>(random.below(256));
+        all.push_back(&picture);
+    }
+    guarded(state_->where, [&] {
+        const c10::InferenceMode inference;
+        const auto seen = state_->histograms_of(state_->values(model::normalised(all, state_->preprocess)));
+        const std::lock_guard lock(state_->mutex);
+        for (std::size_t i = 0; i < seen.size(); ++i) state_->of_noise[i] = {seen[i].min(), seen[i].max()};
+    });
 }
 
 std::int64_t Quantiser::observed() const {
@@ -141,11 +183,25 @@ std::string Quantiser::archive(const model::ModelInfo& info, stats::RangeRule ru
         for (std::size_t i = 0; i < state_->histograms.size(); ++i) {
             const stats::ValueRange seen = state_->histograms[i].range(stats::RangeRule::minmax, 1);
             const bool holds_pixels = is_pixels(state_->plan.observed[i]) && seen.low >= -0.02F && seen.high <= 1.02F;
-            ranges.push_back(holds_pixels ? stats::ValueRange{0, 1} : state_->histograms[i].range(rule, coverage));
+            stats::ValueRange range =
+                holds_pixels ? stats::ValueRange{0, 1} : state_->histograms[i].range(rule, coverage);
+            if (rule == stats::RangeRule::minmax && !holds_pixels) {
+                range.low = std::midpoint(range.low, std::min(range.low, state_->of_noise[i].low));
+                range.high = std::midpoint(range.high, std::max(range.high, state_->of_noise[i].high));
+            }
+            ranges.push_back(range);
         }
         std::vector<RoundedWeights> weights;
-        for (std::size_t i = 0; i < state_->moments.size(); ++i)
+        for (std::size_t i = 0; i < state_->moments.size(); ++i) {
+            if (!state_->moments[i].are_exact()) {
+                throw Error(
+                    ErrorKind::model,
+                    state_->where + ": its layers take values so large that their squares over " +
+                        std::to_string(state_->pictures) +
+                        " pictures no longer add up exactly, expected smaller ones; calibrate on fewer pictures");
+            }
             weights.push_back(round_weights(state_->convolutions[i], state_->moments[i]));
+        }
         jit::Module module = state_->module.clone();
         // The plan is about the nodes of the graph that was observed; of the copy it says the same.
         auto graph = module.get_method("forward").graph();

@@ -265,6 +265,7 @@ public:
         for (jit::Node* node : graph_.nodes()) {
             if (!done_.contains(node)) look_at(node);
         }
+        leave_last_sums_in_float();
         return std::move(plan_);
     }
 
@@ -288,6 +289,26 @@ private:
         quantised_.insert(layer.last->output());
         observe(layer.last->output());
         plan_.layers.push_back(layer);
+    }
+
+    /// Rounding a sum that goes into no layer in eight bits would cost digits and save nothing.
+    void leave_last_sums_in_float() {
+        std::set<const jit::Node*> takers(plan_.passing.begin(), plan_.passing.end());
+        for (const QuantisedLayer& layer : plan_.layers) {
+            takers.insert(layer.first);
+            if (const auto* parts = parts_of_concatenation(layer.first)) takers.insert(parts);
+        }
+        std::erase_if(plan_.layers, [&](const QuantisedLayer& layer) {
+            jit::Value* const made = layer.last->output();
+            const bool is_last =
+                layer.kind == QuantisedLayer::Kind::sum &&
+                std::ranges::none_of(made->uses(), [&](const jit::Use& use) { return takers.contains(use.user); });
+            if (!is_last) return false;
+            std::erase(plan_.observed, made);
+            for (const jit::Node* node : std::set{layer.first, layer.last})
+                ++plan_.in_float[node->kind().toQualString()];
+            return true;
+        });
     }
 
     void look_at(jit::Node* node) {

@@ -64,6 +64,11 @@ void PatchMoments::merge(const PatchMoments& other) {
     patches += other.patches;
 }
 
+bool PatchMoments::are_exact() const {
+    constexpr double most = 9007199254740992; // 2^53
+    return patches == 0 || second.diagonal(0, 1, 2).max().item<double>() < most;
+}
+
 RoundedWeights round_weights(const Convolution& convolution, const PatchMoments& moments) {
     const std::int64_t groups = convolution.groups, outputs = convolution.weight.size(0),
                        values = convolution.weight[0].numel();

@@ -17,7 +17,7 @@ struct Convolution {
 };
 
 /// Sums over the patches that a convolution's kernel sees, of some of them in each picture. Values are rounded to multiples
-/// of 2^-10 below 2^10, so that the sums are exact: the same whatever the order.
+/// of 2^-10 below 2^10, so that the sums are exact, the same whatever the order, as long as are_exact().
 struct PatchMoments {
     at::Tensor first;  ///< [groups, values of a patch], double, in units of 2^-10
     at::Tensor second; ///< [groups, values, values], double, in units of 2^-20
@@ -26,6 +26,9 @@ struct PatchMoments {
     /// input  [pictures, inputs, height, width]
     void add(const Convolution& convolution, const at::Tensor& input);
     void merge(const PatchMoments& other);
+
+    /// Whether every sum so far was a whole number that a double holds, below 2^53. Those of squares are the largest.
+    bool are_exact() const;
 };
 
 /// Quantised weights, with the bias that makes up for what they change on the average.

@@ -42,6 +42,12 @@ class Bench(CliTest):
                      "rows", "decode threads wait for room", "inference threads wait", "pictures/s", "limit", "CPU", "memory"):
             self.assertIn(part, text)
 
+    def test_flags_are_those_that_it_heeds(self):
+        flags = self.openset("bench", "--help-all").text
+        self.assertIn("--fast-decode", flags)
+        for flag in ("--strict", "--max-errors", "--progress"):
+            self.assertNotIn(flag, flags)
+
     def test_settings_by_hand_stand_beside_the_default(self):
         text = self.bench(*SOUND[:2], "--rounds", 1, "--by-hand", "--closed-set").text
         self.assertIn("the default ", text)

@@ -75,7 +75,7 @@ class Demo(CliTest):
         self.assertIn("openset infer failed with exit code 2", self.shown(code=1))
         (self.root / "configs/demo.json").unlink()
         self.assertIn("no configs/demo.json", self.shown(code=1))
-        self.assertIn("show-demo [OPENSET]", self.shown("--help"))
+        self.assertIn("show-demo [OPENSET [PAGE]]", self.shown("--help"))
 
 
 class WhatShips(CliTest):

@@ -93,6 +93,21 @@ class Unknown(CliTest):
         self.assertNotIn("probability", row)
         self.assertEqual(row["unknown"]["pass"], False)
 
+    def test_a_detector_of_other_pixels_or_of_another_precision_is_refused(self):
+        config = self.with_unknown(fitted=str(self.fitted), threshold="inf")
+        refused = self.infer(PICTURES / "tomato.png", "--fast-decode", config=config, code=2)
+        self.assertIn("was fitted on pictures decoded without --fast-decode (here with); extract and fit anew", refused.messages)
+        self.infer(PICTURES / "tomato.png", "--fast-decode", "--allow-mismatch", config=config)
+        fitted = json.loads(self.fitted.read_text())
+        self.fitted.write_text(json.dumps({**fitted, "precision": "bf16"}))
+        refused = self.infer(PICTURES / "tomato.png", config=config, code=2)
+        self.assertIn("was fitted on activations in bf16 (here fp32)", refused.messages)
+
+    def test_a_store_says_that_its_pictures_were_decoded_fast(self):
+        self.openset("extract", "-q", "--fast-decode", "--model", CLASSIFIER, "--unlabelled", PICTURES, "-o", self.folder / "fast.store", code=3)
+        self.assertIs(json.loads((self.folder / "fast.store" / "meta.json").read_text())["fast_decode"], True)
+        self.assertNotIn("fast_decode", json.loads((self.folder / "all.store" / "meta.json").read_text()))
+
     def test_only_what_the_classifier_names_is_judged_unless_all_stages_run(self):
         config = self.with_unknown(fitted=str(self.fitted), threshold="-inf")
         for row in self.rows(*SOUND, config=config):

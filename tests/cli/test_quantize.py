@@ -116,6 +116,27 @@ class QuantizeTest(CliTest):
         self.assertIn("extract and fit anew, or run with --allow-mismatch", refused.messages)
         self.infer(*SOUND, "--allow-mismatch", config=config)
 
+    def test_an_int8_network_wants_the_pixels_that_it_was_made_with(self):
+        self.quantize("-q")
+        own = json.loads(self.openset("inspect", self.model, "-f", "json").text)["info"]["preprocess"]
+        other = {**own, "mean": [0.25, 0.25, 0.25]}
+        config = self.write_config("p.json", {"openset": 1, "classifier": {"model": str(self.int8), "preprocess": other}})
+        refused = self.infer(*SOUND, config=config, code=2)
+        self.assertIn("/classifier/preprocess: found", refused.messages)
+        self.assertIn("is in eight bits, made for", refused.messages)
+        config = self.write_config("q.json", {"openset": 1, "classifier": {"model": str(self.model), "preprocess": other}})
+        refused = self.infer(*SOUND, "--precision", "int8", config=config, code=2)
+        self.assertIn("was made with other preprocessing than", refused.messages)
+        same = self.write_config("r.json", {"openset": 1, "classifier": {"model": str(self.int8), "preprocess": own}})
+        self.infer(*SOUND, config=same)
+
+    def test_a_report_that_stands_there_is_not_replaced(self):
+        report = self.folder / "classifier.int8.pt.quantization.json"
+        report.write_text("mine")
+        self.assertIn(f"{report}: exists; choose another name, or add --force", self.quantize(code=2).messages)
+        self.assertEqual(report.read_text(), "mine")
+        self.assertFalse(self.int8.exists())
+
     def test_refuses_what_it_cannot_do(self):
         self.quantize("-q")
         self.assertIn("--force to replace it", self.quantize(code=2).messages)

@@ -178,7 +178,6 @@ class Mismatches(StoreTest):
 
     def test_the_same_network_labels_and_preprocessing_are_fine(self):
         self.refused(meta(self.LABELS, 120), "")
-        self.refused(meta(self.LABELS, 120, precision="fp16"), "")
 
     def test_another_network_is_refused(self):
         self.refused(meta(self.LABELS, 120, model={"name": "cats9", "sha256": "b" * 64}),
@@ -192,6 +191,13 @@ class Mismatches(StoreTest):
     def test_another_preprocessing_is_refused(self):
         self.refused(meta(self.LABELS, 120, preprocess={"resize": {"mode": "none"}, "mean": [0, 0, 0], "std": [1, 1, 2]}),
                      "was fitted on activations of another preprocessing")
+
+    def test_another_precision_and_another_decoding_are_refused(self):
+        self.refused(meta(self.LABELS, 120, precision="int8"), "was fitted on activations in fp32 (here int8)")
+        self.refused(meta(self.LABELS, 120, fast_decode=True), "was fitted on pictures decoded without --fast-decode (here with)")
+
+    def test_another_engine_in_the_same_precision_is_fine(self):
+        self.refused(meta(self.LABELS, 120, engine="onednn"), "")
 
     def test_another_activation_is_refused(self):
         self.refused(meta(self.LABELS, 120, activation="sigmoid"), "was fitted for a softmax network (here sigmoid)")

@@ -199,6 +199,65 @@ TEST(CompiledNetworks, RefuseAPictureOfAnotherSize) {
                 HasSubstr("model: was made for pictures of 33x33, got one of 33x32"));
 }
 
+// ---- in eight bits: powers of two as scales, so that float computes exactly what the plain loops do
+
+constexpr Grid pixels{0x1p-5F, 100}, sums{0x1p-3F, 0}, signed_sums{0x1p-3F, 117};
+
+class InEightBits : public testing::TestWithParam<ConvolutionCase> {};
+
+TEST_P(InEightBits, ConvolutionsGiveWhatPlainLoopsGiveToTheLastBit) {
+    for (const std::optional<Grid>& grid : {std::optional(sums), std::optional(signed_sums), std::optional<Grid>()}) {
+        GraphBuilder build(GetParam().input);
+        const ValueId input = build.rounded(0, pixels);
+        const ValueId made = build.convolution_in_eight_bits(input, GetParam().channels, GetParam().kind, grid);
+        EXPECT_EQ(relative_difference(build.graph({made})), 0) << (grid ? grid->zero_point : -1);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OfEveryKind, InEightBits,
+    testing::Values(
+        ConvolutionCase{"plain", {16, 9, 9}, 24, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}},
+        ConvolutionCase{"pixels", {3, 17, 15}, 16, {.kernel = {7, 7}, .stride = {2, 2}, .padding = {3, 3, 3, 3}}},
+        ConvolutionCase{"pointwise", {64, 5, 5}, 32, {}},
+        ConvolutionCase{"depthwise", {32, 8, 8}, 32, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}, .groups = 32}},
+        ConvolutionCase{"uneven", {8, 8, 8}, 8, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {0, 0, 1, 1}}},
+        ConvolutionCase{"few_channels", {5, 6, 6}, 7, {.kernel = {2, 2}}}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(CompiledNetworks, KeepEightBitsFromLayerToLayer) {
+    GraphBuilder build({3, 20, 20});
+    const ValueId padded = build.pad(0, {1, 1, 1, 1});
+    const ValueId input = build.rounded(padded, pixels);
+    const ValueId first = build.convolution_in_eight_bits(input, 32, {.kernel = {3, 3}}, sums);
+    const ValueId pooled = build.pool(first, {Pool::Kind::maximum, {3, 3}, {2, 2}, {1, 1, 1, 1}, false});
+    const ValueId second =
+        build.convolution_in_eight_bits(pooled, 32, {.kernel = {3, 3}, .padding = {1, 1, 1, 1}}, signed_sums);
+    const ValueId sum = build.sum_on(sums, pooled, second);
+    const ValueId joined = build.concatenation({sum, pooled});
+    const ValueId mean = build.pool(sum, {Pool::Kind::average, {10, 10}, {10, 10}, {}, false});
+    EXPECT_LT(relative_difference(build.graph({mean, joined, second})), 1e-6);
+    const std::string kernels = CompiledNetwork(build.graph({mean})).description();
+    EXPECT_THAT(kernels, HasSubstr("convolution 3x3 of 32 channels in eight bits"));
+    EXPECT_THAT(kernels, HasSubstr("sum in eight bits"));
+}
+
+TEST(CompiledNetworks, ComputeInFloatWhatStandsBetweenLayersInEightBits) {
+    GraphBuilder build({8, 6, 6});
+    const ValueId input = build.rounded(0, pixels);
+    const ValueId gate = build.activate(build.convolution(input, 8, {}), {Activation::Kind::sigmoid, 0, 0});
+    const ValueId made =
+        build.convolution_in_eight_bits(build.rounded(build.product(input, gate), pixels), 8, {}, sums);
+    EXPECT_LT(relative_difference(build.graph({build.scale_shift(made)})), 0.02); // a rounding may go either way
+}
+
+TEST(CompiledNetworks, RefuseWeightsInEightBitsForValuesInFloat) {
+    GraphBuilder build({8, 6, 6});
+    const ValueId made = build.convolution_in_eight_bits(0, 8, {}, sums);
+    EXPECT_THAT(error_of([&] { const CompiledNetwork network(build.graph({made})); }),
+                HasSubstr("a convolution in eight bits takes values in float"));
+}
+
 TEST(CompiledNetworks, SayWhichKernelsRun) {
     EXPECT_THAT(CompiledNetwork(small_network()).description(), HasSubstr("convolution 5x5 of 96 channels: "));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -34,6 +35,30 @@ public:
         kind.bias = drawn(static_cast<std::size_t>(channels), random_);
         const Extent size = output_extent(from, kind.kernel, kind.stride, kind.dilation, kind.padding);
         return add(std::move(kind), {input}, {channels, size.height, size.width});
+    }
+
+    /// The same with weights that are whole numbers, from -64 to 64, which count 2^-6 and 2^-7 each in turn: no float rounds
+    /// anything then.
+    ValueId convolution_in_eight_bits(ValueId input, int channels, Convolution kind, std::optional<Grid> grid) {
+        const ValueId made = convolution(input, channels, std::move(kind));
+        auto& layer = std::get<Convolution>(graph_.nodes[made].operation);
+        for (float& weight : layer.weight) weight = std::clamp(std::nearbyint(64 * weight), -64.0F, 64.0F);
+        for (float& bias : layer.bias) bias = std::nearbyint(256 * bias) / 256;
+        for (int c = 0; c < channels; ++c) layer.weight_scale.push_back(c % 2 == 0 ? 0x1p-6F : 0x1p-7F);
+        graph_.nodes[made].grid = grid;
+        return made;
+    }
+
+    ValueId rounded(ValueId value, const Grid& grid) {
+        const ValueId made = activate(value, {});
+        graph_.nodes[made].grid = grid;
+        return made;
+    }
+
+    ValueId sum_on(const Grid& grid, ValueId x, ValueId y) {
+        const ValueId made = sum(x, y);
+        graph_.nodes[made].grid = grid;
+        return made;
     }
 
     ValueId pool(ValueId input, const Pool& kind) {
@@ -127,7 +152,7 @@ inline Values convolved(const Convolution& layer, const Shape& from, const Shape
     Values made(to.size());
     const int inputs = from.channels / layer.groups, outputs = to.channels / layer.groups;
     for_each_place(to, [&](int c, int y, int x, std::size_t at) {
-        double total = static_cast<double>(layer.bias[static_cast<std::size_t>(c)]);
+        double total = 0;
         const Shape kernel{inputs, layer.kernel.height, layer.kernel.width};
         for_each_place(kernel, [&](int i, int ky, int kx, std::size_t weight) {
             const int source_y = y * layer.stride.height - layer.padding.top + ky * layer.dilation.height;
@@ -136,9 +161,18 @@ inline Values convolved(const Convolution& layer, const Shape& from, const Shape
             total += static_cast<double>(layer.weight[static_cast<std::size_t>(c) * kernel.size() + weight]) *
                      input[place(from, c / outputs * inputs + i, source_y, source_x)];
         });
-        made[at] = total;
+        const auto channel = static_cast<std::size_t>(c);
+        const double unit = layer.weight_scale.empty() ? 1 : static_cast<double>(layer.weight_scale[channel]);
+        made[at] = unit * total + static_cast<double>(layer.bias[channel]);
     });
     return made;
+}
+
+/// To the nearest number of the grid.
+inline double rounded(double value, const Grid& grid) {
+    const auto scale = static_cast<double>(grid.scale);
+    const double whole = std::clamp(std::nearbyint(value / scale + grid.zero_point), 0.0, 255.0);
+    return scale * (whole - grid.zero_point);
 }
 
 inline Values pooled(const Pool& layer, const Shape& from, const Shape& to, const Values& input) {
@@ -200,6 +234,8 @@ inline std::vector<Values> reference(const LayerGraph& graph, std::span<const fl
             for (std::size_t i = 0; i < node.inputs.size(); ++i)
                 made.insert(made.end(), input(i).begin(), input(i).end());
         }
+        if (node.grid)
+            for (double& value : made) value = rounded(value, *node.grid);
         values.push_back(std::move(made));
     }
     return values;

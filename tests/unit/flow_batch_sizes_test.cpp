@@ -42,6 +42,13 @@ TEST(BatchSizesTest, WhereSizesAreEqualTheFirstIsKeptAfterSomeHundredPictures) {
     EXPECT_EQ(sizes.found(0), 8);
 }
 
+TEST(BatchSizesTest, TheSearchStartsWhereItIsTold) {
+    BatchSizes sizes({0}, 256, 64);
+    EXPECT_EQ(sizes.of(0), 64);
+    run_until_found(sizes, [](int) { return 1.0; });
+    EXPECT_EQ(sizes.found(0), 64);
+}
+
 TEST(BatchSizesTest, ASlowPassNowAndThenMisleadsNobody) {
     BatchSizes sizes({0}, 32);
     int pass = 0;
@@ -97,6 +104,15 @@ TEST(BatchSizesTest, ASizeThatFindsNoMemoryIsNotTriedAgain) {
     }
     EXPECT_EQ(sizes.found(0), 8);
     EXPECT_EQ(sizes.of(0), 8);
+}
+
+TEST(BatchSizesTest, AKnownSizeThatFindsNoMemoryIsReplacedByTheOneThatDoes) {
+    BatchSizes sizes({16}, 32);
+    sizes.lower(0, 8);
+    EXPECT_EQ(sizes.of(0), 8);
+    EXPECT_EQ(sizes.found(0), 8); // and so remembered in place of the 16
+    sizes.lower(0, 12);           // of a batch that was larger when it began
+    EXPECT_EQ(sizes.found(0), 8);
 }
 
 TEST(BatchSizesTest, EachNetworkHasItsOwn) {

@@ -228,11 +228,13 @@ TEST(StoreMeta, ReadsBackAsItWasWritten) {
     meta.head = "fc";
     meta.precision = "fp32";
     meta.engine = "torchscript";
+    meta.fast_decode = true;
     meta.rows = 5;
     meta.failed = 1;
     const auto read = parse_store_meta(to_json(meta), "meta.json");
     EXPECT_EQ(to_json(read), to_json(meta));
     EXPECT_EQ(read.preprocess_json, meta.preprocess_json);
+    EXPECT_TRUE(read.fast_decode);
     EXPECT_EQ(read.failed, 1);
 }
 

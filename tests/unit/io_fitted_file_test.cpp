@@ -108,6 +108,16 @@ TEST_F(FittedFileOnDisk, ComesBackAsItWasWritten) {
     expect_same_bits(read.arrays.at("means").values, fitted.arrays.at("means").values);
 }
 
+TEST_F(FittedFileOnDisk, SaysThatPicturesWereDecodedFastOnlyWhereTheyWere) {
+    FittedFile fitted = full_file();
+    write_fitted(path(), fitted);
+    EXPECT_FALSE(read_fitted(path()).fast_decode);
+    EXPECT_FALSE(json::parse(text_of(path())).contains("fast_decode"));
+    fitted.fast_decode = true;
+    write_fitted(path(), fitted);
+    EXPECT_TRUE(read_fitted(path()).fast_decode);
+}
+
 TEST_F(FittedFileOnDisk, SaysItsHashAndItsName) {
     written_with("means", {3, 5}, 15);
     const FittedFile read = read_fitted(path());
@@ -241,6 +251,9 @@ StoreMeta same_as(const FittedFile& fitted) {
     meta.labels = fitted.labels;
     meta.activation = fitted.activation;
     meta.preprocess_json = fitted.preprocess_json;
+    meta.precision = fitted.precision;
+    meta.engine = fitted.engine;
+    meta.fast_decode = fitted.fast_decode;
     return meta;
 }
 
@@ -279,6 +292,23 @@ TEST(Mismatches, WhatOneSideDoesNotTellIsPassedOver) {
     untold.labels = numpy.labels;
     untold.preprocess_json.clear();
     EXPECT_THAT(mismatches(untold, same_as(full_file())), IsEmpty());
+}
+
+TEST(Mismatches, OtherRoundingAndOtherPixelsAreClauses) {
+    StoreMeta meta = same_as(full_file());
+    meta.precision = "int8";
+    meta.fast_decode = true;
+    EXPECT_THAT(mismatches(full_file(), meta),
+                ElementsAre("was fitted on activations in fp32 (here int8)",
+                            "was fitted on pictures decoded without --fast-decode (here with)"));
+    meta.precision.clear(); // a store that tells neither
+    EXPECT_THAT(mismatches(full_file(), meta), IsEmpty());
+}
+
+TEST(Mismatches, AnotherEngineInTheSamePrecisionIsNone) {
+    StoreMeta meta = same_as(full_file());
+    meta.engine = "onednn";
+    EXPECT_THAT(mismatches(full_file(), meta), IsEmpty());
 }
 
 TEST(Mismatches, NamedLabelsAreComparedWithoutAHashToo) {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 
-#include "io/text_encoding.hpp"
+#include "openset/io/text_encoding.hpp"
 #include "openset/io/number_text.hpp"
 #include "text_sink.hpp"
 

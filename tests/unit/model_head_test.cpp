@@ -23,13 +23,19 @@ TEST(Head, SumsInDoubleFromTheFirstFeatureUpwardsWhateverTheNumberOfClasses) {
     for (auto* values : {&weight, &bias, &row}) {
         for (float& value : *values) value = normal(random);
     }
-    Head(classes, features, weight, bias).apply(row, logits);
+    const Head head(classes, features, weight, bias);
+    head.apply(row, logits);
     for (std::size_t k = 0; k < classes; ++k) {
         double sum = 0;
         for (std::size_t d = 0; d < features; ++d)
             sum += static_cast<double>(row[d]) * static_cast<double>(weight[k * features + d]);
         EXPECT_EQ(logits[k], static_cast<float>(sum + static_cast<double>(bias[k]))) << "class " << k;
     }
+
+    std::vector<float> rows, of_all(classes * 9); // nine rows: more than a kernel takes at once
+    for (int i = 0; i < 9; ++i) rows.insert(rows.end(), row.begin(), row.end());
+    head.apply(rows, of_all);
+    for (std::size_t i = 0; i < of_all.size(); ++i) EXPECT_EQ(of_all[i], logits[i % classes]) << i;
 }
 
 } // namespace

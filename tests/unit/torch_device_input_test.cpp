@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <memory>
+#include <string>
 #include <torch/csrc/jit/ir/constants.h>
 #include <vector>
 
-#include "torch/constants.hpp"
+#include "torch/device_graph.hpp"
 #include "torch/device_input.hpp"
 
 namespace openset::torch {
@@ -29,7 +30,7 @@ TEST(Upload, GivesTheVeryNumbersOfNormalise) {
     const image::PreprocessSpec preprocess;
     const image::Picture one = every_level(0), other = every_level(91);
     const std::vector<const image::Picture*> pictures = {&one, &other};
-    const at::Tensor batch = upload(pictures, preprocess, at::kCPU, at::kFloat);
+    const at::Tensor batch = upload(pictures, preprocess, at::kCPU, at::kFloat, at::MemoryFormat::Contiguous);
     ASSERT_EQ(batch.sizes(), at::IntArrayRef({2, 3, 16, 16}));
     for (int i = 0; i < 2; ++i) {
         const at::Tensor plane = batch[i].contiguous();
@@ -38,17 +39,18 @@ TEST(Upload, GivesTheVeryNumbersOfNormalise) {
     }
 }
 
-TEST(Upload, IsChannelsLastInMemoryWithoutACopy) {
+TEST(Upload, LaysTheNumbersOutAsTheNetworkWantsThem) {
     const image::Picture one = every_level(0);
     const std::vector<const image::Picture*> pictures = {&one};
-    EXPECT_TRUE(upload(pictures, {}, at::kCPU, at::kFloat).is_contiguous(at::MemoryFormat::ChannelsLast));
+    for (const auto layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast})
+        EXPECT_TRUE(upload(pictures, {}, at::kCPU, at::kFloat, layout).is_contiguous(layout));
 }
 
 TEST(Upload, RoundsTheNumbersToTheTypeOfTheNetwork) {
     const image::Picture one = every_level(0);
     const std::vector<const image::Picture*> pictures = {&one};
-    const at::Tensor exact = upload(pictures, {}, at::kCPU, at::kFloat);
-    EXPECT_TRUE(upload(pictures, {}, at::kCPU, at::kHalf).equal(exact.to(at::kHalf)));
+    const at::Tensor exact = upload(pictures, {}, at::kCPU, at::kFloat, at::MemoryFormat::Contiguous);
+    EXPECT_TRUE(upload(pictures, {}, at::kCPU, at::kHalf, at::MemoryFormat::Contiguous).equal(exact.to(at::kHalf)));
 }
 
 TEST(Download, GivesFloatsOfTheSameSizes) {
@@ -65,13 +67,51 @@ TEST(ConvertConstants, TurnsWeightsAndFiltersAndLeavesWholeNumbers) {
     auto graph = std::make_shared<::torch::jit::Graph>();
     graph->insertConstant(at::ones({4, 3, 2, 2}));
     graph->insertConstant(at::ones({4}, at::kLong));
-    convert_constants(*graph, at::kBFloat16);
+    convert_constants(*graph, at::kBFloat16, at::MemoryFormat::ChannelsLast);
     std::vector<at::Tensor> constants;
     for (const auto* node : graph->nodes()) constants.push_back(node->t(::torch::jit::attr::value));
     ASSERT_EQ(constants.size(), 2U);
     EXPECT_EQ(constants[0].scalar_type(), at::kBFloat16);
     EXPECT_TRUE(constants[0].is_contiguous(at::MemoryFormat::ChannelsLast));
     EXPECT_EQ(constants[1].scalar_type(), at::kLong);
+}
+
+/// A graph of one convolution of `channels` channels in `groups` groups.
+std::shared_ptr<::torch::jit::Graph> convolution(std::int64_t channels, std::int64_t groups) {
+    auto graph = std::make_shared<::torch::jit::Graph>();
+    auto* const input = graph->addInput();
+    const auto pair = [&](std::int64_t value) {
+        return graph->insertConstant(std::vector<std::int64_t>{value, value});
+    };
+    auto* const filters = graph->insertConstant(at::ones({channels, channels / groups, 3, 3}));
+    auto* const bias = graph->insertConstant(at::ones({channels}));
+    graph->registerOutput(graph->insert(at::aten::conv2d, {input, filters, bias, pair(2), pair(1), pair(1), groups}));
+    return graph;
+}
+
+std::string last_operation(const ::torch::jit::Graph& graph) {
+    return graph.outputs()[0]->node()->kind().toQualString();
+}
+
+TEST(DepthwiseConvolutions, AreGivenToLibTorchsOwnKernelWithTheirStrideAndPadding) {
+    const auto graph = convolution(8, 8);
+    EXPECT_EQ(use_own_depthwise_kernel(*graph), 1);
+    graph->lint();
+    ASSERT_EQ(last_operation(*graph), "aten::_conv_depthwise2d");
+    const auto list_of = [&](const char* name) {
+        return ::torch::jit::toIValue(graph->outputs()[0]->node()->namedInput(name))->toIntVector();
+    };
+    EXPECT_EQ(list_of("kernel_size"), (std::vector<std::int64_t>{3, 3}));
+    EXPECT_EQ(list_of("stride"), (std::vector<std::int64_t>{2, 2}));
+    EXPECT_EQ(list_of("padding"), (std::vector<std::int64_t>{1, 1}));
+}
+
+TEST(DepthwiseConvolutions, AreNotThoseOfSeveralChannelsAGroup) {
+    for (const std::int64_t groups : {1, 4}) {
+        const auto graph = convolution(8, groups);
+        EXPECT_EQ(use_own_depthwise_kernel(*graph), 0);
+        EXPECT_EQ(last_operation(*graph), "aten::conv2d");
+    }
 }
 
 } // namespace

@@ -115,7 +115,7 @@ TEST_F(QuantisedNetworks, AResNetKeepsItsFeaturesWithinAFewPercent) {
     const auto file = built({"resnet18", 8, Stem::cifar});
     Quantiser quantiser(file);
     EXPECT_EQ(quantiser.layers().convolutions, 20);
-    EXPECT_EQ(quantiser.layers().sums, 8);
+    EXPECT_EQ(quantiser.layers().sums, 7); // the last goes into the mean, in float
     quantiser.observe(noise(16, 1));
     const auto int8 = quantised(file, quantiser);
     const auto before = load_network(file), after = load_network(int8);
@@ -208,6 +208,67 @@ TEST_F(QuantisedNetworks, ThatAreAlreadyAreNotQuantisedAgain) {
     quantiser.observe(noise(2, 1));
     const auto int8 = quantised(file, quantiser);
     EXPECT_THAT(error_of([&] { Quantiser again(int8); }), ::testing::HasSubstr("computes in eight bits already"));
+}
+
+/// How far the features on onednn are from LibTorch's, as a share of the largest; the same bits in any batch.
+double apart_on_onednn(const model::NetworkFile& int8) {
+    LoadOptions options;
+    options.engine = Engine::onednn;
+    const auto torch = load_network(int8), onednn = load_network(int8, options);
+    EXPECT_EQ(onednn->report().engine, "onednn") << ::testing::PrintToString(onednn->report().warnings);
+    EXPECT_EQ(onednn->report().precision, "int8");
+    const auto pictures = noise(8, 2);
+    const auto expected = torch->run(pictures).features, got = onednn->run(pictures).features;
+    for (int i = 0; i < pictures.count; ++i) {
+        const auto row = got.row(i);
+        EXPECT_EQ(onednn->run(one_of(pictures, i)).features.values, std::vector<float>(row.begin(), row.end())) << i;
+    }
+    return largest_difference(expected, got) / largest(expected);
+}
+
+TEST_F(QuantisedNetworks, RunOnOnednnAsOnLibTorch) {
+    for (const char* name : {"resnet18", "resnet50"}) {
+        const auto file = built({name, 4, Stem::imagenet});
+        Quantiser quantiser(file);
+        quantiser.observe(noise(4, 1));
+        EXPECT_LT(apart_on_onednn(quantised(file, quantiser)), 0.01) << name;
+    }
+}
+
+TEST_F(QuantisedNetworks, WithDepthwiseLayersAndPaddingRunOnOnednnAsOnLibTorch) {
+    const auto file = written(R"(
+def forward(self, x):
+    y = torch.constant_pad_nd(x, [0, 1, 0, 1], 0.)
+    y = torch.hardtanh(torch.conv2d(y, self.w1, self.b, [2, 2]), 0., 6.)
+    y = torch.constant_pad_nd(y, [1, 2, 1, 2], 0.)
+    z = torch.hardtanh(torch.conv2d(y, self.w2, self.b, [1, 1], [0, 0], [1, 1], 16), 0., 6.)
+    y = torch.conv2d(z, self.w3, self.b)
+    y = torch.max_pool2d(y, [2, 2]) + torch.max_pool2d(z, [2, 2])
+    y = torch.conv2d(y, self.w3, self.b)
+    return torch.linear(torch.flatten(torch.adaptive_avg_pool2d(y, [1, 1]), 1), self.weight, self.bias)
+)");
+    Quantiser quantiser(file);
+    quantiser.observe(noise(8, 1));
+    EXPECT_LT(apart_on_onednn(quantised(file, quantiser)), 0.01);
+}
+
+TEST_F(QuantisedNetworks, ThatWereShownNoiseCutLessOfItOff) {
+    const auto file = built({"resnet18", 8, Stem::cifar});
+    const auto before = load_network(file);
+    auto faint = noise(8, 1), loud = noise(8, 2);
+    for (float& value : faint.data) value /= 4;
+    for (float& value : loud.data) value *= 2;
+    const auto cut_off = [&](bool noise_too, stats::RangeRule rule) {
+        Quantiser quantiser(file);
+        quantiser.observe(faint);
+        if (noise_too) quantiser.observe_noise();
+        const auto path = folder_.path() / "int8.pt";
+        write_file_atomically(path, quantiser.archive(file.info, rule, 1));
+        const auto after = load_network(model::open_network_file(path));
+        return largest(before->run(loud).features) - largest(after->run(loud).features);
+    };
+    EXPECT_LT(cut_off(true, stats::RangeRule::minmax), 0.9 * cut_off(false, stats::RangeRule::minmax));
+    EXPECT_EQ(cut_off(true, stats::RangeRule::percentile), cut_off(false, stats::RangeRule::percentile));
 }
 
 TEST_F(QuantisedNetworks, NeedPicturesToMeasureOn) {

@@ -26,6 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::FloatNear;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pointwise;
 using ::testing::SizeIs;
 
@@ -173,6 +174,15 @@ TEST_F(ScriptNetworks, RunAsTheyWereSavedWhereLibTorchsOptimisedGraphGivesOtherN
     EXPECT_THAT(logits_of(*load_on_onednn("relu6"), a_colour()), ElementsAre(2.75F, 0.0F, -5.0F));
 }
 
+TEST_F(ScriptNetworks, AreHeldAgainstWhatWasSavedInEveryOutput) {
+    const auto network = load("relu6_beside"); // its logits are right, however it is optimised
+    const auto outputs = network->run(a_colour(2));
+    EXPECT_THAT(outputs.extras.at("output1").values, ElementsAre(0.5F, 0.25F, 0.125F, 0.5F, 0.25F, 0.125F));
+    if (std::string(runtime_facts().compiled_version).starts_with("1.13")) {
+        EXPECT_THAT(network->report().warnings, ElementsAre(HasSubstr("the output output1: on a picture of noise")));
+    }
+}
+
 // ---- trunks
 
 TEST_F(ScriptNetworks, ThatAreOneUpToTheirHeadHaveOneTrunk) {
@@ -180,6 +190,24 @@ TEST_F(ScriptNetworks, ThatAreOneUpToTheirHeadHaveOneTrunk) {
     EXPECT_FALSE(gate->trunk().empty());
     EXPECT_EQ(gate->trunk(), classifier->trunk());
     EXPECT_TRUE(same_bits(gate->run(noise(3)).features.values, classifier->run(noise(3)).features.values));
+}
+
+TEST_F(ScriptNetworks, ThatAreOneUpToTheirHeadGetOneEngine) {
+    std::set<std::string> asked;
+    LoadOptions options{"cpu"};
+    options.choose_engine = [&asked](const std::string& graph) {
+        asked.insert(graph);
+        return Engine::onednn;
+    };
+    std::set<std::string> trunks;
+    for (const char* name : {"gate", "classifier"}) {
+        const auto network = load_network(model::open_network_file(network_path(name)), options);
+        EXPECT_EQ(network->report().engine, "onednn");
+        EXPECT_EQ(asked.count(network->report().graph), 1U);
+        trunks.insert(network->trunk());
+    }
+    EXPECT_THAT(asked, ElementsAre(Not(IsEmpty())));
+    EXPECT_THAT(trunks, SizeIs(1));
 }
 
 TEST_F(ScriptNetworks, ThatDifferBeforeTheirHeadHaveTrunksOfTheirOwn) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,6 +56,14 @@ struct Activation {
     bool operator==(const Activation&) const = default;
 };
 
+/// The numbers that eight bits hold: scale * (whole - zero_point) for whole = 0 to 255.
+struct Grid {
+    float scale = 1;
+    int zero_point = 0; ///< 0 to 255
+
+    bool operator==(const Grid&) const = default;
+};
+
 // ---- what a node computes; x, y, ... are its inputs in their order
 
 /// The network's input, the first node.
@@ -70,6 +79,9 @@ struct Convolution {
     int groups = 1;
     std::vector<float> weight = {}; ///< [channels of the node, channels of x / groups, kernel.height, kernel.width]
     std::vector<float> bias = {};   ///< [channels of the node]
+    /// [channels of the node]: weights in eight bits. `weight` holds whole numbers from -128 to 127 then, which count so
+    /// much each; x is on a grid, and products are summed in whole numbers. No activation. Empty: weights in float.
+    std::vector<float> weight_scale = {};
     Activation activation = {};
 };
 
@@ -117,6 +129,8 @@ struct Node {
     Operation operation;
     std::vector<ValueId> inputs; ///< of earlier nodes
     Shape shape;                 ///< of what it makes
+    /// What it makes is rounded to the nearest number of this grid, halves to the one whose whole is even, and held in eight bits.
+    std::optional<Grid> grid = std::nullopt;
 };
 
 struct NamedValue {
@@ -136,7 +150,7 @@ Extent output_extent(const Shape& input, const Extent& kernel, const Extent& str
 
 /// The same network in fewer nodes: zeros around a picture become the padding of the convolutions after them, scales and
 /// shifts are folded into the convolution before them (in double, rounded once), sums and activations that a convolution
-/// alone feeds become its own. Values are renumbered; what nothing asks for is gone.
+/// alone feeds become its own; not so across a grid. Values are renumbered; what nothing asks for is gone.
 LayerGraph fuse(const LayerGraph& graph);
 
 } // namespace openset::engine

@@ -22,8 +22,9 @@ struct StoreMeta {
     std::string activation = "softmax"; ///< or sigmoid
     std::string preprocess_json;        ///< as in a ModelInfo; empty: not told
     std::string head;                   ///< name of the last Linear; empty: not told
-    std::string precision;              ///< fp32; empty: not told
-    std::string engine;                 ///< torchscript; empty: not told
+    std::string precision;              ///< fp32, bf16, fp16 or int8; empty: not told
+    std::string engine;                 ///< torchscript or onednn; empty: not told
+    bool fast_decode = false;           ///< JPEG pictures were decoded smaller where that was enough
     std::int64_t rows = 0, failed = 0;  ///< pictures with and without a place in the arrays
 };
 

@@ -35,6 +35,7 @@ struct FittedFile {
     std::string activation = "softmax";   ///< or sigmoid
     std::string preprocess_json;          ///< empty: not told
     std::string precision, engine;        ///< of the store; empty: not told
+    bool fast_decode = false;             ///< of the store
     std::string fitted_on;                ///< identity of the store (ActivationStore); empty: not told
     std::string state_json = "{}";        ///< small things; arrays stand in `arrays`
     std::map<std::string, FittedArray> arrays;
@@ -56,7 +57,8 @@ void write_fitted(const std::filesystem::path& path, const FittedFile& fitted);
 
 /// What of the network and its use is not as it was when the detector was fitted: a clause each, such as `was fitted on
 /// activations of another network (...)`; empty where nothing differs. What one of the two does not tell is passed over:
-/// hashes and preprocessing that are empty, labels that are the numbers of a store without a meta.json.
+/// hashes, preprocessing and precision that are empty, labels that are the numbers of a store without a meta.json.
+/// Engines are no mismatch: in one precision their activations agree to a few units in the last place.
 std::vector<std::string> mismatches(const FittedFile& fitted, const StoreMeta& now);
 
 } // namespace openset::io

@@ -46,6 +46,7 @@ struct ScoreTable {
     std::vector<std::int32_t> w_labels;         ///< labels of the W-scores, in the order of the columns
     std::vector<double> w;                      ///< [rows, w_labels]; empty: not wanted, or the file has none
     std::vector<std::uint8_t> argmax_unknown{}; ///< [rows] P(unknown) > every other P; empty: as `w`
+    std::vector<std::string> paths{};           ///< [rows] any bytes; empty: not wanted
 
     std::int64_t failed = 0;    ///< rows of `infer` without a verdict: not scored
     std::int64_t unreached = 0; ///< rows of `infer` that an earlier stage rejected: this one has no figures for them
@@ -60,6 +61,7 @@ struct WantedScores {
     bool confidence = false;
     bool w_scores = false;       ///< where the file has them
     bool argmax_unknown = false; ///< where the file has probabilities
+    bool paths = false;
 };
 
 /// Reads a score file in one pass. Memory: what the table holds, and a piece of the file.
@@ -74,6 +76,7 @@ struct WantedStage {
     std::string method;
     /// species only: whether a label of the filter, a network with two labels, is accepted.
     std::function<bool(int id, const std::string& label)> accepts;
+    bool paths = false;
 };
 
 /// Reads one stage's scores from rows that `infer` wrote (jsonl or csv). The true label of a row is the name of the

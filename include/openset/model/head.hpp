@@ -1,7 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
+
+namespace openset::stats {
+class PackedMatrix;
+}
 
 namespace openset::model {
 
@@ -18,16 +23,16 @@ public:
     std::vector<float> weight() const;
     const std::vector<float>& bias() const { return bias_; }
 
-    /// Logits of one row of features, summed in double from feature 0 upwards, bias last, rounded to float once. No
+    /// Logits of rows of features, each summed in double from feature 0 upwards, bias last, rounded to float once. No
     /// BLAS: the same bits whatever the batch, the thread count or the processor.
-    /// features  [features()]
-    /// logits    [classes()]
+    /// features  [rows, features()]
+    /// logits    [rows, classes()]
     void apply(std::span<const float> features, std::span<float> logits) const;
 
 private:
     int classes_;
     int features_;
-    std::vector<float> transposed_weight_; ///< [features, classes]: the inner loop runs over classes and vectorises
+    std::shared_ptr<const stats::PackedMatrix> weight_; ///< [features, classes]; shared by copies
     std::vector<float> bias_;
 };
 

@@ -54,6 +54,9 @@ public:
     /// to apply its own head. Empty: not known, or no head().
     virtual std::string trunk() const { return {}; }
 
+    /// In which most of it is computed: "fp32", "bf16", "fp16" or "int8".
+    virtual std::string precision() const { return info().quantisation ? "int8" : "fp32"; }
+
     /// Throws Error(out_of_memory) where a smaller batch may pass, Error(model) where the network refuses the input.
     virtual Outputs run(const Batch& batch) = 0;
 

@@ -44,6 +44,11 @@ public:
     void observe(const model::Batch& pictures);
     std::int64_t observed() const; ///< pictures so far
 
+    /// Runs pictures of uniform noise, from a seed of its own, and widens the ranges of RangeRule::minmax half the way to what
+    /// they drive layers to. That is further than photographs do: cut off there, what is no photograph would look more like
+    /// one; all the way costs photographs more digits than it gives. Weights are not rounded for them. Throws Error(model) for values that are not finite.
+    void observe_noise();
+
     /// The int8 network as the bytes of a TorchScript archive with the ModelInfo inside.
     /// coverage  of RangeRule::percentile
     /// Throws Error(usage) where nothing was observed.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace openset::torch {
 
 /// What runs the graph up to the head.
 enum class Engine {
-    automatic, ///< torch; for callers who decide network by network
+    automatic, ///< what LoadOptions::choose_engine says; torch where there is none
     torch,     ///< LibTorch: knows every operation
     onednn,    ///< engine::CompiledNetwork: convolutional networks for pictures of one size, on the CPU
 };
@@ -32,6 +33,8 @@ struct LoadOptions {
     Engine engine =
         Engine::automatic; ///< with `optimise`; where it cannot run a network, LibTorch does, with a warning
     Precision precision = Precision::fp32; ///< where the device or the engine lacks it fp32, with a warning
+    /// Asked with LoadReport::graph, so that networks which are one up to the head get one engine, and share its work.
+    std::function<Engine(const std::string& graph)> choose_engine = {};
 };
 
 /// What became of a network file.
@@ -39,6 +42,7 @@ struct LoadReport {
     std::string device;                ///< "cpu", "cuda:0"
     std::string engine = "torch";      ///< "torch" or "onednn"
     std::string precision = "fp32";    ///< in which most of it is computed: "fp32", "bf16", "fp16" or "int8"
+    std::string graph;                 ///< a digest of what is run up to the head(), whatever runs it; empty: not known
     bool cut_at_head = false;          ///< features come from the graph, logits from our own head
     bool picture_by_picture = false;   ///< a batch goes through one by one, see load_network
     std::vector<std::string> warnings; ///< what looks wrong: sentences that name the file

@@ -6,7 +6,7 @@
 
 /// The inner loop of products of matrices, in a plain form and in those for wider registers. All of them give the same bits:
 /// each sum is taken over the depth in rising order, one fused multiply-add a term, and vectorised across columns.
-namespace openset::detect {
+namespace openset::stats {
 
 /// Columns of a panel: of a matrix [depth, columns] those that are worked on together, laid out as [depth, panel_columns].
 inline constexpr std::size_t panel_columns = 16;
@@ -38,4 +38,4 @@ extern const ProductKernel avx512_product; ///< needs AVX512-F
 /// Those that this processor can run, the plain one first, the fastest last.
 std::span<const ProductKernel* const> usable_product_kernels();
 
-} // namespace openset::detect
+} // namespace openset::stats

@@ -1,9 +1,9 @@
-#include "detect/row_products.hpp"
+#include "stats/row_products.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace openset::detect {
+namespace openset::stats {
 namespace {
 
 constexpr std::size_t depth_at_once = 256; // a panel's part that stays in the first-level cache
@@ -95,4 +95,4 @@ void mirror_upper_triangle(std::span<double> matrix, std::size_t columns) {
     }
 }
 
-} // namespace openset::detect
+} // namespace openset::stats

@@ -1,9 +1,9 @@
-#include "detect/product_kernels.hpp"
+#include "stats/product_kernels.hpp"
 
 #include <cmath>
 #include <vector>
 
-namespace openset::detect {
+namespace openset::stats {
 namespace {
 
 void add_plain(const Strided& left, std::size_t rows, const double* panel, std::size_t depth, double* out,
@@ -35,4 +35,4 @@ std::span<const ProductKernel* const> usable_product_kernels() {
     return usable;
 }
 
-} // namespace openset::detect
+} // namespace openset::stats

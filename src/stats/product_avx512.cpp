@@ -1,4 +1,4 @@
-#include "detect/product_kernels.hpp"
+#include "stats/product_kernels.hpp"
 
 #if defined(__x86_64__)
 
@@ -6,7 +6,7 @@
 
 #define OPENSET_AVX512 __attribute__((target("avx512f")))
 
-namespace openset::detect {
+namespace openset::stats {
 namespace {
 
 constexpr std::size_t lanes = 8;
@@ -57,6 +57,6 @@ OPENSET_AVX512 void add_avx512(const Strided& left, std::size_t rows, const doub
 
 const ProductKernel avx512_product = {"avx512", add_avx512};
 
-} // namespace openset::detect
+} // namespace openset::stats
 
 #endif

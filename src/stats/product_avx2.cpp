@@ -1,4 +1,4 @@
-#include "detect/product_kernels.hpp"
+#include "stats/product_kernels.hpp"
 
 #if defined(__x86_64__)
 
@@ -6,7 +6,7 @@
 
 #define OPENSET_AVX2 __attribute__((target("avx2,fma")))
 
-namespace openset::detect {
+namespace openset::stats {
 namespace {
 
 constexpr std::size_t lanes = 4;
@@ -61,6 +61,6 @@ OPENSET_AVX2 void add_avx2(const Strided& left, std::size_t rows, const double* 
 
 const ProductKernel avx2_product = {"avx2", add_avx2};
 
-} // namespace openset::detect
+} // namespace openset::stats
 
 #endif

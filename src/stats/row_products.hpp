@@ -5,11 +5,11 @@
 #include <span>
 #include <vector>
 
-#include "detect/product_kernels.hpp"
+#include "stats/product_kernels.hpp"
 
 /// Products of rows with a matrix. Each output is a sum over the depth in rising order, one fused multiply-add a term: its
 /// bits depend neither on the rows beside it nor on the processor, nor on who works on it.
-namespace openset::detect {
+namespace openset::stats {
 
 /// A matrix [depth, columns] in panels, for products from the left.
 class PackedMatrix {
@@ -25,6 +25,10 @@ public:
 
     std::size_t depth() const { return depth_; }
     std::size_t columns() const { return columns_; }
+
+    double at(std::size_t row, std::size_t column) const {
+        return panels_[(column / panel_columns * depth_ + row) * panel_columns + column % panel_columns];
+    }
 
     /// out[i, j] = initial[j] + sum over k of rows[i, k] * matrix[k, j]
     /// rows     [count, depth]
@@ -59,4 +63,4 @@ void for_row_blocks(std::size_t rows, const Work& work) {
     for (std::size_t first = 0; first < rows; first += rows_a_block) work(first, std::min(rows_a_block, rows - first));
 }
 
-} // namespace openset::detect
+} // namespace openset::stats

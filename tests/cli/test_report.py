@@ -1,0 +1,307 @@
+"""openset report: one page from rows, scores and a fitted detector."""
+
+import base64
+import csv
+import html.parser
+import io
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree
+
+from openset_cli import FAILURES, PICTURES, VERDICTS, main
+from stores import StoreTest, np
+from test_sweep import ScoresTest
+
+EVIL = "<script>alert(1)</script>&\"'"
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would see: tags, words, where links lead, and the CSV files that it offers by name."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.words, self.csv, self.figures, self.sections, self.pictures = set(), [], "", {}, [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.add(tag)
+        self.links += [attrs[name] for name in ("href", "src") if name in attrs]
+        if tag == "figure":
+            self.figures.append(attrs["id"])
+        if tag == "section":
+            self.sections.append(attrs["id"])
+        if tag == "img":
+            self.pictures.append(base64.b64decode(attrs["src"].split(",")[1]))
+        if "download" in attrs:
+            self.csv[attrs["download"]] = base64.b64decode(attrs["href"].split(",")[1]).decode()
+
+    def handle_data(self, data):
+        if self.lasttag != "style":
+            self.words += data
+
+
+class ReportTest(StoreTest, ScoresTest):
+    def report(self, *arguments, name="report.html", **options):
+        options.setdefault("cwd", self.folder)
+        result = self.openset("report", *arguments, "-o", self.folder / name, **options)
+        self.assertIn(f"wrote {self.folder / name}", result.messages)
+        return Page((self.folder / name).read_text())
+
+    def refused(self, *arguments):
+        return self.openset("report", *arguments, "-o", self.folder / "report.html", code=2, cwd=self.folder).messages
+
+    def rows(self, *arguments):
+        rows = self.folder / "rows.jsonl"
+        self.infer(PICTURES, "-o", rows, "-q", *arguments, code=3)
+        return rows
+
+    def with_detector(self):
+        """Rows of the colour world behind a detector that lets some of them pass."""
+        self.config = self.write_config("d.json", {**json.loads((self.folder / "fruit.json").read_text()),
+                                                   "unknown": {"method": "max-logit", "threshold": 0}})
+        return self.rows()
+
+    def stores(self):
+        """Training, known and unknown rows of three classes, fitted and scored with W-scores."""
+        train, known = self.train(seed=1), self.train("known", (20, 20, 20), 2)
+        unknown = self.train("unknown", (10, 10, 10), 3)
+        np.save(unknown / "logits.npy", np.load(unknown / "logits.npy") * 0.3)
+        fitted, _ = self.fit(train, "--tail-size", 10)
+        files = []
+        for store in (known, unknown):
+            files.append(self.folder / f"{store.name}.csv")
+            self.openset("score", store, "--fitted", fitted, "--w-scores", "-o", files[-1])
+        return train, fitted, *files
+
+
+class Numbers(ReportTest):
+    def test_they_are_evals_to_the_last_digit(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", f"far={unknown}")
+        evaluated = self.openset("eval", "--known", known, "--unknown", f"far={unknown}", "-f", "csv").text
+        self.assertEqual(page.csv["metrics.csv"], evaluated)
+        self.assertIn("0.8800", page.words, "AUROC of the worked example")
+
+    def test_the_confusion_matrix_is_evals(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", unknown, "--threshold", 4)
+        result, = json.loads(self.openset("eval", "--known", known, "--unknown", unknown, "--threshold", 4, "--confusion", "-f",
+                                          "json").text)["results"]
+        head, *lines = csv.reader(io.StringIO(page.csv["confusion.csv"]))
+        self.assertEqual(head[1:], result["confusion"]["labels"])
+        self.assertEqual([[int(cell) for cell in line[1:]] for line in lines], result["confusion"]["truth_by_verdict"])
+
+    def test_every_set_of_unknown_rows_is_measured_apart(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", f"near={known}", "--unknown", f"far={unknown}")
+        self.assertIn("against near", page.words)
+        self.assertIn("near, AUROC 0.500", page.words)
+        self.assertIn("far, AUROC 0.880", page.words)
+
+    def test_rows_and_the_truth_are_known_and_unknown_scores(self):
+        rows = self.with_detector()
+        truth = self.folder / "truth.csv"
+        truth.write_text("path,label\n" + "".join(
+            f"{name},{verdict if outcome == 'known' else 'vegetable'}\n" for name, (verdict, outcome, _) in VERDICTS.items()))
+        page = self.report("--rows", rows, "--truth", truth)
+        for name in ("known.jsonl", "unknown.jsonl"):
+            lines = [line for line in rows.read_text().splitlines(keepends=True)
+                     if (VERDICTS[json.loads(line)["path"][len(str(PICTURES)) + 1:]][1] == "known") == (name == "known.jsonl")]
+            (self.folder / name).write_text("".join(lines))
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        known = [json.loads(line) for line in (self.folder / "known.jsonl").read_text().splitlines()]
+        measured = dict(zip(head, row))
+        self.assertEqual(int(measured["n_known"]), sum("unknown" in one for one in known))
+        accepted = sum(one["outcome"] == "known" for one in known if "unknown" in one)
+        self.assertEqual(float(measured["known_acceptance"]), accepted / int(measured["n_known"]))
+        self.assertEqual(measured["threshold_from"], "the pipeline's own threshold")
+
+
+class Rows(ReportTest):
+    def test_alone_they_give_the_flow_and_the_pictures(self):
+        page = self.report("--rows", self.rows())
+        self.assertEqual(page.sections, ["flow-section", "pictures", "left-out", "made-from"])
+        sound = len(VERDICTS) - len(FAILURES)
+        flow = list(csv.DictReader(io.StringIO(page.csv["flow.csv"])))
+        self.assertEqual([(line["stage"], int(line["reached"])) for line in flow][0], ("pictures", len(VERDICTS)))
+        self.assertEqual(int(flow[0]["stopped"]), len(FAILURES))
+        for line, stage in ((flow[1], "gate"), (flow[2], "species"), (flow[3], "classifier")):
+            self.assertEqual(int(line["stopped"]), sum(decided == stage and outcome == "unknown"
+                                                       for _, outcome, decided in VERDICTS.values()))
+        self.assertEqual(int(flow[-1]["reached"]), sum(outcome == "known" for _, outcome, _ in VERDICTS.values()))
+        self.assertEqual(len(page.pictures), sound)
+        self.assertTrue(all(jpeg.startswith(b"\xff\xd8") for jpeg in page.pictures))
+        self.assertIn("Nobody told this report what the pictures really show", page.words)
+
+    def test_the_folders_may_be_the_truth(self):
+        rows = self.rows()
+        rows.write_text(rows.read_text().replace("/orange.jpg", "/orange/a.jpg").replace("/tomato.png", "/lemon/a.png"))
+        page = self.report("--rows", rows, "--truth", "folders")
+        classes = {line["class"]: line for line in csv.DictReader(io.StringIO(page.csv["chain-by-class.csv"]))}
+        self.assertEqual(classes["orange"]["right"], "1")
+        self.assertEqual(classes["lemon"]["misnamed"], "1")
+        self.assertIn("misnamed-known", page.figures)
+
+    def test_a_picture_that_is_gone_says_so(self):
+        rows = self.rows()
+        rows.write_text(rows.read_text().replace("leaf.jpg", "gone.jpg"))
+        page = self.report("--rows", rows)
+        self.assertIn("the file is not there any more", page.words)
+        self.assertIn("gone.jpg", page.words)
+
+    def test_relative_paths_begin_where_pictures_says(self):
+        rows = self.rows()
+        rows.write_text(rows.read_text().replace(f"{PICTURES}/", ""))
+        self.assertEqual(len(self.report("--rows", rows).pictures), 0)
+        self.assertGreater(len(self.report("--rows", rows, "--pictures", PICTURES).pictures), 0)
+
+    def test_pictures_of_an_archive_are_found_in_it(self):
+        archive = self.folder / "photos.tar"
+        subprocess.run(["tar", "-cf", archive, "-C", PICTURES, "orange.jpg", "leaf.jpg"], check=True)
+        rows = self.folder / "tar.jsonl"
+        self.infer(archive, "-o", rows, "-q")
+        self.assertEqual(len(self.report("--rows", rows).pictures), 2)
+
+
+class Safety(ReportTest):
+    def test_foreign_text_stays_text(self):
+        known = self.scores("k.csv", [(1, EVIL, EVIL), (2, "b", EVIL), (9, EVIL, "b")], EVIL)
+        unknown = self.scores("u.csv", [(3, "", EVIL), (5, EVIL, "b")], EVIL)
+        known.write_text(known.read_text().replace("0.jpg", "<b>.jpg"))
+        page = self.report("--known", known, "--unknown", f"<i>x={unknown}", "--title",
+                           EVIL, "--svg", "charts")
+        self.assertNotIn("script", page.tags)
+        self.assertNotIn("b", page.tags)
+        self.assertNotIn("i", page.tags)
+        self.assertIn(EVIL, page.words)
+        for chart in (self.folder / "charts").glob("*.svg"):
+            self.assertNotIn("<script", chart.read_text())
+            xml.etree.ElementTree.parse(chart)
+
+    def test_the_page_asks_for_nothing_from_elsewhere(self):
+        train, fitted, known, unknown = self.stores()
+        page = self.report("--rows", self.rows(), "--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train)
+        self.assertTrue(all(link.startswith(("data:", "#")) for link in page.links), page.links)
+        self.assertFalse(page.tags & {"script", "iframe", "object", "embed"})
+        self.assertNotRegex((self.folder / "report.html").read_text(), r"@import|url\(|https?://")
+        self.assertLess((self.folder / "report.html").stat().st_size, 3_000_000)
+
+    def test_equal_inputs_give_equal_bytes(self):
+        train, fitted, known, unknown = self.stores()
+        arguments = ["--rows", self.rows(), "--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train]
+        self.report(*arguments)
+        self.report(*arguments, name="again.html")
+        self.assertEqual((self.folder / "report.html").read_bytes(), (self.folder / "again.html").read_bytes())
+
+    def test_no_output_replaces_what_is_no_report(self):
+        known, unknown = self.worked()
+        before = known.read_bytes()
+        for output, words in ((known, "is the file of --known"), (self.config, "holds no page of openset report")):
+            result = self.openset("report", "--known", known, "--unknown", unknown, "-o", output, code=2)
+            self.assertIn(words, result.messages)
+        self.assertEqual(known.read_bytes(), before)
+        self.report("--known", known)
+        self.report("--known", known)
+
+
+class Charts(ReportTest):
+    def test_every_chart_is_a_file_with_its_numbers_beside_it(self):
+        train, fitted, known, unknown = self.stores()
+        page = self.report("--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train, "--svg", "charts")
+        charts = {path.stem for path in (self.folder / "charts").glob("*.svg")}
+        self.assertLessEqual({"roc", "precision-recall", "scores", "thresholds", "risk-coverage", "reliability", "confusion", "w-scores",
+                              "law-0", "quantiles", "tail-size", "means", "picture-by-picture"}, charts)
+        for name in charts:
+            root = xml.etree.ElementTree.parse(self.folder / "charts" / f"{name}.svg").getroot()
+            self.assertTrue(root.tag.endswith("}svg"))
+            self.assertNotIn("NaN", (self.folder / "charts" / f"{name}.svg").read_text())
+            self.assertNotRegex((self.folder / "charts" / f"{name}.svg").read_text(), r"[\" ]-?(nan|inf)[\" ]")
+        for name, text in page.csv.items():
+            self.assertEqual((self.folder / "charts" / name).read_bytes().decode(), text)
+        self.assertLessEqual({f"{name}.csv" for name in charts}, set(page.csv))
+
+    def test_the_roc_curve_has_the_area_that_is_told(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", unknown)
+        points = [(float(x), float(y)) for _, x, y in list(csv.reader(io.StringIO(page.csv["roc.csv"])))[1:]]
+        points.sort()
+        area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:]))
+        self.assertAlmostEqual(area, 0.88, 12)
+
+    def test_a_histogram_holds_every_row(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", unknown)
+        shares = {}
+        for line in csv.DictReader(io.StringIO(page.csv["scores.csv"])):
+            shares[line["series"]] = shares.get(line["series"], 0) + float(line["share of each side's pictures"])
+        self.assertEqual({name: round(share, 9) for name, share in shares.items()}, {"known": 1, "unknown": 1})
+
+    def test_infinite_scores_and_sides_without_rows_are_drawn(self):
+        known = self.scores("k.csv", [("-inf", "a", "a"), (2, "b", "b"), ("inf", "a", "a")])
+        empty = self.scores("empty.csv", [])
+        page = self.report("--known", known, "--unknown", self.scores("u.csv", [("inf", "", "a")]))
+        self.assertNotRegex((self.folder / "report.html").read_text(), r"[\" ]-?(nan|inf)[\" ]")
+        self.assertIn("scores", page.figures)
+        self.report("--known", known, "--unknown", empty)
+        self.report("--known", known)
+
+    def test_what_is_missing_is_listed_with_what_would_bring_it(self):
+        known = self.scores("k.csv", [(1, "", "a"), (2, "", "b")])
+        page = self.report("--known", known)
+        self.assertIn("--unknown FILE", page.words)
+        self.assertIn("--rows FILE", page.words)
+        self.assertIn("--w-scores", page.words)
+
+
+class Usage(ReportTest):
+    def test_what_does_not_go_together_is_refused(self):
+        known, unknown = self.worked()
+        for arguments, words in (([], "nothing to report on"), (["--known", known, "--truth", "folders"], "expected --rows"),
+                                 (["--rows", "r", "--unknown", unknown], "expected --known FILE"),
+                                 (["--known", known, "--store", "s"], "expected --fitted"),
+                                 (["--known", known, "--threshold", 1, "--operating-point", "p"], "expected one of them"),
+                                 (["--known", known, "--unknown", unknown, "--unknown", unknown], "two sets are called unknown")):
+            self.assertIn(words, self.refused(*arguments))
+
+    def test_another_store_than_the_fitted_one_is_refused(self):
+        _, fitted, known, _ = self.stores()
+        self.assertIn("is not the store that", self.refused("--known", known, "--fitted", fitted, "--store", "known"))
+
+    def test_two_labels_for_one_picture_are_refused(self):
+        truth = self.folder / "truth.csv"
+        truth.write_text("path,label\na.jpg,x\na.jpg,y\n")
+        self.assertIn("found two labels, x and y", self.refused("--rows", self.rows(), "--truth", truth))
+
+
+class Browser(ReportTest):
+    def test_it_is_shown_without_a_word_on_the_console_and_fits_a_phone(self):
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if not chromium:
+            self.skipTest("no Chromium: nothing says that a browser shows the page")
+        train, fitted, known, unknown = self.stores()
+        self.report("--rows", self.rows(), "--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train)
+        # The browser says itself how wide the page became, and what it could not show.
+        page = (self.folder / "report.html").read_text().replace("</body>", """<script>
+            const broken = [...document.images].filter(i => !i.naturalWidth).length;
+            document.title = `wide ${document.documentElement.scrollWidth} of ${innerWidth}, broken ${broken},
+                charts ${[...document.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().height > 50).length}`;
+            </script></body>""")
+        (self.folder / "probed.html").write_text(page)
+        for width in (390, 1280):
+            seen = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                   f"--user-data-dir={self.folder / 'profile'}", "--enable-logging=stderr", f"--window-size={width},900",
+                                   "--dump-dom", f"file://{self.folder / 'probed.html'}"],
+                                  capture_output=True, text=True, timeout=120, check=True)
+            self.assertNotIn("CONSOLE", seen.stderr)
+            wide, inner, broken, charts = map(int, re.search(
+                r"<title>wide (\d+) of (\d+), broken (\d+),\s+charts (\d+)", seen.stdout).groups())
+            self.assertLessEqual(wide, inner, f"it scrolls sideways at {width}")
+            self.assertEqual(broken, 0)
+            self.assertEqual(charts, page.count("<svg"))
+
+
+if __name__ == "__main__":
+    main()
