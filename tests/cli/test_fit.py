@@ -74,6 +74,9 @@ class Parameters(StoreTest):
         self.assertIn("4 methods fitted on", result.messages)
         self.assertIn("--force", self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits", code=2).messages)
         self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits", "--force")
+        (self.folder / "fits" / "notes.txt").write_text("mine")
+        self.assertIn("holds notes.txt, which is no fit",
+                      self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits", "--force", code=2).messages)
         header, records = self.score(self.latent_store, "--method", "all", "--fitted", self.folder / "fits")
         self.assertEqual(header[4:], ["temperature", "kl-matching", "openmax", "openmax-notebook",
                                       "msp", "max-logit", "energy", "entropy", "gen"])
