@@ -168,8 +168,8 @@ report::Content content_of(const ReportOptions& options) {
     if (const auto request = request_of(options, truth, chain)) {
         inputs = scores::read_inputs(*request);
         eval::Wanted wanted = wanted_of(options);
-        const bool own_threshold =
-            chain && options.known.empty() && chain->threshold && wanted.threshold.empty() && !wanted.point;
+        const bool own_threshold = chain && inputs->stage == io::Stage::unknown && options.known.empty() &&
+                                   chain->threshold && wanted.threshold.empty() && !wanted.point;
         if (own_threshold) wanted.threshold = io::shortest(scores::Unit(chain->method).shown(*chain->threshold));
         separation.emplace(report::separate(*inputs, wanted));
         if (own_threshold)

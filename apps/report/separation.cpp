@@ -41,6 +41,14 @@ std::vector<Ranked> ranked(const scores::Inputs& inputs) {
 
 std::string method_of(const Separation& separation) { return separation.inputs.methods().front(); }
 
+/// Whose score it is.
+std::string judge_of(const Separation& separation) {
+    const char* who = separation.inputs.stage == io::Stage::gate      ? "gate's figure "
+                      : separation.inputs.stage == io::Stage::species ? "species filter's figure "
+                                                                      : "detector ";
+    return who + method_of(separation);
+}
+
 int colour_of(std::size_t set) { return static_cast<int>(1 + set % 7); }
 
 /// A curve over the thresholds of a sweep, from the strictest to the mildest.
@@ -484,7 +492,7 @@ bool has_confidence(const scores::Inputs& inputs) {
 } // namespace
 
 Separation separate(const scores::Inputs& inputs, const eval::Wanted& wanted) {
-    Separation separation{inputs, {}};
+    Separation separation{inputs, {}, wanted.point};
     for (std::size_t set = 0; set < inputs.unknown.size(); ++set)
         separation.results.push_back(eval::evaluate(inputs, 0, set, wanted));
     if (inputs.unknown.empty()) separation.results.push_back(eval::evaluate(inputs, 0, std::nullopt, wanted));
@@ -537,7 +545,6 @@ Section classes_section(const Separation& separation) {
 std::vector<Judged> judged(const Separation& separation) {
     const scores::Inputs& inputs = separation.inputs;
     const auto& names = inputs.labels.names();
-    const std::optional<double> threshold = separation.results.front().threshold;
     std::vector<Judged> all;
     const auto add = [&](const scores::Side& side, bool known) {
         const io::ScoreTable& table = side.table;
@@ -546,6 +553,9 @@ std::vector<Judged> judged(const Separation& separation) {
                 return label >= 0 ? names[static_cast<std::size_t>(label)] : std::string();
             };
             const double score = table.scores[0][row];
+            const std::optional<double> threshold = separation.point
+                                                        ? separation.point->threshold_for(name(table.predicted[row]))
+                                                        : separation.results.front().threshold;
             const bool accepted = !threshold || score <= *threshold;
             Judged one{table.paths[row],
                        accepted ? name(table.predicted[row]) : "unknown",
@@ -578,8 +588,8 @@ std::vector<std::string> summary_of(const Separation& separation) {
                             : *auroc >= 0.55 ? "poorly"
                                              : "not at all";
         const std::string set = separation.results.size() > 1 ? " (" + result.unknown + ")" : "";
-        std::string text = "The detector " + method_of(separation) + " tells unknown pictures" + set +
-                           " from known ones " + grade + ": in " + percent(*auroc) +
+        std::string text = "The " + judge_of(separation) + " tells unknown pictures" + set + " from known ones " +
+                           grade + ": in " + percent(*auroc) +
                            " of all pairs of an unknown and a known picture, it finds the unknown one more unknown.";
         const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
         if (accepted && rejected) {

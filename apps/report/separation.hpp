@@ -13,6 +13,7 @@ namespace openset::report {
 struct Separation {
     const scores::Inputs& inputs;      ///< with one method
     std::vector<eval::Result> results; ///< one for each set of unknown rows; one without any where there is none
+    std::optional<io::OperatingPoint> point{}; ///< that was given; it may have thresholds by label
 };
 
 /// Measures as openset eval does, the same code. wanted  its threshold or operating point count

@@ -120,6 +120,28 @@ class Numbers(ReportTest):
         self.assertEqual(measured["threshold_from"], "the pipeline's own threshold")
 
 
+    def test_the_pipelines_threshold_is_the_detectors_alone(self):
+        rows = self.with_detector()
+        truth = self.folder / "truth.csv"
+        truth.write_text("path,label\n" + "".join(f"{name},{verdict}\n" for name, (verdict, _, _) in VERDICTS.items()))
+        page = self.report("--rows", rows, "--truth", truth, "--stage", "gate")
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        self.assertEqual(dict(zip(head, row))["threshold_from"], "youden")
+
+    def test_thresholds_by_label_decide_what_is_shown_as_rejected(self):
+        known, unknown = self.worked()
+        self.openset("sweep", "--known", known, "--unknown", unknown, "--pick", "youden", cwd=self.folder)
+        point = self.folder / "operating_point.json"
+        content = json.loads(point.read_text())
+        point.write_text(json.dumps({**content, "threshold": {"*": 100, "a": 3.5}}))
+        page = self.report("--known", known, "--unknown", unknown, "--operating-point", point)
+        head, *lines = csv.reader(io.StringIO(page.csv["confusion.csv"]))
+        rejected = sum(int(line[-1]) for line in lines)
+        self.assertEqual(rejected, 3, "known 5, unknown 6 and 8 were predicted a")
+        sheet = page.words[page.words.index("Known, and rejected"):page.words.index("On the border")]
+        self.assertEqual(sheet.count("rejected by"), 1)
+
+
 class Rows(ReportTest):
     def test_alone_they_give_the_flow_and_the_pictures(self):
         page = self.report("--rows", self.rows())
