@@ -142,71 +142,90 @@ void add_sources(const ReportOptions& options, report::Content& content) {
     add("made by", std::string("openset ") + cli::version);
 }
 
+// ---- one part of the page after the other
+
+std::optional<report::Chain> add_chain(const ReportOptions& options, const std::optional<report::Truth>& truth,
+                                       report::Content& content) {
+    if (options.rows.empty()) {
+        content.left_out.emplace_back("the flow through gate, species filter and classifier",
+                                      "rows of openset infer: --rows FILE");
+        return std::nullopt;
+    }
+    report::Chain chain = report::read_chain(options.rows, [&](const std::string& path) -> std::optional<std::string> {
+        return truth ? (*truth)(path) : std::nullopt;
+    });
+    content.summary = report::summary_of(chain);
+    content.facts = report::facts_of(chain);
+    content.sections.push_back(report::flow_section(chain));
+    if (!truth) {
+        content.left_out.emplace_back("what was right and what was wrong",
+                                      "the true classes: --truth FILE, or --truth folders");
+    }
+    return chain;
+}
+
+/// Measured at the threshold that is asked for; at the pipeline's own where its rows are measured.
+report::Separation separation_of(const ReportOptions& options, const std::optional<report::Chain>& chain,
+                                 const scores::Inputs& inputs) {
+    eval::Wanted wanted = wanted_of(options);
+    const bool is_own = chain && inputs.stage == io::Stage::unknown && options.known.empty() && chain->threshold &&
+                        wanted.threshold.empty() && !wanted.point;
+    if (is_own) wanted.threshold = io::shortest(scores::Unit(chain->method).shown(*chain->threshold));
+    report::Separation separation = report::separate(inputs, wanted);
+    for (eval::Result& result : separation.results) {
+        if (is_own) result.threshold_from = "the pipeline's own threshold";
+        for (const std::string& sentence : result.diagnoses) log_warning(result.unknown + ": " + sentence);
+    }
+    return separation;
+}
+
+void add_separation(const report::Separation& separation, bool has_chain, report::Content& content) {
+    std::ranges::move(report::summary_of(separation), std::back_inserter(content.summary));
+    std::vector<report::Fact> facts = report::facts_of(separation);
+    if (has_chain && facts.size() > 1) facts.resize(1); // the chain's own stand there already
+    std::ranges::move(facts, std::back_inserter(content.facts));
+    content.sections.push_back(report::separation_section(separation));
+    report::Section classes = report::classes_section(separation);
+    if (!classes.parts.empty()) content.sections.push_back(std::move(classes));
+    std::ranges::move(report::left_out_of(separation), std::back_inserter(content.left_out));
+}
+
+void add_pictures(const std::vector<report::Judged>& judged, const fs::path& root, report::Content& content) {
+    report::Section pictures{"pictures", "The pictures themselves", {}, report::contact_sheets(judged, root)};
+    if (!pictures.parts.empty()) content.sections.push_back(std::move(pictures));
+}
+
+void add_detector(const ReportOptions& options, const scores::Inputs* inputs, report::Content& content) {
+    if (options.fitted.empty()) {
+        content.left_out.emplace_back("what the detector learned",
+                                      "its file: --fitted FILE, and --store DIR with what it was fitted on");
+        return;
+    }
+    report::Section detector = report::detector_section(options.fitted, stores_of(options, inputs), content.left_out);
+    if (!detector.parts.empty()) content.sections.push_back(std::move(detector));
+}
+
 report::Content content_of(const ReportOptions& options) {
     report::Content content;
     content.title = options.title;
     std::optional<report::Truth> truth;
     if (!options.truth.empty()) truth.emplace(options.truth);
-    std::optional<report::Chain> chain;
-    if (!options.rows.empty()) {
-        chain = report::read_chain(options.rows, [&](const std::string& path) -> std::optional<std::string> {
-            return truth ? (*truth)(path) : std::nullopt;
-        });
-        content.summary = report::summary_of(*chain);
-        content.facts = report::facts_of(*chain);
-        content.sections.push_back(report::flow_section(*chain));
-        if (!truth)
-            content.left_out.emplace_back("what was right and what was wrong",
-                                          "the true classes: --truth FILE, or --truth folders");
-    } else {
-        content.left_out.emplace_back("the flow through gate, species filter and classifier",
-                                      "rows of openset infer: --rows FILE");
-    }
+    const std::optional<report::Chain> chain = add_chain(options, truth, content);
 
     std::optional<scores::Inputs> inputs;
-    std::optional<report::Separation> separation;
+    std::vector<report::Judged> of_scores;
     if (const auto request = request_of(options, truth, chain)) {
         inputs = scores::read_inputs(*request);
-        eval::Wanted wanted = wanted_of(options);
-        const bool own_threshold = chain && inputs->stage == io::Stage::unknown && options.known.empty() &&
-                                   chain->threshold && wanted.threshold.empty() && !wanted.point;
-        if (own_threshold) wanted.threshold = io::shortest(scores::Unit(chain->method).shown(*chain->threshold));
-        separation.emplace(report::separate(*inputs, wanted));
-        if (own_threshold)
-            for (eval::Result& result : separation->results) result.threshold_from = "the pipeline's own threshold";
-        for (const eval::Result& result : separation->results)
-            for (const std::string& sentence : result.diagnoses) log_warning(result.unknown + ": " + sentence);
-        std::ranges::move(report::summary_of(*separation), std::back_inserter(content.summary));
-        auto facts = report::facts_of(*separation);
-        if (chain && facts.size() > 1) facts.resize(1); // the chain's own figures stand there already
-        std::ranges::move(facts, std::back_inserter(content.facts));
-        content.sections.push_back(report::separation_section(*separation));
-        if (report::Section classes = report::classes_section(*separation); !classes.parts.empty())
-            content.sections.push_back(std::move(classes));
-        std::ranges::move(report::left_out_of(*separation), std::back_inserter(content.left_out));
+        const report::Separation separation = separation_of(options, chain, *inputs);
+        add_separation(separation, chain.has_value(), content);
+        if (!chain) of_scores = report::judged(separation);
     } else {
-        content.left_out.emplace_back(
-            "ROC, precision and recall, thresholds, confusion",
-            "scores of known and unknown pictures: --known and --unknown; or --truth beside --rows "
-            "of a pipeline with a detector");
+        content.left_out.emplace_back("ROC, precision and recall, thresholds, confusion",
+                                      "scores of known and unknown pictures: --known and --unknown; or --truth beside "
+                                      "--rows of a pipeline with a detector");
     }
-
-    report::Section pictures{"pictures", "The pictures themselves", {}, {}};
-    if (chain) {
-        pictures.parts = report::contact_sheets(chain->pictures, options.pictures);
-    } else if (separation) {
-        pictures.parts = report::contact_sheets(report::judged(*separation), options.pictures);
-    }
-    if (!pictures.parts.empty()) content.sections.push_back(std::move(pictures));
-
-    if (!options.fitted.empty()) {
-        report::Section detector =
-            report::detector_section(options.fitted, stores_of(options, inputs ? &*inputs : nullptr), content.left_out);
-        if (!detector.parts.empty()) content.sections.push_back(std::move(detector));
-    } else {
-        content.left_out.emplace_back("what the detector learned",
-                                      "its file: --fitted FILE, and --store DIR with what it was fitted on");
-    }
+    add_pictures(chain ? chain->pictures : of_scores, options.pictures, content);
+    add_detector(options, inputs ? &*inputs : nullptr, content);
     add_sources(options, content);
     return content;
 }
