@@ -46,15 +46,9 @@ io::Json diagnostics_of(const io::FittedFile& file) { return io::Json::parse(fil
 } // namespace
 
 io::FittedFile begin_fitted(std::string_view method, const TrainingRows& rows, const ParameterValues& values) {
-    io::FittedFile file;
+    io::FittedFile file = io::fitted_file_for(rows.meta);
     file.method = method;
     file.params_json = values.to_json();
-    file.model_name = rows.meta.model_name;
-    file.model_sha256 = rows.meta.model_sha256;
-    file.activation = rows.meta.activation;
-    file.preprocess_json = rows.meta.preprocess_json;
-    file.precision = rows.meta.precision;
-    file.engine = rows.meta.engine;
     for (std::int64_t i = 0; i < rows.classes; ++i) {
         const auto place = static_cast<std::size_t>(i);
         file.labels.push_back(place < rows.meta.labels.size() ? rows.meta.labels[place] : std::to_string(i));
