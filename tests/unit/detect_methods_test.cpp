@@ -484,6 +484,10 @@ TEST(EveryMethod, RefusesAFileThatDoesNotHoldTogether) {
             broken.arrays.erase(name);
             EXPECT_THAT(error_of([&] { load_detector(broken); }), HasSubstr("corrupt: ")) << method.name << " " << name;
             broken = sound;
+            broken.arrays[name].values.front() = 1e61; // its square may be infinite, and infinities give NaN
+            EXPECT_THAT(error_of([&] { load_detector(broken); }), HasSubstr("beyond 1e60"))
+                << method.name << " " << name;
+            broken = sound;
             broken.arrays[name].shape.front() += 1;
             EXPECT_THAT(error_of([&] { load_detector(broken); }), HasSubstr("corrupt: ")) << method.name << " " << name;
         }
