@@ -1,5 +1,6 @@
 #include "detect/fitted_state.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "openset/base/error.hpp"
@@ -7,6 +8,9 @@
 
 namespace openset::detect {
 namespace {
+
+// Fits of float32 activations stay far below it, and what is computed from numbers up to it stays finite.
+constexpr double largest_value = 1e60;
 
 std::string shape_in_words(const std::vector<std::int64_t>& shape) {
     std::string text;
@@ -38,6 +42,9 @@ const auto& checked(const Arrays& arrays, const io::FittedFile& file, const std:
     if (!as_wanted || values != std::ssize(found->second.values))
         throw Error(ErrorKind::corrupt,
                     where + "found one of " + shape_in_words(shape) + ", expected " + wanted + "; fit anew");
+    const auto fits_range = [](auto value) { return std::abs(static_cast<double>(value)) <= largest_value; };
+    if (!std::ranges::all_of(found->second.values, fits_range))
+        throw Error(ErrorKind::corrupt, where + "found a number beyond 1e60, expected smaller ones; fit anew");
     return found->second;
 }
 
@@ -46,15 +53,9 @@ io::Json diagnostics_of(const io::FittedFile& file) { return io::Json::parse(fil
 } // namespace
 
 io::FittedFile begin_fitted(std::string_view method, const TrainingRows& rows, const ParameterValues& values) {
-    io::FittedFile file;
+    io::FittedFile file = io::fitted_file_for(rows.meta);
     file.method = method;
     file.params_json = values.to_json();
-    file.model_name = rows.meta.model_name;
-    file.model_sha256 = rows.meta.model_sha256;
-    file.activation = rows.meta.activation;
-    file.preprocess_json = rows.meta.preprocess_json;
-    file.precision = rows.meta.precision;
-    file.engine = rows.meta.engine;
     for (std::int64_t i = 0; i < rows.classes; ++i) {
         const auto place = static_cast<std::size_t>(i);
         file.labels.push_back(place < rows.meta.labels.size() ? rows.meta.labels[place] : std::to_string(i));
@@ -94,10 +95,10 @@ FittedState::FittedState(const io::FittedFile& file) : file_(file) {
 
 double FittedState::number(const std::string& key) const {
     const auto found = json_.find(key);
-    if (found == json_.end() || !found->is_number() || !std::isfinite(found->template get<double>())) {
+    if (found == json_.end() || !found->is_number() || !(std::abs(found->template get<double>()) <= largest_value)) {
         throw Error(ErrorKind::corrupt, file_.name + ": /state/" + key + ": found " +
                                             (found == json_.end() ? "nothing" : io::describe(*found)) +
-                                            ", expected a finite number; fit anew");
+                                            ", expected a number of at most 1e60; fit anew");
     }
     return found->template get<double>();
 }

@@ -34,7 +34,7 @@ public:
 
     explicit FittedState(const io::FittedFile& file);
 
-    double number(const std::string& key) const; ///< finite
+    double number(const std::string& key) const; ///< of a magnitude up to 1e60, as those of arrays
     std::int64_t whole(const std::string& key, std::int64_t min, std::int64_t max) const;
 
     /// columns  0: a vector; any: at least one, as many as there are

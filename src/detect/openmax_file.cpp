@@ -187,16 +187,9 @@ io::StoreMeta origin_of(const io::FittedFile& file) {
 
 std::optional<io::FittedFile> OpenMax::fitted() const {
     const OpenMaxState& state = *state_;
-    io::FittedFile file;
+    io::FittedFile file = io::fitted_file_for(state.origin);
     file.method = method();
     file.params_json = to_json(state.params);
-    file.model_name = state.origin.model_name;
-    file.model_sha256 = state.origin.model_sha256;
-    file.activation = state.origin.activation;
-    file.preprocess_json = state.origin.preprocess_json;
-    file.precision = state.origin.precision;
-    file.engine = state.origin.engine;
-    file.fast_decode = state.origin.fast_decode;
     file.fitted_on = state.fitted_on;
     io::Json classes = io::Json::array();
     for (const OpenMaxClass& one : state.classes) {

@@ -229,6 +229,18 @@ std::set<std::string> files_named(const fs::path& path) {
 
 } // namespace
 
+FittedFile fitted_file_for(const StoreMeta& store) {
+    FittedFile file;
+    file.model_name = store.model_name;
+    file.model_sha256 = store.model_sha256;
+    file.activation = store.activation;
+    file.preprocess_json = store.preprocess_json;
+    file.precision = store.precision;
+    file.engine = store.engine;
+    file.fast_decode = store.fast_decode;
+    return file;
+}
+
 FittedFile read_fitted(const fs::path& path) {
     std::vector<std::uint8_t> bytes;
     try {

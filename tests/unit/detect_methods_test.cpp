@@ -442,6 +442,36 @@ TEST(EveryMethod, TellsEveryParameterInItsFile) {
     }
 }
 
+TEST(EveryMethod, TellsWhatActivationsItWasFittedOn) {
+    const MemoryRows world = random_world(1, 60);
+    TrainingRows rows = world.training();
+    rows.meta = {.model_name = "cats",
+                 .model_sha256 = "12",
+                 .labels = {"a", "b"},
+                 .activation = "softmax",
+                 .preprocess_json = "{}",
+                 .head = "fc",
+                 .precision = "int8",
+                 .engine = "onednn",
+                 .fast_decode = true};
+    for (const Method& method : methods()) {
+        if (!method.fit) continue;
+        const io::FittedFile file = *fit_detector(method, rows, {})->fitted();
+        EXPECT_THAT(io::mismatches(file, rows.meta), ElementsAre()) << method.name;
+        EXPECT_EQ(file.labels, rows.meta.labels) << method.name;
+        for (const auto& [member, other] : {std::pair(&io::StoreMeta::model_sha256, "34"),
+                                            {&io::StoreMeta::preprocess_json, "[]"},
+                                            {&io::StoreMeta::precision, "fp32"}}) {
+            io::StoreMeta another = rows.meta;
+            another.*member = other;
+            EXPECT_EQ(io::mismatches(file, another).size(), 1U) << method.name << " " << other;
+        }
+        io::StoreMeta decoded_otherwise = rows.meta;
+        decoded_otherwise.fast_decode = false;
+        EXPECT_EQ(io::mismatches(file, decoded_otherwise).size(), 1U) << method.name;
+    }
+}
+
 TEST(EveryMethod, RefusesAFileThatDoesNotHoldTogether) {
     for (const Method& method : methods()) {
         if (!method.fit || method.name.starts_with("openmax")) continue;
@@ -453,6 +483,10 @@ TEST(EveryMethod, RefusesAFileThatDoesNotHoldTogether) {
             broken = sound;
             broken.arrays.erase(name);
             EXPECT_THAT(error_of([&] { load_detector(broken); }), HasSubstr("corrupt: ")) << method.name << " " << name;
+            broken = sound;
+            broken.arrays[name].values.front() = 1e61; // its square may be infinite, and infinities give NaN
+            EXPECT_THAT(error_of([&] { load_detector(broken); }), HasSubstr("beyond 1e60"))
+                << method.name << " " << name;
             broken = sound;
             broken.arrays[name].shape.front() += 1;
             EXPECT_THAT(error_of([&] { load_detector(broken); }), HasSubstr("corrupt: ")) << method.name << " " << name;

@@ -47,6 +47,9 @@ struct FittedFile {
     std::string name = "fitted file"; ///< in messages: its path
 };
 
+/// A file in which nothing stands yet but what it tells of the activations that it is fitted on; without labels.
+FittedFile fitted_file_for(const StoreMeta& store);
+
 /// Throws Error(not_found, unreadable, corrupt) with everything that is wrong with the file: unknown keys, arrays that
 /// are missing or have another hash.
 FittedFile read_fitted(const std::filesystem::path& path);
