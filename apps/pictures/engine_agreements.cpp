@@ -64,7 +64,7 @@ std::string rounded(double milliseconds) { return io::shortest(std::round(10 * m
 } // namespace
 
 bool EngineAgreement::agrees() const {
-    const double tolerance = precision == "int8" ? 1e-2 : 1e-4;
+    const double tolerance = precision == "int8" ? 5e-2 : 1e-4;
     const auto is_close = [tolerance](double difference, double largest) {
         return difference <= tolerance * std::max(1.0, largest);
     };

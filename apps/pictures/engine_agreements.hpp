@@ -26,7 +26,7 @@ struct EngineAgreement {
     double onednn_milliseconds = 0; ///< CPU time of one thread, a picture
 
     /// Every label the same, features and logits within 1e-4, or within 1e-4 of the largest where that is above 1; in int8
-    /// within 1e-2.
+    /// within 5e-2.
     bool agrees() const;
     bool is_of_enough_pictures() const { return pictures >= fewest_to_agree_on; }
     bool onednn_is_faster() const { return onednn_milliseconds < torch_milliseconds; }
