@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "cli/command.hpp"
 #include "cli/output_file.hpp"
@@ -144,18 +145,34 @@ int fit_one(const FitOptions& options, const detect::Parameters& parameters) {
 
 using Json = nlohmann::ordered_json;
 
+/// Replacing the folder removes what is in it: that must be fits, and somebody must have said so.
+void check_folder(const FitOptions& options) {
+    namespace fs = std::filesystem;
+    const std::string flag = "-o " + options.output + ": ";
+    std::error_code ignored; // who writes there says what is wrong
+    if (options.output == "-" || (fs::exists(options.output, ignored) && !fs::is_directory(options.output, ignored)))
+        throw Error(ErrorKind::usage, flag + "--method all writes a file a method, expected the name of a folder");
+    if (options.dry_run || !check_place_for_output_folder(options.output, record_file)) return;
+    if (!options.force)
+        throw Error(ErrorKind::usage, flag + "exists; choose another name, or add --force to replace it");
+    std::set<std::string> ours = {record_file};
+    for (const detect::Method& method : detect::methods()) ours.insert({method.name + ".json", method.name + ".d"});
+    for (const auto& entry : fs::directory_iterator(options.output)) {
+        const std::string name = entry.path().filename().string();
+        if (!ours.contains(name))
+            throw Error(ErrorKind::usage, flag + "holds " + name +
+                                              ", which is no fit and --force would remove; move it "
+                                              "away, or choose another name");
+    }
+}
+
 /// Fits every method that the store has enough for; what is left out is told and recorded, never a reason to stop.
 int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
     if (!parameters.empty()) {
         throw Error(ErrorKind::usage, "--method all together with a parameter (" + parameters.front().first +
                                           "): every method takes its defaults, expected none; fit the one by itself");
     }
-    if (options.output == "-" ||
-        (std::filesystem::exists(options.output) && !std::filesystem::is_directory(options.output)))
-        throw Error(ErrorKind::usage,
-                    "-o " + options.output + ": --method all writes a file a method, expected a folder");
-    cli::refuse_replacing(options.output, options.force || options.dry_run);
-    check_place_for_output_folder(options.output, record_file);
+    check_folder(options);
     const io::ActivationStore store(options.store);
     const detect::TrainingRows rows = detect::training_rows(store);
     const std::string identity = store.identity();

@@ -11,6 +11,7 @@
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/io/fitted_file.hpp"
 #include "openset/io/number_text.hpp"
 #include "report/chain.hpp"
 #include "report/detector.hpp"
@@ -69,6 +70,14 @@ eval::Wanted wanted_of(const ReportOptions& options) {
     return wanted;
 }
 
+/// The score column that is asked for: by --method, or by the detector of --fitted where the file has its column.
+std::string method_of(const ReportOptions& options, const fs::path& scores) {
+    if (!options.method.empty() || options.fitted.empty() || scores::holds_rows(scores)) return options.method;
+    const std::string method = io::read_fitted(options.fitted).method;
+    const std::vector<std::string> columns = io::score_columns(scores);
+    return std::ranges::find(columns, method) != columns.end() ? method : "";
+}
+
 /// Scores on the command line, or the rows of infer parted by the truth; none where there is neither.
 std::optional<scores::Request> request_of(const ReportOptions& options, const std::optional<report::Truth>& truth,
                                           const std::optional<report::Chain>& chain) {
@@ -87,7 +96,7 @@ std::optional<scores::Request> request_of(const ReportOptions& options, const st
                                                   "NAME=FILE");
             }
         }
-        const std::string method = scores::the_one_method(request.known.path, options.method);
+        const std::string method = scores::the_one_method(request.known.path, method_of(options, request.known.path));
         if (!method.empty()) request.methods = {method};
         return request;
     }
@@ -229,7 +238,8 @@ void add_options(CLI::App& app, ReportOptions& options) {
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    app.add_option("--method", options.method, "score column (default: the only one)")->type_name("NAME");
+    app.add_option("--method", options.method, "score column (default: the only one, or that of --fitted)")
+        ->type_name("NAME");
     app.add_option("--stage", options.stage, "of rows: which stage's score is measured; gate, species or unknown")
         ->type_name("STAGE")
         ->check(cli::one_of({"gate", "species", "unknown"}));

@@ -163,6 +163,33 @@ void print_openmax(const OpenMax& openmax, const io::FittedFile& fitted, const W
     for (const std::string& warning : openmax.warnings()) std::cout << "  " << printable(warning) << "\n";
 }
 
+/// A method that has no page of its own: its parameters, and what the fit says for people.
+void print_method(const io::FittedFile& fitted) {
+    const detect::Method& method = detect::method_named(fitted.method);
+    const Json params = Json::parse(fitted.params_json), diagnostics = Json::parse(fitted.diagnostics_json);
+    print_line("score", method.formula);
+    print_line("about", method.summary);
+    std::vector<std::pair<std::string, std::string>> lines;
+    for (const detect::Parameter& parameter : method.parameters) {
+        std::string key = parameter.name;
+        std::ranges::replace(key, '-', '_');
+        const Json value = params.value(key, Json());
+        const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+        lines.emplace_back(parameter.name, text + "   (" + parameter.help + ")");
+    }
+    if (!lines.empty()) std::cout << "parameters\n";
+    print_block(lines);
+    lines.clear();
+    for (const auto& [key, value] : diagnostics.items()) {
+        if (key != "warnings") lines.emplace_back(key, value.dump());
+    }
+    std::cout << "diagnostics\n";
+    print_block(lines);
+    const auto warnings = detect::fit_warnings(fitted);
+    print_line("warnings", std::to_string(warnings.size()));
+    for (const std::string& warning : warnings) std::cout << "  " << printable(warning) << "\n";
+}
+
 void print_text(const fs::path& file, const io::FittedFile& fitted, const detect::Detector& detector,
                 const Wanted& wanted) {
     print_line("file", file.string() + ", " + bytes_text(fs::file_size(file)));
@@ -175,7 +202,10 @@ void print_text(const fs::path& file, const io::FittedFile& fitted, const detect
     print_line("engine", fitted.engine);
     print_line("decoding", fitted.fast_decode ? "--fast-decode" : "");
     print_line("fitted on", fitted.fitted_on.empty() ? "" : "a store of identity " + short_hash(fitted.fitted_on));
-    if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector)) print_openmax(*openmax, fitted, wanted);
+    if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector))
+        print_openmax(*openmax, fitted, wanted);
+    else
+        print_method(fitted);
 }
 
 // ---- for programs
@@ -220,7 +250,10 @@ Json json_of(const fs::path& file, const io::FittedFile& fitted, const detect::D
                  {"fitted_on", fitted.fitted_on},
                  {"params", Json::parse(fitted.params_json)},
                  {"arrays", arrays}};
-    if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector)) json.update(json_of(*openmax, fitted));
+    if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector))
+        json.update(json_of(*openmax, fitted));
+    else
+        json["diagnostics"] = Json::parse(fitted.diagnostics_json);
     return json;
 }
 

@@ -252,8 +252,9 @@ std::vector<std::string> summary_of(const Chain& chain) {
     }
     if (fates.unknown.pictures > 0) {
         words.push_back("Of the " + pictures(fates.unknown.pictures) + " of nothing that it knows, it turned away " +
-                        share(fates.unknown.all_stopped(), fates.unknown.pictures) + "; the other " +
-                        grouped(fates.unknown.misnamed) + " were taken for something known.");
+                        share(fates.unknown.all_stopped(), fates.unknown.pictures) + "; " +
+                        grouped(fates.unknown.misnamed) + (fates.unknown.misnamed == 1 ? " was" : " were") +
+                        " taken for something known.");
     }
     return words;
 }

@@ -80,7 +80,10 @@ std::string paragraphs(const std::vector<std::string>& words) {
 }
 
 std::string csv_link(const std::string& name, const std::string& csv) {
+    constexpr std::size_t most = 200'000; // bytes: the page is to stay small
     if (csv.empty()) return "";
+    if (csv.size() > most)
+        return element("span", "too many numbers for the page: --svg writes " + name + ".csv", "class=\"csv\"");
     return "<a class=\"csv\" download=\"" + escaped(name) + ".csv\" href=\"data:text/csv;base64," + io::base64(csv) +
            "\">numbers as CSV</a>\n";
 }

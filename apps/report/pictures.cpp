@@ -31,7 +31,7 @@ std::vector<std::uint8_t> bytes_of(const fs::path& path) {
     const auto members = flow::scan({name.substr(0, bar)});
     while (auto member = members->next())
         if (member->path == name && member->bytes) return std::move(*member->bytes);
-    throw Error(ErrorKind::not_found, name + ": is not in the archive");
+    throw Error(ErrorKind::not_found, name + ": is not in the archive, expected the one that the rows were made of");
 }
 
 /// The middle of the picture, a square; what is longer is cut off.

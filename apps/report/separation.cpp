@@ -582,15 +582,15 @@ std::vector<std::string> summary_of(const Separation& separation) {
                                              : "not at all";
         const std::string set = separation.results.size() > 1 ? " (" + result.unknown + ")" : "";
         std::string text = "The detector " + method_of(separation) + " tells unknown pictures" + set +
-                           " from known ones " + grade +
-                           ": of an unknown and a known picture drawn at random, it finds the "
-                           "unknown one more unknown in " +
-                           percent(*auroc) + " of cases.";
+                           " from known ones " + grade + ": in " + percent(*auroc) +
+                           " of all pairs of an unknown and a known picture, it finds the unknown one more unknown.";
         const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
         if (accepted && rejected) {
-            text += " Its threshold lets " + percent(*accepted) + " of the known pictures pass and stops " +
-                    percent(*rejected) + " of the unknown ones" +
-                    (separation.inputs.from_rows ? ", among those that reach it." : ".");
+            text += std::string(" Its threshold lets ") + percent(*accepted) +
+                    " of the known pictures pass and stops " + percent(*rejected) + " of the unknown ones" +
+                    (separation.inputs.from_rows ? ", among those that reach it" : "") + ". This was measured on " +
+                    pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
+                    " unknown ones.";
         }
         words.push_back(text);
     }

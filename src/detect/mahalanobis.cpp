@@ -3,9 +3,9 @@
 
 #include "detect/fitted_state.hpp"
 #include "detect/method_files.hpp"
-#include "detect/symmetric_eigen.hpp"
 #include "detect/training_walk.hpp"
 #include "stats/row_products.hpp"
+#include "stats/symmetric_eigen.hpp"
 
 // Mahalanobis distances of the features, squared. S is the covariance of the features around their class's mean, by label,
 // divided by the number of rows; its pseudo-inverse leaves out eigenvalues below 1e-6 of the largest.
@@ -42,7 +42,7 @@ double squared_distance(std::span<const double> a, std::span<const double> b) {
 }
 
 /// A matrix P [features, rank] with P P' the pseudo-inverse of a covariance.
-io::FittedArray whitening_of(const SymmetricEigen& eigen) {
+io::FittedArray whitening_of(const stats::SymmetricEigen& eigen) {
     const std::size_t rank = eigen.rank();
     std::vector<double> values(eigen.size * rank);
     for (std::size_t j = 0; j < rank; ++j) {
@@ -127,8 +127,9 @@ private:
     stats::PackedMatrix background_;  ///< [features, rank]; of a relative distance
 };
 
-SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingRows& rows, const std::string& what) {
-    SymmetricEigen eigen = symmetric_eigen(covariance, static_cast<std::size_t>(rows.features));
+stats::SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingRows& rows,
+                               const std::string& what) {
+    stats::SymmetricEigen eigen = stats::symmetric_eigen(covariance, static_cast<std::size_t>(rows.features));
     if (eigen.rank() == 0) {
         throw Error(ErrorKind::usage,
                     rows.name + ": the features of " + what +

@@ -19,10 +19,10 @@ std::vector<Parameter> parameters() {
 class Nci final : public FittedDetector {
 public:
     explicit Nci(const io::FittedFile& file)
-        : FittedDetector(file, LinearHead::features_of(FittedState(file))),
+        : FittedDetector(file, FittedState(file).array("mean", FittedState::any).shape[0]),
           alpha_(ParameterValues(file, parameters()).number("alpha", 0, 1)),
-          mean_(FittedState(this->file()).array("mean", LinearHead::features_of(FittedState(file))).values),
-          weight_(this->file().float_arrays.at("head_weight").values) {}
+          mean_(this->file().arrays.at("mean").values),
+          weight_(FittedState(this->file()).floats("weight", needs().classes, needs().features).values) {}
 
     void score(const io::Activations& activations, std::span<double> scores) const override {
         for (std::int64_t i = 0; i < activations.rows; ++i) {
@@ -53,7 +53,9 @@ std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed)
     const ParameterValues values(name, parameters(), typed);
     values.number("alpha", 0, 1);
     io::FittedFile file = begin_fitted(name, rows, values);
-    LinearHead::add_to(file, rows);
+    LinearHead::check(file, rows);
+    file.float_arrays["weight"] = {{rows.classes, rows.features},
+                                   {rows.head_weight.values, rows.head_weight.values + rows.classes * rows.features}};
     file.arrays["mean"] = {{rows.features}, feature_means(rows).all};
     return load_as<Nci>(file);
 }

@@ -18,7 +18,9 @@ std::vector<Parameter> parameters() {
 
 class React final : public HeadDetector {
 public:
-    explicit React(const io::FittedFile& file) : HeadDetector(file), cut_(FittedState(file).number("cut")) {}
+    explicit React(const io::FittedFile& file) : HeadDetector(file), cut_(FittedState(file).number("cut")) {
+        const ParameterValues declared(file, parameters());
+    }
 
     void score(const io::Activations& activations, std::span<double> scores) const override {
         score_energy(

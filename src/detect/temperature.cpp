@@ -64,6 +64,7 @@ class Temperature final : public FittedDetector {
 public:
     explicit Temperature(const io::FittedFile& file)
         : FittedDetector(file, 0), inverse_(FittedState(file).number("inverse_temperature")) {
+        const ParameterValues declared(file, parameters());
         if (inverse_ < least_inverse || inverse_ > largest_inverse) {
             throw Error(ErrorKind::corrupt, file.name + ": /state/inverse_temperature: found " +
                                                 io::shortest(inverse_) + ", expected 0.02 to 50; fit anew");

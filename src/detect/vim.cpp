@@ -3,11 +3,11 @@
 
 #include "detect/linear_head.hpp"
 #include "detect/method_files.hpp"
-#include "detect/symmetric_eigen.hpp"
 #include "detect/training_walk.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/stats/activation.hpp"
 #include "stats/row_products.hpp"
+#include "stats/symmetric_eigen.hpp"
 
 // What of the features lies outside the principal space of the training features: R'(f - o), o = -W^+ b the point where the
 // head says nothing, R the eigenvectors of the mean of (f - o)(f - o)' beyond the first dim.
@@ -89,7 +89,7 @@ std::vector<double> origin_of(const TrainingRows& rows, io::FittedFile& file) {
     }
     stats::add_squares(transposed, features, classes, squares);
     stats::mirror_upper_triangle(squares, classes);
-    const SymmetricEigen eigen = symmetric_eigen(squares, classes);
+    const stats::SymmetricEigen eigen = stats::symmetric_eigen(squares, classes);
     std::vector<double> solved(classes); // (W W')^+ b
     for (std::size_t i = 0; i < eigen.rank(); ++i) {
         const auto vector = eigen.vector(i);
@@ -128,7 +128,7 @@ std::size_t dim_for(const TrainingRows& rows, const ParameterValues& values, io:
 }
 
 /// R, [features, features - dim].
-io::FittedArray residual_space(const SymmetricEigen& eigen, std::size_t dim) {
+io::FittedArray residual_space(const stats::SymmetricEigen& eigen, std::size_t dim) {
     const std::size_t columns = eigen.size - dim;
     std::vector<double> values(eigen.size * columns);
     for (std::size_t j = 0; j < columns; ++j) {
@@ -168,7 +168,7 @@ std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed)
     const std::size_t dim = dim_for(rows, values, file);
     LinearHead::check(file, rows);
     const std::vector<double> origin = origin_of(rows, file);
-    const SymmetricEigen eigen = symmetric_eigen(
+    const stats::SymmetricEigen eigen = stats::symmetric_eigen(
         mean_squares(rows, FeatureScale::as_they_are, [&origin](const TrainingRow&) { return std::span(origin); }),
         origin.size());
     file.arrays["origin"] = {{rows.features}, origin};

@@ -5,7 +5,6 @@
 namespace openset::flow {
 namespace {
 
-constexpr int first_size = 8;
 constexpr int passes_of_a_trial = 4; ///< the least of several: other programs and a size's first pass only add
 constexpr double faster = 0.98;
 
@@ -42,11 +41,11 @@ void BatchSizes::Search::decide() {
     }
 }
 
-BatchSizes::BatchSizes(const std::vector<int>& known, int most) {
+BatchSizes::BatchSizes(const std::vector<int>& known, int most, int first) {
     for (const int size : known) {
         Search search;
         search.most = most;
-        search.best = std::min(size == 0 ? first_size : size, most);
+        search.best = std::min(size == 0 ? first : size, most);
         if (size == 0) {
             search.up = search.best == 1;
             search.challenge();

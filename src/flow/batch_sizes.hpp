@@ -6,13 +6,14 @@
 namespace openset::flow {
 
 /// How many pictures a forward pass takes at most, for each of several networks. Either known, or found while the networks
-/// work: passes of 8 pictures and of half as many alternate, then of the faster and its neighbour, down as long as less is
+/// work: passes of some pictures and of half as many alternate, then of the faster and its neighbour, down as long as less is
 /// faster, else up as long as more is, each time by more than 2 %. Every thread may call.
 class BatchSizes {
 public:
     /// known  by network, 1 or more; 0: to be found
     /// most   that may be tried
-    BatchSizes(const std::vector<int>& known, int most);
+    /// first  that is tried
+    BatchSizes(const std::vector<int>& known, int most, int first = 8);
 
     /// What the next pass may take at most.
     int of(std::size_t network) const;

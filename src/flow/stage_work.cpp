@@ -70,7 +70,7 @@ StageWork::StageWork(const cascade::Pipeline& pipeline, const std::vector<StageN
                      const RunnerOptions& options, const PicturePreparer& preparer)
     : pipeline_(pipeline), networks_(networks), options_(options), preparer_(preparer),
       trunk_of_(flow::trunk_of(networks)), last_on_trunk_(networks.size()),
-      batch_sizes_(known_sizes(networks, options), options.batch) {
+      batch_sizes_(known_sizes(networks, options), options.batch, options.on_cpu ? 8 : 64) {
     if (!options.share_trunks)
         for (std::size_t stage = 0; stage < networks.size(); ++stage) trunk_of_[stage] = stage;
     for (std::size_t stage = 0; stage < networks.size(); ++stage) last_on_trunk_[trunk_of_[stage]] = stage;

@@ -61,6 +61,38 @@ class Parameters(StoreTest):
         preset, _ = self.fit(self.latent_store, "--preset", "notebook-001", name="preset.json")
         self.assertEqual(method.read_bytes(), preset.read_bytes())
 
+    def test_all_methods_are_fitted_but_those_that_the_store_has_not_enough_for(self):
+        result = self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits")
+        record = json.loads((self.folder / "fits" / "fits.json").read_text())
+        self.assertEqual([one["method"] for one in record["fitted"]], ["temperature", "kl-matching", "openmax", "openmax-notebook"])
+        for one in record["fitted"]:
+            self.assertEqual(json.loads((self.folder / "fits" / one["file"]).read_text())["method"], one["method"])
+        left_out = {one["method"]: one["why"] for one in record["left_out"]}
+        self.assertEqual(len(left_out), 15)
+        self.assertIn("knn needs features, and the store has none (features.npy)", left_out["knn"])
+        self.assertIn("vim is left out: ", result.messages)
+        self.assertIn("4 methods fitted on", result.messages)
+        self.assertIn("--force", self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits", code=2).messages)
+        self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits", "--force")
+        (self.folder / "fits" / "notes.txt").write_text("mine")
+        self.assertIn("holds notes.txt, which is no fit",
+                      self.openset("fit", self.latent_store, "--method", "all", "-o", self.folder / "fits", "--force", code=2).messages)
+        header, records = self.score(self.latent_store, "--method", "all", "--fitted", self.folder / "fits")
+        self.assertEqual(header[4:], ["temperature", "kl-matching", "openmax", "openmax-notebook",
+                                      "msp", "max-logit", "energy", "entropy", "gen"])
+        self.assertIn("every method takes its defaults",
+                      self.openset("fit", self.latent_store, "--method", "all", "--set", "k=3", "-o", self.folder / "x", code=2).messages)
+
+    def test_a_parameter_is_the_method_s(self):
+        fitted = self.fitted(self.latent_store, "--method", "energy", "--set", "temperature=2")
+        self.assertEqual((fitted["method"], fitted["params"]), ("energy", {"temperature": 2}))
+        for flags, words in ((["--method", "knn"], "knn needs features, and the store has none"),
+                             (["--method", "energy", "--set", "temprature=2"], 'did you mean "temperature"?'),
+                             (["--method", "energy", "--set", "temperature=0"], "expected a number greater than 0"),
+                             (["--method", "energy", "--tail-size", "7"], 'energy: no parameter "tail-size", expected one of temperature')):
+            _, messages = self.fit(self.latent_store, *flags, name="other.json", code=2)
+            self.assertIn(words, messages)
+
     def test_wrong_names_and_values_get_a_did_you_mean(self):
         for flags, words in (
                 (["--distance", "euclidian"], 'did you mean "euclidean"?'),

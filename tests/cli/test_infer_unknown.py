@@ -55,6 +55,28 @@ class Unknown(CliTest):
             rows = [row for row in self.rows(PICTURES, "--all-stages", *flags, config=config, code=3) if row["outcome"] != "failed"]
             self.assertEqual({row["path"]: float(row["unknown"]["score"]) for row in rows}, scores)
 
+    def test_any_method_judges_and_scores_as_score_does_to_the_last_bit(self):
+        store = self.folder / "all.store"
+        numpy.save(store / "labels.npy", numpy.load(store / "logits.npy").argmax(1))  # to be fitted on itself
+        (store / "samples.csv").unlink()
+        fits = self.folder / "fits"
+        self.openset("fit", "-q", store, "--method", "all", "-o", fits)
+        self.openset("score", "-q", store, "--method", "all", "--fitted", fits, "-o", self.folder / "all.csv")
+        with open(self.folder / "all.csv", newline="") as file:
+            expected = list(csv.DictReader(file))
+        fitted = ["vim", "relative-mahalanobis-l2", "knn", "fdbd"]
+        for method in [*fitted, "gradnorm"]:
+            behind = {"fitted": str(fits / f"{method}.json")} if method in fitted else {"method": method}
+            config = self.with_unknown(**behind, threshold="inf")
+            rows = [row for row in self.rows(PICTURES, "--all-stages", config=config, code=3) if row["outcome"] != "failed"]
+            self.assertEqual([row["unknown"]["method"] for row in rows], [method] * len(expected))
+            self.assertEqual([float(row["unknown"]["score"]) for row in rows], [float(row[method]) for row in expected], method)
+        told = self.openset("infer", "-c", config, "--explain", PICTURES / "tomato.png").text
+        self.assertIn("gradnorm", told)
+        text = self.openset("inspect", fits / "knn.json").text
+        for words in ("kind          fitted detector, knn", "  k      50   (which nearest neighbour", "warnings      1", "bank_rows"):
+            self.assertIn(words, text)
+
     def test_a_score_above_the_threshold_is_unknown_and_one_at_it_is_not(self):
         tomato = PICTURES / "tomato.png"
         (row,) = self.rows(tomato, config=self.with_unknown(fitted=str(self.fitted), threshold="inf"))

@@ -76,6 +76,7 @@ RELAYS = {
     ("apps/doctor/engines.cpp", "Error"): "of scan()",
     ("apps/doctor/engines.cpp", "log_warning"): NOTED_BELOW,
     ("apps/eval.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
+    ("apps/report.cpp", "log_warning"): "of diagnoses(), in eval/result.cpp",
     ("apps/extract/options.cpp", "Error"): "by refuse()",
     ("apps/extract/run.cpp", "Error"): THROWN_BELOW,
     ("apps/extract/run.cpp", "log_warning"): "of ClassNames::unknown(), in flow/extraction.cpp",

@@ -147,8 +147,15 @@ void combine_rules(const Json& base, const Sink& sink) {
 
 /// Every way in which the keys of the unknown stage can meet.
 void combine_unknown(const Json& base, const Sink& sink) {
-    std::vector<Json> methods = {Json(), Json("openmx"), Json(1)};
-    for (const auto& method : openset::detect::methods()) methods.emplace_back(method.name);
+    for (const Json& fitted : {Json(), Json("a.json")}) {
+        for (const auto& method : openset::detect::methods()) {
+            Json config = base;
+            Json& unknown = config["unknown"] = {{"method", method.name}, {"threshold", 0.5}};
+            if (!fitted.is_null()) unknown["fitted"] = fitted;
+            sink("unknown " + unknown.dump(), config);
+        }
+    }
+    const std::vector<Json> methods = {Json(), Json("openmx"), Json(1), Json("msp"), Json("openmax")};
     for (const Json& fitted : {Json(), Json("a.json")}) {
         for (const Json& method : methods) {
             for (const Json& threshold : {Json(), Json(0.5), Json("argmax"), Json("p=0.5"), Json{{"a", "argmax"}}}) {

@@ -42,6 +42,13 @@ TEST(BatchSizesTest, WhereSizesAreEqualTheFirstIsKeptAfterSomeHundredPictures) {
     EXPECT_EQ(sizes.found(0), 8);
 }
 
+TEST(BatchSizesTest, TheSearchStartsWhereItIsTold) {
+    BatchSizes sizes({0}, 256, 64);
+    EXPECT_EQ(sizes.of(0), 64);
+    run_until_found(sizes, [](int) { return 1.0; });
+    EXPECT_EQ(sizes.found(0), 64);
+}
+
 TEST(BatchSizesTest, ASlowPassNowAndThenMisleadsNobody) {
     BatchSizes sizes({0}, 32);
     int pass = 0;

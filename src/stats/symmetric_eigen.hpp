@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace openset::detect {
+namespace openset::stats {
 
 /// The eigenvalues of a symmetric matrix, falling, and its eigenvectors.
 struct SymmetricEigen {
@@ -22,4 +22,4 @@ struct SymmetricEigen {
 /// The same bits on every x86 processor: compiled for the instructions that all of them have.
 SymmetricEigen symmetric_eigen(std::span<const double> matrix, std::size_t size);
 
-} // namespace openset::detect
+} // namespace openset::stats

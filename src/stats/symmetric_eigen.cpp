@@ -1,11 +1,11 @@
-#include "detect/symmetric_eigen.hpp"
+#include "stats/symmetric_eigen.hpp"
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 
 #include "openset/base/error.hpp"
 
-namespace openset::detect {
+namespace openset::stats {
 
 std::size_t SymmetricEigen::rank(double share) const {
     const double least = values.empty() ? 0 : values.front() * share;
@@ -28,4 +28,4 @@ SymmetricEigen symmetric_eigen(std::span<const double> matrix, std::size_t size)
     return result;
 }
 
-} // namespace openset::detect
+} // namespace openset::stats
