@@ -19,8 +19,10 @@
 #include "doctor/line.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/image/fixed_size.hpp"
 #include "openset/torch/runtime.hpp"
 #include "openset/torch/script_network.hpp"
+#include "pictures/side_by_side.hpp"
 
 using namespace openset;
 using doctor::line;
@@ -107,12 +109,8 @@ Timed forward(model::Network& network, const model::Batch& batch) {
     return {std::move(logits), 1000 * seconds / batch.count};
 }
 
-int arg_max(std::span<const float> row) { return static_cast<int>(std::ranges::max_element(row) - row.begin()); }
-
 model::Batch noise(const image::PreprocessSpec& spec, int count) {
-    const image::Size size = spec.crop                                       ? *spec.crop
-                             : spec.resize.mode == image::ResizeMode::squash ? spec.resize.squash
-                                                                             : image::Size{224, 224};
+    const image::Size size = image::fixed_size(spec).value_or(image::Size{224, 224});
     model::Batch batch{count, size.height, size.width, {}};
     batch.data.resize(static_cast<std::size_t>(count) * 3 * static_cast<std::size_t>(size.height) *
                       static_cast<std::size_t>(size.width));
@@ -159,7 +157,7 @@ int check_model(const std::string& path, const std::string& device, const model:
             if (std::isinf(largest)) break;
             scale = std::max(scale, std::abs(static_cast<double>(a[k])));
         }
-        same_top += arg_max(a) == arg_max(b) ? 1 : 0;
+        same_top += pictures::likeliest(a) == pictures::likeliest(b) ? 1 : 0;
     }
     const auto& report = optimised->report();
     const bool agrees = largest <= 1e-4 * std::max(1.0, scale) && same_top == batch.count;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "openset/io/pretty_json.hpp"
+#include "pictures/side_by_side.hpp"
 
 namespace openset::bench {
 namespace {
@@ -49,14 +50,14 @@ std::string stage_parts(const flow::RunStatistics::Stage& stage, const BestPass&
 
 std::string by_hand_table(const Result& result) {
     const auto own = walls(result.runs);
-    const double middle = median(own);
+    const double middle = pictures::median(own);
     const auto [least, most] = std::ranges::minmax(own);
     std::string text = "\nby hand                      median        least to most       beside the default\n";
     text += printed("  %-22s %9.3f s  %9.3f to %7.3f\n", "the default", middle, least, most);
     int better = 0;
     for (const ByHand& setting : result.by_hand) {
         const auto [low, high] = std::ranges::minmax(setting.wall_seconds);
-        const double here = median(setting.wall_seconds);
+        const double here = pictures::median(setting.wall_seconds);
         // Faster by more than 5 %, and by more than runs of one setting differ.
         const bool wins = here < 0.95 * middle && high < least;
         better += wins ? 1 : 0;
@@ -80,7 +81,7 @@ Json json_of(const Limit& limit, const TimedRun& run) {
 } // namespace
 
 const TimedRun& Result::middle_run() const {
-    const double middle = median(walls(runs));
+    const double middle = pictures::median(walls(runs));
     return *std::ranges::min_element(runs, {},
                                      [middle](const TimedRun& run) { return std::abs(run.wall_seconds - middle); });
 }

@@ -8,6 +8,7 @@
 #include "cli/in_parallel.hpp"
 #include "openset/base/error.hpp"
 #include "openset/image/preprocess.hpp"
+#include "pictures/side_by_side.hpp"
 
 namespace openset::bench {
 namespace {
@@ -79,7 +80,7 @@ BestPass best_pass(const std::vector<PassCosts>& rounds) {
     }
     BestPass best;
     for (const auto& [size, wall] : walls) {
-        const Cost cost{median(wall), median(cpus[size])};
+        const Cost cost{pictures::median(wall), pictures::median(cpus[size])};
         if (best.batch == 0 || cost.cpu < best.picture.cpu) best = {size, cost};
     }
     return best;
@@ -105,13 +106,6 @@ double process_seconds() {
         return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
     };
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double median(std::vector<double> values) {
-    if (values.empty()) return 0;
-    std::ranges::sort(values);
-    const std::size_t middle = values.size() / 2;
-    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 } // namespace openset::bench

@@ -64,8 +64,6 @@ struct BestPass {
 };
 BestPass best_pass(const std::vector<PassCosts>& rounds);
 
-double median(std::vector<double> values);
-
 /// CPU time of the process so far.
 double process_seconds();
 

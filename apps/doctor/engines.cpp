@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <iostream>
 #include <limits>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "cli/exit_code.hpp"
@@ -16,24 +14,19 @@
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/log.hpp"
+#include "openset/base/thread_clock.hpp"
 #include "openset/flow/input.hpp"
 #include "openset/image/decode.hpp"
 #include "openset/image/preprocess.hpp"
 #include "openset/torch/runtime.hpp"
 #include "openset/torch/script_network.hpp"
 #include "pictures/engine_agreements.hpp"
+#include "pictures/side_by_side.hpp"
 
 namespace openset::doctor {
 namespace {
 
 constexpr std::size_t pictures_a_pass = 8; ///< LibTorch gains by batches; more than 8 adds little
-
-/// Milliseconds that this thread computed: those of a busy machine count as those of an idle one.
-double thread_milliseconds() {
-    std::timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
-}
 
 /// Resized and cropped; none, and a warning, where the picture cannot be decoded.
 std::optional<image::Picture> read_picture(const flow::Input& input, const image::PreprocessSpec& spec) {
@@ -68,9 +61,9 @@ struct Answer {
 };
 
 Answer ask(model::Network& network, const model::Batch& batch) {
-    const double start = thread_milliseconds();
+    const double start = thread_seconds();
     Answer answer{network.run(batch), {}, 0};
-    answer.milliseconds = (thread_milliseconds() - start) / batch.count;
+    answer.milliseconds = 1000 * (thread_seconds() - start) / batch.count;
     answer.logits = model::logits(network, answer.outputs);
     return answer;
 }
@@ -93,28 +86,17 @@ double largest_of(const model::Matrix& matrix) {
     return largest;
 }
 
-std::ptrdiff_t likeliest(std::span<const float> logits) {
-    if (logits.size() == 1) return logits.front() > 0 ? 1 : 0; // one of two labels
-    return std::ranges::max_element(logits) - logits.begin();
-}
-
 void add(pictures::EngineAgreement& agreement, const Answer& torch, const Answer& onednn) {
     for (int i = 0; i < torch.logits.rows; ++i) {
         ++agreement.pictures;
-        agreement.same_label += likeliest(torch.logits.row(i)) == likeliest(onednn.logits.row(i)) ? 1 : 0;
+        const bool same = pictures::likeliest(torch.logits.row(i)) == pictures::likeliest(onednn.logits.row(i));
+        agreement.same_label += same ? 1 : 0;
     }
     const auto raise = [](double& largest, double value) { largest = std::max(largest, value); };
     raise(agreement.feature_difference, largest_difference(torch.outputs.features, onednn.outputs.features));
     raise(agreement.largest_feature, largest_of(torch.outputs.features));
     raise(agreement.logit_difference, largest_difference(torch.logits, onednn.logits));
     raise(agreement.largest_logit, largest_of(torch.logits));
-}
-
-/// The middle one; of an even number the lower of the two.
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + (std::ssize(values) - 1) / 2;
-    std::ranges::nth_element(values, middle);
-    return *middle;
 }
 
 pictures::EngineAgreement compare(model::Network& torch, model::Network& onednn, flow::InputSource& source) {
@@ -137,8 +119,8 @@ pictures::EngineAgreement compare(model::Network& torch, model::Network& onednn,
     if (agreement.pictures == 0)
         throw Error(ErrorKind::usage,
                     "--model: none of the pictures to try it on can be decoded, expected one or more");
-    agreement.torch_milliseconds = median(torch_times);
-    agreement.onednn_milliseconds = median(onednn_times);
+    agreement.torch_milliseconds = pictures::median(torch_times);
+    agreement.onednn_milliseconds = pictures::median(onednn_times);
     return agreement;
 }
 
@@ -176,7 +158,8 @@ int compare_engines(const model::NetworkFile& network, const std::vector<std::st
         return cli::exit_done;
     }
     const auto source = flow::scan(pictures);
-    const auto agreement = compare(*torch, *onednn, *source);
+    auto agreement = compare(*torch, *onednn, *source);
+    agreement.precision = onednn->report().precision;
     tell(agreement);
     const std::string file = pictures::record_agreement(network, torch->report().graph, agreement);
     if (!agreement.agrees()) {

@@ -64,7 +64,10 @@ std::string rounded(double milliseconds) { return io::shortest(std::round(10 * m
 } // namespace
 
 bool EngineAgreement::agrees() const {
-    const auto is_close = [](double difference, double largest) { return difference <= 1e-4 * std::max(1.0, largest); };
+    const double tolerance = precision == "int8" ? 5e-2 : 1e-4;
+    const auto is_close = [tolerance](double difference, double largest) {
+        return difference <= tolerance * std::max(1.0, largest);
+    };
     return pictures > 0 && same_label == pictures && is_close(feature_difference, largest_feature) &&
            is_close(logit_difference, largest_logit);
 }
@@ -83,7 +86,8 @@ std::string record_agreement(const model::NetworkFile& network, const std::strin
     const auto number = [](double value) {
         return std::min(value, std::numeric_limits<double>::max());
     }; // JSON has no infinity
-    record["agreements"][place_of(network, graph)] = {{"pictures", agreement.pictures},
+    record["agreements"][place_of(network, graph)] = {{"precision", agreement.precision},
+                                                      {"pictures", agreement.pictures},
                                                       {"same_label", agreement.same_label},
                                                       {"feature_difference", number(agreement.feature_difference)},
                                                       {"largest_feature", number(agreement.largest_feature)},
@@ -102,10 +106,10 @@ std::optional<EngineAgreement> recorded_agreement(const model::NetworkFile& netw
     const auto found = agreements.find(place_of(network, graph));
     if (found == agreements.end() || !found->is_object()) return std::nullopt;
     try {
-        return EngineAgreement{found->at("pictures"),           found->at("same_label"),
-                               found->at("feature_difference"), found->at("largest_feature"),
-                               found->at("logit_difference"),   found->at("largest_logit"),
-                               found->at("torch_milliseconds"), found->at("onednn_milliseconds")};
+        return EngineAgreement{
+            found->at("precision"),          found->at("pictures"),           found->at("same_label"),
+            found->at("feature_difference"), found->at("largest_feature"),    found->at("logit_difference"),
+            found->at("largest_logit"),      found->at("torch_milliseconds"), found->at("onednn_milliseconds")};
     } catch (const Json::exception&) {
         return std::nullopt; // another version's
     }

@@ -15,6 +15,7 @@ constexpr std::int64_t fewest_to_agree_on = 20;
 
 /// LibTorch and onednn on the same pictures.
 struct EngineAgreement {
+    std::string precision = "fp32"; ///< or int8, where a sum that lies between two whole numbers may go either way
     std::int64_t pictures = 0;
     std::int64_t same_label = 0;   ///< pictures whose likeliest label is the same
     double feature_difference = 0; ///< the largest
@@ -24,7 +25,8 @@ struct EngineAgreement {
     double torch_milliseconds = 0;  ///< CPU time of one thread, a picture
     double onednn_milliseconds = 0; ///< CPU time of one thread, a picture
 
-    /// Every label the same, features and logits within 1e-4, or within 1e-4 of the largest where that is above 1.
+    /// Every label the same, features and logits within 1e-4, or within 1e-4 of the largest where that is above 1; in int8
+    /// within 5e-2.
     bool agrees() const;
     bool is_of_enough_pictures() const { return pictures >= fewest_to_agree_on; }
     bool onednn_is_faster() const { return onednn_milliseconds < torch_milliseconds; }

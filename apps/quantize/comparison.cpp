@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <mutex>
 #include <span>
 
@@ -11,26 +10,15 @@
 #include "cli/signals.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/printable.hpp"
+#include "openset/base/thread_clock.hpp"
 #include "openset/detect/detector.hpp"
 #include "openset/flow/extraction.hpp"
 #include "openset/flow/training_feed.hpp"
 #include "openset/stats/metrics.hpp"
+#include "pictures/side_by_side.hpp"
 
 namespace openset::quantize {
 namespace {
-
-double thread_ms() {
-    std::timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
-}
-
-double median(std::vector<double> values) {
-    if (values.empty()) return 0;
-    const auto middle = values.begin() + std::ssize(values) / 2;
-    std::ranges::nth_element(values, middle);
-    return *middle;
-}
 
 /// [rows, labels]; a single logit z over two labels becomes 0 and z.
 std::vector<float> logits_of(model::Network& network, const model::Outputs& outputs) {
@@ -50,17 +38,15 @@ struct Timed {
 };
 
 Timed run(model::Network& network, const model::Batch& batch) {
-    const double start = thread_ms();
+    const double start = thread_seconds();
     const model::Outputs outputs = network.run(batch);
-    const double ms = thread_ms() - start;
+    const double ms = 1000 * (thread_seconds() - start);
     return {logits_of(network, outputs), ms / batch.count};
 }
 
 std::span<const float> row(const std::vector<float>& logits, std::size_t index, std::size_t columns) {
     return {logits.data() + index * columns, columns};
 }
-
-std::int64_t likeliest(std::span<const float> logits) { return std::ranges::max_element(logits) - logits.begin(); }
 
 double auroc(const detect::Detector& detector, const std::vector<float>& known, const std::vector<float>& unknown,
              std::size_t columns) {
@@ -172,8 +158,8 @@ Difference difference(const Compared& compared) {
     result.pictures = compared.pictures();
     std::int64_t same = 0, right_before = 0, right_after = 0;
     for (std::size_t i = 0; i < compared.labels.size(); ++i) {
-        const std::int64_t before = likeliest(row(compared.before, i, compared.columns)),
-                           after = likeliest(row(compared.after, i, compared.columns));
+        const std::int64_t before = pictures::likeliest(row(compared.before, i, compared.columns)),
+                           after = pictures::likeliest(row(compared.after, i, compared.columns));
         same += before == after ? 1 : 0;
         if (compared.labels[i] < 0) continue;
         ++result.labelled;
@@ -195,8 +181,8 @@ Difference difference(const Compared& compared) {
         result.largest_logit = std::max(result.largest_logit, apart);
     }
     if (!compared.before.empty()) result.mean_logit = sum / static_cast<double>(compared.before.size());
-    result.before_ms = median(compared.before_ms);
-    result.after_ms = median(compared.after_ms);
+    result.before_ms = pictures::median(compared.before_ms);
+    result.after_ms = pictures::median(compared.after_ms);
     return result;
 }
 

@@ -18,6 +18,7 @@
 #include "openset/base/log.hpp"
 #include "openset/base/random.hpp"
 #include "openset/flow/decode_memory.hpp"
+#include "openset/image/fixed_size.hpp"
 
 namespace openset::flow {
 namespace {
@@ -25,9 +26,8 @@ namespace {
 using SharedPicture = std::shared_ptr<const image::Picture>;
 
 /// The size that the preprocessing gives every picture.
-image::Size fixed_size(const image::PreprocessSpec& preprocess) {
-    if (preprocess.crop) return *preprocess.crop;
-    if (preprocess.resize.mode == image::ResizeMode::squash) return preprocess.resize.squash;
+image::Size one_size(const image::PreprocessSpec& preprocess) {
+    if (const auto size = image::fixed_size(preprocess)) return *size;
     const char* mode = preprocess.resize.mode == image::ResizeMode::none ? "none" : "shorter-side";
     throw Error(ErrorKind::usage, std::string("preprocessing with resize ") + mode +
                                       " and no crop leaves pictures in sizes of their own, expected one size for all "
@@ -107,7 +107,7 @@ std::vector<std::uint32_t> order_of(const std::vector<LabelledPicture>& pictures
 
 struct TrainingFeed::State {
     State(std::vector<LabelledPicture> list, TrainingFeedOptions given)
-        : pictures(std::move(list)), options(std::move(given)), size(fixed_size(options.preprocess)),
+        : pictures(std::move(list)), options(std::move(given)), size(one_size(options.preprocess)),
           augmentation(completed(options.augmentation, options.preprocess, size)), memory(options.decode_memory),
           kept(pictures.size()) {
         check_list(pictures);

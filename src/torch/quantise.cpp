@@ -13,6 +13,7 @@
 
 #include "openset/base/error.hpp"
 #include "openset/base/random.hpp"
+#include "openset/image/fixed_size.hpp"
 #include "torch/graph.hpp"
 #include "torch/guarded.hpp"
 #include "torch/quantise_graph.hpp"
@@ -25,9 +26,7 @@ namespace {
 namespace jit = ::torch::jit;
 
 image::Size input_size(const model::NetworkFile& file) {
-    const image::PreprocessSpec& preprocess = file.info.preprocess;
-    if (preprocess.crop) return *preprocess.crop;
-    if (preprocess.resize.mode == image::ResizeMode::squash) return preprocess.resize.squash;
+    if (const auto size = image::fixed_size(file.info.preprocess)) return *size;
     throw Error(ErrorKind::model, file.path.string() + ": its preprocessing leaves the size to the picture, expected a "
                                                        "crop or a squashed size, which ranges are measured at");
 }

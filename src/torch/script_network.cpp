@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "openset/base/error.hpp"
+#include "openset/image/fixed_size.hpp"
 #include "torch/device.hpp"
 #include "torch/device_graph.hpp"
 #include "torch/device_input.hpp"
@@ -337,7 +338,7 @@ private:
     TrunkPlan plan_for(const LoadOptions& options) {
         Engine engine = options.engine;
         if (engine == Engine::automatic && options.choose_engine) engine = options.choose_engine(report_.graph);
-        TrunkPlan plan{device_, engine, options.precision, input_size()};
+        TrunkPlan plan{device_, engine, options.precision, image::fixed_size(info_.preprocess)};
         std::string obstacle;
         if (plan.precision == Precision::bf16 && engine == Engine::onednn &&
             !engine::has_fast(engine::Precision::bf16)) {
@@ -449,16 +450,9 @@ private:
         for (auto& [name, matrix] : all.extras) append(matrix, more.extras.at(name));
     }
 
-    /// The input size where the preprocessing fixes it.
-    std::optional<image::Size> input_size() const {
-        if (info_.preprocess.crop) return info_.preprocess.crop;
-        if (info_.preprocess.resize.mode == image::ResizeMode::squash) return info_.preprocess.resize.squash;
-        return std::nullopt;
-    }
-
     /// One blank picture, to learn the number of outputs and to hear of a wrong input size before the first photograph.
     void try_once() {
-        const auto fixed_size = input_size();
+        const auto fixed_size = image::fixed_size(info_.preprocess);
         const image::Size size = fixed_size.value_or(image::Size{224, 224});
         model::Outputs outputs;
         try {

@@ -2,14 +2,19 @@
 """openset quantize as a whole program, on the colour world's networks (tests/networks), whose verdicts are known."""
 
 import json
+import os
+import pathlib
 import random
 import shutil
 import subprocess
 import unittest
 
+import numpy
+
 from openset_cli import BIN, NETWORKS, PICTURES, SOUND, VERDICTS, CliTest, fruit_config, main
 from test_train import png
 
+SHARED = pathlib.Path(os.environ.get("OPENSET_SHARED") or pathlib.Path(__file__).resolve().parents[3] / "shared")
 COLOURS = {"tomato": (223, 32, 32), "orange": (255, 128, 0), "lemon": (255, 223, 32)}
 
 
@@ -154,6 +159,28 @@ class QuantizeTest(CliTest):
         (self.data / "lemon" / "broken.png").write_text("no picture")
         self.quantize("--pictures", 1000, code=3)
         self.assertTrue(self.int8.exists())
+
+
+class Golden(CliTest):
+    @unittest.skipUnless((SHARED / "models/cifar10_resnet20.pt").is_file(), f"no models in {SHARED}: set OPENSET_SHARED")
+    def test_a_trained_resnet_keeps_its_labels_and_what_sets_unknown_pictures_apart(self):
+        photos = SHARED / "data" / "cifar10"
+        int8 = self.folder / "int8.pt"
+        self.openset("quantize", SHARED / "models/cifar10_resnet20.pt", "--data", photos / "test", "--pictures", 200, "--unknown", photos / "far_signs",
+                     "--unknown", photos / "far_noise", "-o", int8, "-q")
+        report = json.loads((self.folder / "int8.pt.quantization.json").read_text())
+        known = report["known"]
+        self.assertEqual(known["pictures"], 800)
+        self.assertGreater(known["agreement"], 0.97)
+        self.assertAlmostEqual(known["accuracy"]["int8"], known["accuracy"]["fp32"], delta=0.01)
+        for method in ("msp", "max-logit"):
+            self.assertAlmostEqual(report["auroc"][method]["int8"], report["auroc"][method]["fp32"], delta=0.01, msg=method)
+        # Of a sum that lies between two whole numbers each engine may take another one, and later layers make more of it.
+        for engine in ("torch", "onednn"):
+            self.openset("extract", "--model", int8, "--engine", engine, photos / "far_signs", "--unlabelled", "-o", self.folder / engine, "-q")
+        torch, onednn = (numpy.load(self.folder / engine / "logits.npy") for engine in ("torch", "onednn"))
+        self.assertEqual(json.loads((self.folder / "onednn/meta.json").read_text())["engine"], "onednn")
+        self.assertLess(numpy.abs(torch - onednn).max(), 0.05 * numpy.abs(torch).max())
 
 
 if __name__ == "__main__":

@@ -89,6 +89,18 @@ TEST_F(EngineAgreements, WantEveryLabelSmallDifferencesEnoughPicturesAndLessTime
     EXPECT_EQ(engine_after([](EngineAgreement& one) { one.onednn_milliseconds = 20; }), Engine::torch);
 }
 
+TEST_F(EngineAgreements, InEightBitsMayRoundOnceInAWhileTheOtherWay) {
+    EngineAgreement agreement = good();
+    agreement.logit_difference = 0.1; // of 20
+    EXPECT_FALSE(agreement.agrees());
+    agreement.precision = "int8";
+    EXPECT_TRUE(agreement.agrees());
+    record_agreement(network_, "g", agreement);
+    EXPECT_EQ(automatic_engine(network_, "g"), Engine::onednn);
+    agreement.logit_difference = 1.1;
+    EXPECT_FALSE(agreement.agrees());
+}
+
 TEST_F(EngineAgreements, AFileThatIsNoneIsReplaced) {
     const std::filesystem::path file = record_agreement(network_, "g", good());
     std::ofstream(file) << "{\"format\": \"openset-engines/1\", \"agreements\": 3}";
