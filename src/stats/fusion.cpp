@@ -18,8 +18,7 @@ std::vector<double> ranks(std::span<const double> values) {
     for (std::size_t first = 0; first < order.size();) {
         std::size_t end = first + 1;
         while (end < order.size() && values[order[end]] == values[order[first]]) ++end;
-        for (std::size_t i = first; i < end; ++i)
-            result[order[i]] = static_cast<double>(first + end - 1) / 2;
+        for (std::size_t i = first; i < end; ++i) result[order[i]] = static_cast<double>(first + end - 1) / 2;
         first = end;
     }
     return result;

@@ -10,7 +10,8 @@ namespace {
 
 using Rows = std::vector<double>;
 
-std::vector<std::vector<double>> aurocs(const std::vector<Rows>& known, const std::vector<Rows>& unknown, int resamples) {
+std::vector<std::vector<double>> aurocs(const std::vector<Rows>& known, const std::vector<Rows>& unknown,
+                                        int resamples) {
     const std::vector<std::span<const double>> one(known.begin(), known.end()), other(unknown.begin(), unknown.end());
     return resampled_aurocs(one, other, resamples, 5);
 }
