@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
@@ -321,6 +322,20 @@ Inputs read_inputs(const Request& request) {
     if (inputs.from_rows) inputs.trained_classes = inputs.labels.names().size();
     settle_names(inputs);
     doubt(inputs, static_cast<bool>(request.truth));
+    return inputs;
+}
+
+Inputs held_together(io::LabelNames labels, Side known, std::vector<Side> unknown) {
+    Inputs inputs;
+    inputs.labels = std::move(labels);
+    inputs.trained_classes = known.trained_classes;
+    inputs.known = std::move(known);
+    for (Side& side : unknown) {
+        refuse_others_than(inputs.known, side);
+        inputs.unknown.push_back(std::move(side));
+    }
+    settle_names(inputs);
+    doubt(inputs, false);
     return inputs;
 }
 

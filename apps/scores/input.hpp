@@ -68,6 +68,10 @@ struct Inputs {
 /// Throws as io::read_scores() and io::read_stage_scores(); Error(usage) where files are of different fits or networks.
 Inputs read_inputs(const Request& request);
 
+/// The same once the sides are there: what they lack and what is doubtful is said, sides of different networks are refused.
+/// labels  whose first are the network's
+Inputs held_together(io::LabelNames labels, Side known, std::vector<Side> unknown);
+
 /// The only score column of the file, or the one that was asked for. Throws Error(usage) where there are more.
 std::string the_one_method(const std::filesystem::path& file, const std::string& asked);
 

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace openset::stats {
+
+/// Conformal p-values of scores, larger = more unknown, held against known rows that nothing was fitted on
+/// (Vovk, Gammerman & Shafer 2005; Bates et al. 2023, Testing for outliers with conformal p-values).
+///
+/// p(s) = (1 + #{calibration scores >= s}) / (n + 1). Where a row is exchangeable with the calibration rows,
+/// P(p <= alpha) <= alpha for every alpha, whatever the score: rejecting where p <= alpha wrongly rejects at most a share
+/// alpha of known rows, on average over calibration sets. Ties count against rejecting.
+class ConformalScores {
+public:
+    /// calibration  not NaN; in any order. Throws nothing; without scores every p-value is 1.
+    explicit ConformalScores(std::vector<double> calibration);
+
+    /// In (0, 1].
+    double p_value(double score) const;
+
+    /// Calibration rows.
+    std::size_t size() const { return sorted_.size(); }
+
+private:
+    std::vector<double> sorted_; ///< rising
+};
+
+} // namespace openset::stats
