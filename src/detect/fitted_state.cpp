@@ -55,6 +55,7 @@ io::FittedFile begin_fitted(std::string_view method, const TrainingRows& rows, c
     file.preprocess_json = rows.meta.preprocess_json;
     file.precision = rows.meta.precision;
     file.engine = rows.meta.engine;
+    file.fast_decode = rows.meta.fast_decode;
     for (std::int64_t i = 0; i < rows.classes; ++i) {
         const auto place = static_cast<std::size_t>(i);
         file.labels.push_back(place < rows.meta.labels.size() ? rows.meta.labels[place] : std::to_string(i));
