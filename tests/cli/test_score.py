@@ -198,7 +198,7 @@ class Mismatches(StoreTest):
 
     def test_every_method_that_is_fitted_remembers_how_its_pictures_were_decoded(self):
         train = self.train(name="fast", meta=meta(self.LABELS, 120, fast_decode=True))
-        for method in ("openmax", "knn"):
+        for method in ("openmax", "kl-matching"):
             self.assertIs(self.fitted(train, "--method", method, name=f"{method}.json")["fast_decode"], True)
 
     def test_another_engine_in_the_same_precision_is_fine(self):
