@@ -196,6 +196,11 @@ class Mismatches(StoreTest):
         self.refused(meta(self.LABELS, 120, precision="int8"), "was fitted on activations in fp32 (here int8)")
         self.refused(meta(self.LABELS, 120, fast_decode=True), "was fitted on pictures decoded without --fast-decode (here with)")
 
+    def test_every_method_that_is_fitted_remembers_how_its_pictures_were_decoded(self):
+        train = self.train(name="fast", meta=meta(self.LABELS, 120, fast_decode=True))
+        for method in ("openmax", "kl-matching"):
+            self.assertIs(self.fitted(train, "--method", method, name=f"{method}.json")["fast_decode"], True)
+
     def test_another_engine_in_the_same_precision_is_fine(self):
         self.refused(meta(self.LABELS, 120, engine="onednn"), "")
 
