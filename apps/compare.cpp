@@ -24,6 +24,8 @@ namespace {
 
 const std::string all_methods = "all";
 const std::vector<std::string> usual_metrics = {"auroc", "fpr_at_95_tpr_known"};
+const std::vector<std::string> table_metrics = {
+    "auroc", "aupr_in", "aupr_out", "fpr_at_95_tpr_known", "fpr_at_95_tpr_unknown", "oscr", "youden", "aurc_open"};
 
 struct CompareOptions {
     std::string known, train, calibration, combine, format = "table", output = "-";
@@ -70,7 +72,8 @@ std::vector<compare::Group> groups_of(const CompareOptions& options, const std::
     std::vector<compare::Group> groups;
     for (const auto& [name, sets] : {std::pair("near", &options.near), std::pair("far", &options.far)}) {
         compare::Group group = group_of(name, *sets, files);
-        if (group.sets.size() > 1) groups.push_back(std::move(group)); // the mean of one set is the set's own column
+        if (group.sets.size() > 1 && group.sets.size() < files.size())
+            groups.push_back(std::move(group)); // else a column of its own says it
     }
     return groups;
 }
@@ -261,13 +264,12 @@ void add_options(CLI::App& app, CompareOptions& options) {
     app.add_option("--calibration", options.calibration,
                    "known pictures for --combine, that nothing has learned from: members and p-values are theirs")
         ->type_name("STORE|FILE");
-    std::vector<std::string> names;
-    for (const eval::MetricInfo& metric : eval::metrics()) names.emplace_back(metric.name);
+    std::string names;
+    for (const std::string& name : table_metrics) names += (names.empty() ? "" : ", ") + name;
     each(app.add_option("--metric", options.metrics,
-                        "of the tables, as openset eval calls it (default auroc and fpr_at_95_tpr_known); csv and json "
-                        "have all"))
+                        "of the tables: " + names + " (default auroc and fpr_at_95_tpr_known); csv and json have all"))
         ->type_name("METRIC")
-        ->check(cli::one_of(names));
+        ->check(cli::one_of(table_metrics));
     app.add_option("-f,--format", options.format, "table, markdown, csv or json")
         ->type_name("FORMAT")
         ->check(cli::one_of({"table", "markdown", "csv", "json"}));
@@ -299,9 +301,9 @@ int main(int argc, char** argv) {
         "Holds every detector against every set of unknown pictures: fits what needs a fit, scores, measures, and "
         "marks "
         "the best of each column and what cannot be told apart from it.",
-        {{"openset compare --train train.store --known test.store --unknown cats=cats.store --near cats --unknown "
-          "noise=noise.store --far noise",
-          "all methods, with means of the near and the far sets"},
+        {{"openset compare --train train.store --known test.store --unknown cats=cats.store --unknown "
+          "noise=noise.store",
+          "all methods against both sets"},
          {"openset compare --known known.csv --unknown unknown.csv -f markdown", "the columns of two score files"}});
     add_options(command.app(), options);
     return command.main(argc, argv, [&] {

@@ -25,6 +25,7 @@ inline constexpr std::array commands = {
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
     CommandEntry{"eval", "scores -> metrics"},
     CommandEntry{"compare", "detectors x sets of unknown pictures -> a table"},
+    CommandEntry{"discover", "rejected pictures -> groups that may be new classes"},
     CommandEntry{"report", "rows and scores -> one page with charts and pictures"},
     CommandEntry{"merge", "parts made on many machines -> the one of a single run"},
     CommandEntry{"quantize", "network -> int8 network, with what it costs"},

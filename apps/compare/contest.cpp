@@ -22,13 +22,29 @@ std::vector<std::size_t> all_sets(const scores::Inputs& inputs) {
     return sets;
 }
 
+/// The rows brought into an order that follows from their scores alone: which row is drawn then does not depend on the order
+/// of a file.
+std::vector<std::vector<double>> in_order(const io::ScoreTable& table) {
+    std::vector<std::size_t> order(static_cast<std::size_t>(table.rows));
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+        for (const auto& column : table.scores)
+            if (column[a] != column[b]) return column[a] < column[b];
+        return false;
+    });
+    std::vector<std::vector<double>> ordered(table.scores.size());
+    for (std::size_t column = 0; column < ordered.size(); ++column)
+        for (const std::size_t row : order) ordered[column].push_back(table.scores[column][row]);
+    return ordered;
+}
+
 /// The mean AUROC over all sets of every column in every resample: [columns][resamples].
 std::vector<std::vector<double>> resampled_means(const scores::Inputs& inputs, const eval::Bootstrap& bootstrap) {
     const std::size_t columns = inputs.methods().size(), resamples = static_cast<std::size_t>(bootstrap.resamples);
     std::vector<std::vector<double>> means(columns, std::vector<double>(resamples));
-    const auto& known = inputs.known.table.scores;
+    const auto known = in_order(inputs.known.table);
     for (const scores::Side& side : inputs.unknown) {
-        const auto& unknown = side.table.scores;
+        const auto unknown = in_order(side.table);
         const std::vector<std::span<const double>> of_known(known.begin(), known.end());
         const std::vector<std::span<const double>> of_unknown(unknown.begin(), unknown.end());
         const auto drawn = stats::resampled_aurocs(of_known, of_unknown, bootstrap.resamples, bootstrap.seed);

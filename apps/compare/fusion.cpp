@@ -1,6 +1,7 @@
 #include "compare/fusion.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "openset/base/error.hpp"
 #include "openset/stats/conformal.hpp"
@@ -9,7 +10,7 @@
 namespace openset::compare {
 namespace {
 
-using Fuse = double (*)(std::span<const double>);
+using Fuse = std::function<double(std::span<const double> p)>;
 
 std::vector<std::size_t> members_of(const io::ScoreTable& calibration) {
     std::vector<std::size_t> members;
@@ -23,7 +24,7 @@ std::vector<std::size_t> members_of(const io::ScoreTable& calibration) {
 }
 
 void add_column(const std::string& name, const std::vector<std::size_t>& members,
-                const std::vector<stats::ConformalScores>& calibrated, Fuse fuse, scores::Side& side) {
+                const std::vector<stats::ConformalScores>& calibrated, const Fuse& fuse, scores::Side& side) {
     std::vector<double> fused, p(members.size());
     for (std::size_t row = 0; row < static_cast<std::size_t>(side.table.rows); ++row) {
         for (std::size_t i = 0; i < members.size(); ++i)
@@ -43,9 +44,11 @@ std::vector<std::string> add_fusion(const std::string& kind, const scores::Side&
                                           ": has other score columns than --known, expected the same; score it with "
                                           "the same detectors");
     }
-    const Fuse fuse = kind == "fisher"     ? stats::fisher_score
-                      : kind == "stouffer" ? stats::stouffer_score
-                                           : stats::mean_rank_score;
+    const double step = 1 / (static_cast<double>(calibration.table.rows) + 1);
+    const Fuse fuse = kind == "fisher" ? Fuse(stats::fisher_score)
+                      : kind == "stouffer"
+                          ? Fuse([step](std::span<const double> p) { return stats::stouffer_score(p, step); })
+                          : Fuse(stats::mean_rank_score);
     const std::vector<std::size_t> members = members_of(calibration.table);
     std::vector<stats::ConformalScores> calibrated;
     std::vector<std::string> names;

@@ -32,11 +32,11 @@ double fisher_score(std::span<const double> p) {
     return -2 * sum;
 }
 
-double stouffer_score(std::span<const double> p) {
+double stouffer_score(std::span<const double> p, double step) {
     const boost::math::normal standard;
     double sum = 0;
     for (const double each : p)
-        sum += boost::math::quantile(boost::math::complement(standard, std::min(each, std::nextafter(1.0, 0.0))));
+        sum += boost::math::quantile(boost::math::complement(standard, std::min(each, 1 - step / 2)));
     return sum / std::sqrt(static_cast<double>(p.size()));
 }
 

@@ -139,7 +139,7 @@ class Doctor(CliTest):
         networks = json.loads((self.folder / "rows.jsonl.run.json").read_text())["networks"]
         return {network["stage"]: network["engine"] for network in networks}
 
-    def test_engines_are_compared_on_the_users_pictures_and_auto_goes_by_what_was_found(self):
+    def test_engines_are_compared_on_the_users_pictures(self):
         self.assertEqual(set(self.engines_of_infer(self.config).values()), {"torch"})
         done = self.doctor_on_pictures("classifier")
         self.assertRegex(done.text, r"pictures +10; the same likeliest label for 10")
@@ -148,9 +148,7 @@ class Doctor(CliTest):
         record = json.loads((self.folder / "cache" / "openset" / "engines.json").read_text())
         (found,) = record["agreements"].values()
         self.assertEqual(found["same_label"], 10)
-        faster = found["onednn_milliseconds"] < found["torch_milliseconds"]
-        engines = self.engines_of_infer(self.config)
-        self.assertEqual(engines, {"gate": "torch", "species": "torch", "classifier": "onednn" if faster else "torch"})
+        self.assertEqual(set(self.engines_of_infer(self.config).values()), {"torch"})  # ten pictures are too few: test_doctor.py
         self.assertEqual(set(self.engines_of_infer(self.config, "--engine", "torch").values()), {"torch"})
 
     def test_a_network_that_only_libtorch_can_run_is_said_to_be_one(self):

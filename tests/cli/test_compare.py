@@ -76,6 +76,14 @@ class Compare(StoreTest):
         again = self.document("--known", self.known, "--unknown", self.near, "--method", "entropy", "--method", "gen", "--method", "msp", "--threads", "1")
         self.assertEqual(document, again)
 
+    def test_the_order_of_rows_does_not_change_a_byte(self):
+        texts = set()
+        for step in (1, -1):
+            stores = [self.store(f"{name}{step}", np.load(folder / "logits.npy")[::step].copy()) for name, folder in (("k", self.known), ("u", self.near))]
+            text = self.compare("--known", stores[0], "--unknown", f"u={stores[1]}", "-f", "json").text
+            texts.add(text.replace(str(stores[0]), "K").replace(str(stores[1]), "U"))
+        self.assertEqual(len(texts), 1)
+
     def test_tables_markdown_and_csv_tell_the_same(self):
         document = self.document(*self.stores())
         markdown = self.compare(*self.stores(), "-f", "markdown", "--metric", "auroc").text

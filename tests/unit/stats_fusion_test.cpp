@@ -15,10 +15,10 @@ TEST(Fusion, FisherAddsLogarithms) {
 }
 
 TEST(Fusion, StoufferAddsNormalQuantiles) {
-    EXPECT_NEAR(stouffer_score(Values{0.5, 0.5}), 0, 1e-14);
-    EXPECT_NEAR(stouffer_score(Values{0.025}), 1.959963984540054, 1e-12);
-    EXPECT_NEAR(stouffer_score(Values{0.025, 0.025}), 1.959963984540054 * std::sqrt(2), 1e-12);
-    EXPECT_TRUE(std::isfinite(stouffer_score(Values{1, 1})));
+    EXPECT_NEAR(stouffer_score(Values{0.5, 0.5}, 0.01), 0, 1e-14);
+    EXPECT_NEAR(stouffer_score(Values{0.025}, 0.005), 1.959963984540054, 1e-12);
+    EXPECT_NEAR(stouffer_score(Values{0.025, 0.025}, 0.005), 1.959963984540054 * std::sqrt(2), 1e-12);
+    EXPECT_NEAR(stouffer_score(Values{1}, 0.05), -1.959963984540054, 1e-12); // as 0.975
 }
 
 TEST(Fusion, MeanRankIsTheMeanOfWhatLiesBelow) { EXPECT_DOUBLE_EQ(mean_rank_score(Values{0.25, 0.75}), 0.5); }

@@ -9,8 +9,10 @@ namespace openset::stats {
 double fisher_score(std::span<const double> p);
 
 /// Stouffer's sum of normal quantiles of 1 - p over the root of their number (Stouffer et al. 1949, The American
-/// Soldier). p  in (0, 1]; 1 counts as the largest number below it
-double stouffer_score(std::span<const double> p);
+/// Soldier).
+/// p     in (0, 1]
+/// step  between p-values, 1 / (calibration rows + 1): 1 counts as half a step below it, whose quantile is finite
+double stouffer_score(std::span<const double> p, double step);
 
 /// The mean of 1 - p: of the ranks among calibration rows, as shares.
 double mean_rank_score(std::span<const double> p);
