@@ -187,9 +187,9 @@ TEST(PipelineConfig, AnUnknownStageSaysWhatItLacks) {
                                               "wrote, or a \"method\" that needs no fit");
     EXPECT_EQ(problem(R"({"method": "openmax", "threshold": 1})"),
               "/unknown/method: openmax has to be fitted; add \"fitted\", a file that openset fit wrote");
-    EXPECT_EQ(
-        problem(R"({"method": "mps", "threshold": 1})"),
-        R"(/unknown/method: found "mps", expected one of "msp", "max-logit", "sigmoid-max", "openmax", "openmax-notebook"; did you mean "msp"?)");
+    const std::string other = problem(R"({"method": "mps", "threshold": 1})");
+    EXPECT_TRUE(other.starts_with(R"(/unknown/method: found "mps", expected one of "msp", "max-logit", )")) << other;
+    EXPECT_TRUE(other.ends_with(R"("gradnorm"; did you mean "msp"?)")) << other;
     EXPECT_EQ(problem(R"({"fitted": "a"})"),
               "/unknown: no \"threshold\", expected a threshold on the score, or an \"operating_point\" that openset "
               "sweep --pick wrote");
