@@ -8,6 +8,7 @@
 #include "cli/in_parallel.hpp"
 #include "cli/progress.hpp"
 #include "cli/signals.hpp"
+#include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/base/thread_clock.hpp"
@@ -67,6 +68,13 @@ double auroc(const detect::Detector& detector, const std::vector<float>& known, 
     return stats::auroc(counts).value_or(0);
 }
 
+/// Throws for the first of them.
+void stop_at_failed(const std::vector<flow::FailedPicture>& failed) {
+    if (failed.empty()) return;
+    throw Error(ErrorKind::unreadable, printable(failed.front().path) + ": " + failed.front().failure.message +
+                                           "; --strict stops at the first picture that fails");
+}
+
 } // namespace
 
 std::int64_t for_batches(const Options& options, const std::vector<Picture>& pictures,
@@ -99,6 +107,7 @@ std::int64_t for_batches(const Options& options, const std::vector<Picture>& pic
         options.runner.threads, batches,
         [&](std::size_t) {
             if (const auto batch = next()) work(batch->pictures, batch->labels);
+            if (options.strict) stop_at_failed(feed.failed());
         },
         [&](std::size_t batch) {
             if (progress.is_due()) progress.show(done(batch), {});

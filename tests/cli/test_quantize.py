@@ -160,6 +160,13 @@ class QuantizeTest(CliTest):
         self.quantize("--pictures", 1000, code=3)
         self.assertTrue(self.int8.exists())
 
+    def test_strict_stops_at_a_picture_that_cannot_be_read(self):
+        (self.data / "tomato" / "broken.png").write_bytes(b"no picture")
+        messages = self.quantize("--strict", code=1).messages
+        self.assertIn("broken.png", messages)
+        self.assertIn("--strict stops at the first picture that fails", messages)
+        self.assertFalse(self.int8.exists())
+
 
 class Golden(CliTest):
     @unittest.skipUnless((SHARED / "models/cifar10_resnet20.pt").is_file(), f"no models in {SHARED}: set OPENSET_SHARED")
