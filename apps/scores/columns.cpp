@@ -35,10 +35,10 @@ void add_fitted(const std::string& flag, const io::ActivationStore& store, bool 
     const std::string file = named ? flag.substr(equals + 1) : flag;
     if (!named && std::filesystem::is_directory(file, ignored)) {
         for (const std::string& each : files_in(file))
-            columns.push_back(fitted_column("", io::read_fitted(each), each, store, allow_mismatch));
+            columns.push_back(fitted_column(std::nullopt, io::read_fitted(each), each, store, allow_mismatch));
     } else {
-        columns.push_back(
-            fitted_column(named ? flag.substr(0, equals) : "", io::read_fitted(file), file, store, allow_mismatch));
+        columns.push_back(fitted_column(named ? std::optional(flag.substr(0, equals)) : std::nullopt,
+                                        io::read_fitted(file), file, store, allow_mismatch));
     }
 }
 
@@ -52,7 +52,7 @@ std::vector<std::string> methods_to_make(const WantedColumns& wanted, const io::
 
 } // namespace
 
-Column fitted_column(const std::string& name, const io::FittedFile& fitted, const std::string& file,
+Column fitted_column(const std::optional<std::string>& name, const io::FittedFile& fitted, const std::string& file,
                      const io::ActivationStore& store, bool allow_mismatch) {
     std::string problems;
     for (const std::string& mismatch : io::mismatches(fitted, store.meta())) {
@@ -65,7 +65,7 @@ Column fitted_column(const std::string& name, const io::FittedFile& fitted, cons
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
     Column column;
     column.detector = detect::load_detector(fitted);
-    column.name = name.empty() ? std::string(column.detector->method()) : name;
+    column.name = name.value_or(std::string(column.detector->method()));
     column.record = {fitted.method, file, fitted.sha256, fitted.fitted_on};
     detect::require_needs(*column.detector, store.block(0, 0), store.folder().string());
     return column;

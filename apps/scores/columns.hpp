@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,9 @@ struct WantedColumns {
 /// Throws Error(usage): names that are taken, methods that have to be fitted, detectors of another network.
 std::vector<Column> columns_of(const WantedColumns& wanted, const io::ActivationStore& store);
 
-/// The detector of a fitted file as a column of that name; an empty one is the method's.
+/// The detector of a fitted file as a column of that name; none: the method's.
 /// Throws Error(usage) where the detector is of another network, labels or preprocessing and that is not allowed.
-Column fitted_column(const std::string& name, const io::FittedFile& fitted, const std::string& file,
+Column fitted_column(const std::optional<std::string>& name, const io::FittedFile& fitted, const std::string& file,
                      const io::ActivationStore& store, bool allow_mismatch);
 
 /// Every method that needs no fit and suits the network and the store; what is left out is told.
