@@ -23,6 +23,7 @@ inline constexpr std::array commands = {
     CommandEntry{"fit", "training activations -> a detector of the unknown"},
     CommandEntry{"score", "activations -> scores, larger = more unknown"},
     CommandEntry{"sweep", "scores -> what every threshold would do; pick one"},
+    CommandEntry{"calibrate", "one budget of wrongly rejected known pictures for a whole chain"},
     CommandEntry{"eval", "scores -> metrics"},
     CommandEntry{"compare", "detectors x sets of unknown pictures -> a table"},
     CommandEntry{"discover", "rejected pictures -> groups that may be new classes"},

@@ -32,6 +32,7 @@ std::vector<cascade::ConfigOverride> given_overrides(const CLI::App& app, const 
     if (given("--species-min")) add("--species-min", "/species/min_probability", io::shortest(flags.species_min));
     if (given("--classifier-min"))
         add("--classifier-min", "/classifier/min_probability", io::shortest(flags.classifier_min));
+    if (given("--significance")) add("--significance", "/significance", io::shortest(flags.significance));
     if (given("--unknown-threshold")) {
         const std::string& text = flags.unknown_threshold;
         const bool is_number = text.find_first_not_of("0123456789.-+eE") == std::string::npos;
@@ -119,6 +120,10 @@ void add_options(CLI::App& app, Options& options) {
     more("--preview", options.preview, "with --explain: write what the networks see as a picture")
         ->type_name("FILE.png");
     more_flag("--print-config", options.print_config, "print the config in full, with defaults and flags, and stop");
+    more("--significance", options.config_flags.significance,
+         "share of known pictures that all stages together may reject, by the config's calibration (default: its "
+         "budget)")
+        ->type_name("A");
     more_flag("--all-stages", options.runner.all_stages,
               "run every stage for every picture and report all of them; same verdicts");
     more("--top", options.runner.top, "labels to list for a classified picture (default 5)")

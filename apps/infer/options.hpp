@@ -17,7 +17,7 @@ namespace openset::infer {
 struct ConfigFlags {
     std::string gate_rule;
     int gate_top_k = 0;
-    double gate_min_mass = 0, species_min = 0, classifier_min = 0;
+    double gate_min_mass = 0, species_min = 0, classifier_min = 0, significance = 0;
     std::string unknown_threshold;
 };
 

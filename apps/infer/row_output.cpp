@@ -19,8 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 io::RowLayout row_layout(const OutputOptions& options, const cascade::Pipeline& pipeline) {
-    return {pipeline.gate.has_value(), pipeline.species.has_value(),
-            pipeline.classifier.labels.activation == model::Activation::sigmoid, pipeline.unknown.has_value(),
+    return {pipeline.gate.has_value(),
+            pipeline.species.has_value(),
+            pipeline.classifier.labels.activation == model::Activation::sigmoid,
+            pipeline.unknown.has_value(),
+            pipeline.calibration != nullptr,
             options.file == "-" && cli::use_colour(options.colour, STDOUT_FILENO)};
 }
 

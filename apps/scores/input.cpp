@@ -63,31 +63,6 @@ void say_what_is_left_out(const io::ScoreTable& table, io::Stage stage) {
     }
 }
 
-Side read_rows(const NamedFile& file, const std::string& method, io::Stage stage, bool paths, io::LabelNames& labels) {
-    const auto record = io::read_run_record(file.path);
-    io::WantedStage wanted{stage, method, {}, paths};
-    if (stage == io::Stage::species) wanted.accepts = accepted_species(file.path, record);
-    Side side;
-    side.file = file;
-    side.table = io::read_stage_scores(file.path, wanted, labels);
-    side.trained_classes = labels.names().size();
-    Origin origin{side.table.methods.front(), {}, {}, {}, {}};
-    side.has_record = record.has_value();
-    if (record) {
-        const auto fitted = record->file_hashes.find("/unknown/fitted");
-        if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
-        // What was fitted names its network itself.
-        const bool of_classifier = stage == io::Stage::unknown && origin.fitted_sha256.empty();
-        if (const auto* network = network_of(*record, of_classifier ? "classifier" : std::string(to_string(stage))))
-            origin.network_sha256 = network->sha256;
-        if (stage != io::Stage::unknown) origin.accept = cascade::accept_of(record->config_json, stage);
-        if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
-    }
-    side.origins.push_back(std::move(origin));
-    say_what_is_left_out(side.table, stage);
-    return side;
-}
-
 /// The record of a score file; none where the file is no longer what the record speaks of.
 std::optional<io::ScoreRun> record_of(const fs::path& file) {
     auto run = io::read_score_run(file);
@@ -286,6 +261,30 @@ std::string the_one_method(const fs::path& file, const std::string& asked) {
                     (columns.empty() ? "has no score columns, expected one" : "expected --method with one of " + all));
 }
 
+Side read_stage(const NamedFile& file, const std::string& method, io::Stage stage, bool paths, io::LabelNames& labels) {
+    const auto record = io::read_run_record(file.path);
+    io::WantedStage wanted{stage, method, {}, paths};
+    if (stage == io::Stage::species) wanted.accepts = accepted_species(file.path, record);
+    Side side;
+    side.file = file;
+    side.table = io::read_stage_scores(file.path, wanted, labels);
+    side.trained_classes = labels.names().size();
+    Origin origin{side.table.methods.front(), {}, {}, {}, {}};
+    side.has_record = record.has_value();
+    if (record) {
+        const auto fitted = record->file_hashes.find("/unknown/fitted");
+        if (stage == io::Stage::unknown && fitted != record->file_hashes.end()) origin.fitted_sha256 = fitted->second;
+        // What was fitted names its network itself.
+        const bool of_classifier = stage == io::Stage::unknown && origin.fitted_sha256.empty();
+        if (const auto* network = network_of(*record, of_classifier ? "classifier" : std::string(to_string(stage))))
+            origin.network_sha256 = network->sha256;
+        if (stage != io::Stage::unknown) origin.accept = cascade::accept_of(record->config_json, stage);
+        if (const auto* classifier = network_of(*record, "classifier")) side.model_sha256 = classifier->sha256;
+    }
+    side.origins.push_back(std::move(origin));
+    return side;
+}
+
 Inputs read_inputs(const Request& request) {
     Inputs inputs;
     inputs.from_rows = holds_rows(request.known.path);
@@ -306,9 +305,11 @@ Inputs read_inputs(const Request& request) {
             throw Error(ErrorKind::usage, request.known.path.string() + " and " + file.path.string() +
                                               ": one holds scores and one rows of infer, expected two of a kind");
         }
-        return inputs.from_rows ? read_rows(file, methods.empty() ? "" : methods.front(), inputs.stage,
-                                            request.paths || request.truth, inputs.labels)
-                                : read_scores(file, request, methods, &file == &request.known, inputs.labels);
+        if (!inputs.from_rows) return read_scores(file, request, methods, &file == &request.known, inputs.labels);
+        Side side = read_stage(file, methods.empty() ? "" : methods.front(), inputs.stage,
+                               request.paths || request.truth, inputs.labels);
+        say_what_is_left_out(side.table, inputs.stage);
+        return side;
     };
     inputs.known = read(request.known);
     inputs.trained_classes = inputs.known.trained_classes;

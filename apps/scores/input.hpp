@@ -64,6 +64,12 @@ struct Inputs {
     bool has_labels = false;         ///< every known row has one
 };
 
+/// One stage's scores from rows of infer, and what made them as the record beside says. What is left out is counted in
+/// the table and not told.
+/// method  as io::WantedStage
+/// Throws as io::read_stage_scores(); Error(usage) where the species filter's accepted labels are not told.
+Side read_stage(const NamedFile& file, const std::string& method, io::Stage stage, bool paths, io::LabelNames& labels);
+
 /// Reads the files, and says on the log what is missing or doubtful: no labels, calibration on the fitting rows...
 /// Throws as io::read_scores() and io::read_stage_scores(); Error(usage) where files are of different fits or networks.
 Inputs read_inputs(const Request& request);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "openset/stats/metrics.hpp"
 
@@ -14,6 +15,12 @@ std::string rate_text(std::int64_t successes, std::int64_t trials) {
                   100 * static_cast<double>(successes) / static_cast<double>(trials), static_cast<long long>(successes),
                   static_cast<long long>(trials), 100 * interval.lower, 100 * interval.upper);
     return text.data();
+}
+
+nlohmann::ordered_json rate_json(std::int64_t successes, std::int64_t trials) {
+    const stats::Interval interval = stats::clopper_pearson(successes, trials);
+    return {{"value", static_cast<double>(successes) / static_cast<double>(trials)},
+            {"ci95", {interval.lower, interval.upper}}};
 }
 
 std::string rows_text(std::int64_t rows, const std::string& what) {

@@ -17,12 +17,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using scores::rows_text;
 
-Json rate_json(std::int64_t successes, std::int64_t trials) {
-    const stats::Interval interval = stats::clopper_pearson(successes, trials);
-    return {{"value", static_cast<double>(successes) / static_cast<double>(trials)},
-            {"ci95", {interval.lower, interval.upper}}};
-}
-
 Json side_json(const scores::Side& side) {
     Json json = {
         {"file", side.file.path.string()}, {"sha256", sha256_hex_of_file(side.file.path)}, {"rows", side.table.rows}};
@@ -52,9 +46,10 @@ void add_other_units(const std::string& method, double threshold, Json& json) {
 
 Json measured(const stats::ThresholdSweep& sweep, const stats::ThresholdPoint& point) {
     Json json = {{"known_rows", sweep.known_rows}, {"unknown_rows", sweep.unknown_rows}};
-    json["known_acceptance"] = rate_json(point.known_accepted, sweep.known_rows);
-    if (sweep.named) json["known_accuracy"] = rate_json(point.known_right, sweep.known_rows);
-    if (sweep.unknown_rows > 0) json["unknown_rejection"] = rate_json(point.unknown_rejected, sweep.unknown_rows);
+    json["known_acceptance"] = scores::rate_json(point.known_accepted, sweep.known_rows);
+    if (sweep.named) json["known_accuracy"] = scores::rate_json(point.known_right, sweep.known_rows);
+    if (sweep.unknown_rows > 0)
+        json["unknown_rejection"] = scores::rate_json(point.unknown_rejected, sweep.unknown_rows);
     return json;
 }
 

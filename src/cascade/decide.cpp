@@ -132,6 +132,17 @@ StageDecision decide_classifier(const Classifier& classifier, const StageScores&
     return {std::move(figures), verdict};
 }
 
+/// As io::read_stage_scores() takes them from rows.
+double gate_score(const std::string& method, const io::GateFigures& gate) {
+    return method == "rank" ? gate.rank : 1 - gate.mass;
+}
+
+/// The same, of a filter with two labels, whose likeliest has at least half.
+double species_score(const Species& species, const io::SpeciesFigures& figures) {
+    const bool accepted = std::ranges::find(species.accept, figures.likeliest.id) != species.accept.end();
+    return accepted ? 1 - figures.likeliest.probability : figures.likeliest.probability;
+}
+
 std::string percent(double share) {
     std::array<char, 32> text{};
     std::snprintf(text.data(), text.size(), "%.4g %%", 100 * share);
@@ -158,6 +169,7 @@ Pipeline closed_set(Pipeline pipeline) {
     pipeline.gate.reset();
     pipeline.species.reset();
     pipeline.unknown.reset();
+    pipeline.calibration.reset();
     pipeline.classifier.rejects = false;
     return pipeline;
 }
@@ -204,6 +216,19 @@ UnknownDecision decide_unknown(const Unknown& unknown, const io::Activations& ac
     }
     if (unknown.detector->score_is_log_odds()) figures.p_unknown = stats::sigmoid(figures.score);
     return {figures, figures.pass ? classified : rejected_by(Stage::unknown)};
+}
+
+double p_value(const Pipeline& pipeline, const io::Row& row, bool named) {
+    if (!named) return pipeline.calibration->p_value(0);
+    double least = 1;
+    for (const io::StageCalibration& stage : pipeline.calibration->stages()) {
+        const double score = stage.stage == Stage::gate      ? gate_score(stage.method, *row.gate)
+                             : stage.stage == Stage::species ? species_score(*pipeline.species, *row.species)
+                                                             : row.unknown->score;
+        least =
+            std::min(least, pipeline.calibration->stage_p_value(stage.stage, score, row.classifier->likeliest.label));
+    }
+    return pipeline.calibration->p_value(least);
 }
 
 double mass_at_threshold(double threshold) {

@@ -64,6 +64,12 @@ void apply(const std::vector<ConfigOverride>& overrides, io::Json& document, con
         problems.set_origin(override.pointer, override.flag);
     }
     drop_parameters_of_the_replaced_rule(document, overrides);
+    if (!document.contains("calibration")) return;
+    for (const ConfigOverride& override : overrides) {
+        if (override.pointer != "/significance")
+            problems.add("/calibration", "gives the thresholds of all stages, so that " + override.flag +
+                                             " has no meaning; use --significance, or remove the key");
+    }
 }
 
 // ---- reading
@@ -196,6 +202,7 @@ void read_pipeline(io::CheckedObject& root, const std::filesystem::path& folder,
         if (auto stage = unknown->object("an object with fitted and threshold"))
             config.unknown = read_unknown(*stage, folder);
     }
+    read_calibration(root, folder, config);
     root.refuse_other_keys();
 }
 
@@ -341,12 +348,14 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
     if (config.species) pipeline.species = resolve_species(*config.species, *labels.species, problems);
     pipeline.classifier = resolve_classifier(config.classifier, labels.classifier, problems);
     if (pipeline.gate && config.gate->operating_point)
-        set_operating_point(*pipeline.gate, files.operating_points.at(Stage::gate), problems);
+        set_operating_point(*pipeline.gate, files.operating_points.at(Stage::gate), "/gate/operating_point", problems);
     if (pipeline.species && config.species->operating_point)
-        set_operating_point(*pipeline.species, files.operating_points.at(Stage::species), problems);
+        set_operating_point(*pipeline.species, files.operating_points.at(Stage::species), "/species/operating_point",
+                            problems);
     if (config.unknown && files.detector)
         pipeline.unknown =
             resolve_unknown(*config.unknown, labels.classifier, config.classifier.network, files, problems);
+    if (config.calibration && files.calibration) set_calibration(pipeline, config, files, problems);
     problems.throw_if_any(ErrorKind::usage);
     return pipeline;
 }
@@ -378,6 +387,7 @@ std::vector<std::filesystem::path*> paths_of(PipelineConfig& config) {
         add(config.unknown->fitted);
         add(config.unknown->operating_point);
     }
+    add(config.calibration);
     return paths;
 }
 
@@ -411,6 +421,8 @@ std::string to_json(const PipelineConfig& config) {
     }
     result["classifier"] = classifier;
     if (config.unknown) result["unknown"] = unknown_to_json(*config.unknown);
+    if (config.calibration) result["calibration"] = config.calibration->generic_string();
+    if (config.significance) result["significance"] = *config.significance;
     return result.dump(2, ' ', false, OrderedJson::error_handler_t::replace);
 }
 

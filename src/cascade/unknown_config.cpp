@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <string_view>
 
 #include "cascade/label_finder.hpp"
@@ -108,21 +109,28 @@ std::optional<std::filesystem::path> read_path(const io::CheckedValue& value, co
     return folder / *path;
 }
 
-void check_operating_point(const io::OperatingPoint& point, const UnknownConfig& config, const PipelineFiles& files,
-                           io::JsonProblems& problems) {
-    const std::string pointer = "/unknown/operating_point", method(files.detector->method());
-    const std::string name = config.operating_point->filename().string();
+/// name     of the file that the point stands in
+/// pointer  of what names it
+/// pick     how to get one that fits
+void check_operating_point(const io::OperatingPoint& point, const std::string& name, const std::string& pointer,
+                           const std::string& pick, const PipelineFiles& files, io::JsonProblems& problems) {
+    const std::string method(files.detector->method());
     if (point.stage != "unknown")
         problems.add(pointer, name + " is a point of the stage " + point.stage + ", expected one of unknown");
     else if (point.method != method)
         problems.add(pointer, name + " is a point of the method " + point.method + ", but the config's is " + method +
-                                  "; pick one from its scores (openset sweep --pick)");
+                                  "; " + pick);
     else if (point.fitted_sha256 != files.fitted_sha256 && !files.allow_mismatch)
         problems.add(pointer, name + " was measured on another fitted file (sha256 " +
                                   (point.fitted_sha256.empty() ? "not told" : point.fitted_sha256.substr(0, 12)) +
                                   ", the config's is " + files.fitted_sha256.substr(0, 12) +
-                                  "): its threshold says nothing here; pick one from this file's scores, or run with "
-                                  "--allow-mismatch");
+                                  "): its threshold says nothing here; " + pick + ", or run with --allow-mismatch");
+}
+
+std::string names_of(const std::set<Stage>& stages) {
+    std::string names;
+    for (const Stage stage : stages) names += (names.empty() ? "" : ", ") + std::string(to_string(stage));
+    return names.empty() ? "none" : names;
 }
 
 /// Thresholds by id, where some labels have their own.
@@ -222,7 +230,8 @@ Unknown resolve_unknown(const UnknownConfig& config, const StageLabels& labels, 
         }
     } else if (config.operating_point) {
         const io::OperatingPoint& point = files.operating_points.at(Stage::unknown);
-        check_operating_point(point, config, files, problems);
+        check_operating_point(point, config.operating_point->filename().string(), "/unknown/operating_point",
+                              "pick one from its scores (openset sweep --pick)", files, problems);
         unknown.threshold =
             by_id(labels, point.threshold, finder.find_each(point.threshold_by_label, "/unknown/operating_point"));
     } else {
@@ -231,8 +240,8 @@ Unknown resolve_unknown(const UnknownConfig& config, const StageLabels& labels, 
     return unknown;
 }
 
-void set_operating_point(Gate& gate, const io::OperatingPoint& point, io::JsonProblems& problems) {
-    const std::string pointer = "/gate/operating_point";
+void set_operating_point(Gate& gate, const io::OperatingPoint& point, const std::string& pointer,
+                         io::JsonProblems& problems) {
     if (point.stage != "gate") {
         problems.add(pointer, "found a point of the stage " + point.stage + ", expected one of gate");
     } else if (point.method == "mass") {
@@ -247,13 +256,57 @@ void set_operating_point(Gate& gate, const io::OperatingPoint& point, io::JsonPr
     }
 }
 
-void set_operating_point(Species& species, const io::OperatingPoint& point, io::JsonProblems& problems) {
+void set_operating_point(Species& species, const io::OperatingPoint& point, const std::string& pointer,
+                         io::JsonProblems& problems) {
     if (point.stage != "species" || point.method != "mass") {
-        problems.add("/species/operating_point", "found a point of " + io::in_quotes(point.method) + " of the stage " +
-                                                     point.stage + ", expected one of mass of the stage species");
+        problems.add(pointer, "found a point of " + io::in_quotes(point.method) + " of the stage " + point.stage +
+                                  ", expected one of mass of the stage species");
         return;
     }
     species.min_probability.emplace(species.labels.names.size(), mass_at_threshold(point.threshold));
+}
+
+void read_calibration(io::CheckedObject& root, const std::filesystem::path& folder, PipelineConfig& config) {
+    if (const auto calibration = root.optional("calibration"))
+        config.calibration = read_path(*calibration, folder, "the path of a file that openset calibrate wrote");
+    if (const auto significance = root.optional("significance")) {
+        config.significance = significance->number(0, 1);
+        if (config.significance == 0 || config.significance == 1)
+            significance->expected("a number above 0 and below 1");
+        if (!config.calibration)
+            significance->problem("has a meaning with \"calibration\" only, the path of a file that openset calibrate "
+                                  "wrote; add it");
+    }
+}
+
+void set_calibration(Pipeline& pipeline, const PipelineConfig& config, const PipelineFiles& files,
+                     io::JsonProblems& problems) {
+    const std::string pointer = "/calibration";
+    std::set<Stage> rejecting;
+    if (pipeline.gate) rejecting.insert(Stage::gate);
+    if (pipeline.species) rejecting.insert(Stage::species);
+    if (config.unknown) rejecting.insert(Stage::unknown);
+    std::set<Stage> calibrated;
+    for (const io::StageCalibration& stage : files.calibration->stages()) calibrated.insert(stage.stage);
+    if (rejecting != calibrated) {
+        problems.add(pointer, config.calibration->filename().string() + " is of the stages " + names_of(calibrated) +
+                                  ", but those of the config are " + names_of(rejecting) +
+                                  "; calibrate on rows of this config (openset infer --all-stages)");
+        return;
+    }
+    const auto points = files.calibration->operating_points(config.significance.value_or(files.calibration->budget()));
+    if (pipeline.gate) set_operating_point(*pipeline.gate, points.at(Stage::gate), pointer, problems);
+    if (pipeline.species) set_operating_point(*pipeline.species, points.at(Stage::species), pointer, problems);
+    if (pipeline.unknown) {
+        const io::OperatingPoint& point = points.at(Stage::unknown);
+        check_operating_point(point, config.calibration->filename().string(), pointer,
+                              "calibrate on rows of this config", files, problems);
+        const LabelFinder finder(pipeline.classifier.labels.names, config.classifier.network, problems);
+        pipeline.unknown->threshold =
+            by_id(pipeline.classifier.labels, point.threshold, finder.find_each(point.threshold_by_label, pointer));
+        pipeline.unknown->epsilon = 0;
+    }
+    pipeline.calibration = files.calibration;
 }
 
 } // namespace openset::cascade

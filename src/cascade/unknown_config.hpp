@@ -22,7 +22,17 @@ nlohmann::ordered_json unknown_to_json(const UnknownConfig& config);
 Unknown resolve_unknown(const UnknownConfig& config, const StageLabels& labels, const NetworkConfig& classifier,
                         const PipelineFiles& files, io::JsonProblems& problems);
 
-void set_operating_point(Gate& gate, const io::OperatingPoint& point, io::JsonProblems& problems);
-void set_operating_point(Species& species, const io::OperatingPoint& point, io::JsonProblems& problems);
+/// pointer  of what names the point
+void set_operating_point(Gate& gate, const io::OperatingPoint& point, const std::string& pointer,
+                         io::JsonProblems& problems);
+void set_operating_point(Species& species, const io::OperatingPoint& point, const std::string& pointer,
+                         io::JsonProblems& problems);
+
+/// The config's calibration, and its significance.
+void read_calibration(io::CheckedObject& root, const std::filesystem::path& folder, PipelineConfig& config);
+
+/// Replaces the thresholds of the stages by those of the calibration.
+void set_calibration(Pipeline& pipeline, const PipelineConfig& config, const PipelineFiles& files,
+                     io::JsonProblems& problems);
 
 } // namespace openset::cascade

@@ -145,6 +145,11 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
             });
         }
     }
+    if (config.calibration) {
+        read("/calibration", *config.calibration, [&](const std::filesystem::path& path) {
+            result.files.calibration = std::make_shared<cascade::ChainCalibration>(io::read_calibration(path));
+        });
+    }
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
     return result;
 }
@@ -175,39 +180,57 @@ void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config,
         notes.push_back(name + "does not say which network its activations came from; it is taken for this one");
 }
 
-/// Throws where an operating point was measured on another network than its stage has, unless that is allowed.
+/// An operating point and what of the config names it.
+struct NamedPoint {
+    std::string pointer;
+    cascade::Stage stage;
+    io::OperatingPoint point;
+};
+
+/// Those that decide: a calibration's stand in the place of all others.
+std::vector<NamedPoint> points_of(const cascade::PipelineFiles& files) {
+    std::vector<NamedPoint> points;
+    if (files.calibration) {
+        for (const auto& [stage, point] : files.calibration->operating_points(files.calibration->budget()))
+            points.push_back({"/calibration", stage, point});
+    } else {
+        for (const auto& [stage, point] : files.operating_points)
+            points.push_back({"/" + std::string(to_string(stage)) + "/operating_point", stage, point});
+    }
+    return points;
+}
+
+/// Throws where an operating point or a calibration was measured on another network than its stage has, or with other
+/// accepted labels, unless that is allowed.
 void check_points(const NamedFiles& named, const std::string& config_json,
                   const std::vector<ConfiguredNetwork>& networks, const std::vector<model::NetworkFile>& files,
                   const std::string& file, std::vector<std::string>& notes) {
     std::string problems;
-    for (const auto& [stage, point] : named.files.operating_points) {
-        const cascade::Stage owner = stage == cascade::Stage::unknown ? cascade::Stage::classifier : stage;
-        const auto place = std::ranges::find(networks, owner, &ConfiguredNetwork::stage) - networks.begin();
-        const std::string& sha256 = files[static_cast<std::size_t>(place)].sha256;
-        if (stage == cascade::Stage::unknown && named.files.allow_mismatch &&
-            point.fitted_sha256 != named.files.fitted_sha256) {
-            notes.push_back(file + ": /unknown/operating_point: was measured on another fitted file; its rates are not "
-                                   "those of this one");
-        }
-        const std::string accept = cascade::accept_of(config_json, stage);
-        const std::string place_of_point = file + ": /" + std::string(to_string(stage)) + "/operating_point: ";
-        if (!point.accept.empty() && point.accept != accept) {
-            const std::string sentence =
-                place_of_point + "was measured with other accepted labels (" + point.accept + ", here " + accept + ")";
-            if (named.files.allow_mismatch)
-                notes.push_back(sentence);
-            else
-                problems += (problems.empty() ? "" : "\n") + sentence +
-                            "; pick one from rows of this config, or run with --allow-mismatch";
-        }
-        if (point.network_sha256.empty() || point.network_sha256 == sha256) continue;
-        const std::string sentence = place_of_point + "was measured on another network (sha256 " +
-                                     point.network_sha256.substr(0, 12) + ", here " + sha256.substr(0, 12) + ")";
+    const auto object = [&](const std::string& sentence) {
         if (named.files.allow_mismatch)
             notes.push_back(sentence);
         else
             problems += (problems.empty() ? "" : "\n") + sentence +
-                        "; pick one from this network's scores, or run with --allow-mismatch";
+                        "; make one from rows of this config, or run with --allow-mismatch";
+    };
+    for (const auto& [pointer, stage, point] : points_of(named.files)) {
+        const cascade::Stage owner = stage == cascade::Stage::unknown ? cascade::Stage::classifier : stage;
+        const auto place = std::ranges::find(networks, owner, &ConfiguredNetwork::stage);
+        if (place == networks.end()) continue; // a calibration of other stages, which is told when it is resolved
+        const std::string& sha256 = files[static_cast<std::size_t>(place - networks.begin())].sha256;
+        const std::string what = file + ": " + pointer + ": ";
+        const std::string of_stage = pointer == "/calibration" ? std::string(to_string(stage)) + " " : "";
+        if (stage == cascade::Stage::unknown && named.files.allow_mismatch &&
+            point.fitted_sha256 != named.files.fitted_sha256) {
+            notes.push_back(what + "was measured on another fitted file; its rates are not those of this one");
+        }
+        const std::string accept = cascade::accept_of(config_json, stage);
+        if (!point.accept.empty() && point.accept != accept)
+            object(what + of_stage + "was measured with other accepted labels (" + point.accept + ", here " + accept +
+                   ")");
+        if (!point.network_sha256.empty() && point.network_sha256 != sha256)
+            object(what + of_stage + "was measured on another network (sha256 " + point.network_sha256.substr(0, 12) +
+                   ", here " + sha256.substr(0, 12) + ")");
     }
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
 }
@@ -228,6 +251,8 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         used.gate.reset();
         used.species.reset();
         used.unknown.reset();
+        used.calibration.reset();
+        used.significance.reset();
     }
     const auto networks = configured_networks(used);
     check_files_exist(networks, file);

@@ -222,6 +222,7 @@ void StageWork::decide_unknown(Item& item, const cascade::StageScores& scores, c
     detect::require_needs(*pipeline_.unknown->detector, activations, "the classifier's activations");
     auto judged = cascade::decide_unknown(*pipeline_.unknown, activations, 0, scores, *decision.verdict);
     item.row.unknown = std::move(judged.figures);
+    if (pipeline_.calibration) item.row.unknown->p_value = cascade::p_value(pipeline_, item.row, named);
     if (named) decision.verdict = std::move(judged.verdict);
 }
 

@@ -1,11 +1,10 @@
 #include "openset/io/operating_point.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "io/checked_json.hpp"
+#include "io/score_json.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/file_bytes.hpp"
 #include "openset/base/missing_file.hpp"
@@ -15,53 +14,28 @@ namespace {
 
 constexpr const char* point_format = "openset-operating-point/1";
 constexpr std::uint64_t max_point_bytes = std::uint64_t{64} << 20;
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 using OrderedJson = nlohmann::ordered_json;
 
-OrderedJson number_json(double value) {
-    if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-    return value;
-}
-
 OrderedJson threshold_json(const OperatingPoint& point) {
-    if (point.threshold_by_label.empty()) return number_json(point.threshold);
+    if (point.threshold_by_label.empty()) return score_json(point.threshold);
     OrderedJson by_label = OrderedJson::object();
-    for (const auto& [label, threshold] : point.threshold_by_label) by_label[label] = number_json(threshold);
-    by_label["*"] = number_json(point.threshold);
+    for (const auto& [label, threshold] : point.threshold_by_label) by_label[label] = score_json(threshold);
+    by_label["*"] = score_json(point.threshold);
     return by_label;
-}
-
-std::optional<double> read_number(const CheckedValue& value) {
-    if (value.json() == "inf") return infinity;
-    if (value.json() == "-inf") return -infinity;
-    return value.number(std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
-                        "a number, \"inf\" or \"-inf\"");
 }
 
 void read_threshold(const CheckedValue& value, OperatingPoint& point) {
     if (!value.json().is_object()) {
-        point.threshold = read_number(value).value_or(0);
+        point.threshold = read_score(value).value_or(0);
         return;
     }
     auto object = value.object();
     if (!object) return;
     if (const auto rest = object->required("*", "the threshold of all other labels"))
-        point.threshold = read_number(*rest).value_or(0);
+        point.threshold = read_score(*rest).value_or(0);
     for (const auto& [label, threshold] : object->members())
-        if (label != "*") point.threshold_by_label[label] = read_number(threshold).value_or(0);
-}
-
-/// A digest, or null where there is none.
-std::string read_digest(CheckedObject& object, const std::string& key) {
-    const auto value = object.optional(key);
-    if (!value || value->json().is_null()) return "";
-    return value->text("a SHA-256 digest or null").value_or("");
-}
-
-std::string read_notes(CheckedObject& object, const std::string& key) {
-    const auto value = object.optional(key);
-    return value && value->object() ? value->json().dump() : "{}";
+        if (label != "*") point.threshold_by_label[label] = read_score(threshold).value_or(0);
 }
 
 OperatingPoint read_point(CheckedObject& object) {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "io/csv.hpp"
-#include "openset/io/text_encoding.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/io/number_text.hpp"
+#include "openset/io/text_encoding.hpp"
 
 namespace openset::io {
 namespace {
@@ -86,7 +86,9 @@ std::string unknown_text(const UnknownFigures& unknown) {
     object.text("method", unknown.method).raw("score", number_or_infinity(unknown.score));
     if (unknown.p_unknown) object.number("p_unknown", *unknown.p_unknown);
     object.raw("threshold", unknown.threshold ? number_or_infinity(*unknown.threshold) : quoted("argmax"));
-    return object.boolean("pass", unknown.pass).str();
+    object.boolean("pass", unknown.pass);
+    if (unknown.p_value) object.number("p_value", *unknown.p_value);
+    return object.str();
 }
 
 class JsonLinesWriter : public RowWriter {
@@ -133,7 +135,7 @@ void add_label_columns(std::vector<CsvColumn>& columns, const std::string& stage
     }
 }
 
-void add_unknown_columns(std::vector<CsvColumn>& columns) {
+void add_unknown_columns(std::vector<CsvColumn>& columns, bool p_values) {
     const auto column = [&](const char* name, auto text_of) {
         columns.push_back({std::string("unknown_") + name,
                            [text_of](const Row& row) { return row.unknown ? text_of(*row.unknown) : std::string(); }});
@@ -145,6 +147,9 @@ void add_unknown_columns(std::vector<CsvColumn>& columns) {
     });
     column("threshold", threshold_text);
     column("pass", [](const UnknownFigures& unknown) { return std::string(unknown.pass ? "true" : "false"); });
+    if (!p_values) return;
+    column("p_value",
+           [](const UnknownFigures& unknown) { return unknown.p_value ? shortest(*unknown.p_value) : std::string(); });
 }
 
 std::vector<CsvColumn> csv_columns(const RowLayout& layout) {
@@ -172,7 +177,7 @@ std::vector<CsvColumn> csv_columns(const RowLayout& layout) {
     }
     columns.push_back({"classifier_top",
                        [](const Row& row) { return row.classifier ? csv_list(row.classifier->top) : std::string(); }});
-    if (layout.unknown) add_unknown_columns(columns);
+    if (layout.unknown) add_unknown_columns(columns, layout.p_values);
     columns.push_back({"path_base64", [](const Row& row) { return is_utf8(row.path) ? "" : base64(row.path); }});
     return columns;
 }

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "openset/cascade/chain_calibration.hpp"
 #include "openset/detect/detector.hpp"
 #include "openset/io/row.hpp"
 #include "openset/model/model_info.hpp"
@@ -14,8 +15,6 @@
 /// The chain gate -> species -> classifier -> unknown as rules over score vectors: no files, no networks, no threads.
 /// Label ids are indices of a network's outputs; probabilities and thresholds lie in 0..1.
 namespace openset::cascade {
-
-using io::Stage;
 
 /// The part of a stage's network that its rule needs to know.
 struct StageLabels {
@@ -68,6 +67,8 @@ struct Pipeline {
     std::optional<Species> species;
     Classifier classifier;
     std::optional<Unknown> unknown;
+    /// Where the thresholds of gate, species and unknown come from; none: each stage has its own.
+    std::shared_ptr<const ChainCalibration> calibration;
 };
 
 /// The stages of the pipeline that have a network, in order.
@@ -109,6 +110,10 @@ struct UnknownDecision {
 /// classified   what the classifier said of it
 UnknownDecision decide_unknown(const Unknown& unknown, const io::Activations& activations, std::int64_t row,
                                const StageScores& scores, const io::Verdict& classified);
+
+/// The p-value of a picture that came as far as the detector, by the figures of its row. The pipeline must have a calibration.
+/// named  the classifier names the picture: its own rule does not reject it
+double p_value(const Pipeline& pipeline, const io::Row& row, bool named);
 
 /// The smallest mass that a gate lets pass where scores, 1 - mass, above the threshold are rejected.
 double mass_at_threshold(double threshold);

@@ -79,6 +79,9 @@ struct PipelineConfig {
     std::optional<SpeciesConfig> species;
     ClassifierConfig classifier;
     std::optional<UnknownConfig> unknown;
+    /// Instead of every threshold of gate, species and unknown; what their rules say holds without it.
+    std::optional<std::filesystem::path> calibration;
+    std::optional<double> significance; ///< instead of the calibration's budget, between 0 and 1
 };
 
 /// Values given by flags instead of the file. Each stands for one key of the config and is checked like it.
@@ -106,6 +109,7 @@ struct PipelineLabels {
 /// What the files say that a config names beside its networks.
 struct PipelineFiles {
     std::map<Stage, io::OperatingPoint> operating_points; ///< of gate, species and unknown, where the config names one
+    std::shared_ptr<const ChainCalibration> calibration;  ///< iff the config names one
     std::shared_ptr<const detect::Detector> detector;     ///< iff the config has an unknown stage
     std::string fitted_sha256;                            ///< of the detector's file; empty: it needs none
     bool allow_mismatch = false;                          ///< an operating point of another fitted file is let pass
@@ -122,7 +126,7 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
 /// config_json  as to_json() gives it
 std::string accept_of(std::string_view config_json, Stage stage);
 
-/// Every path of the config: networks, the fitted file, operating points.
+/// Every path of the config: networks, the fitted file, operating points, the calibration.
 std::vector<std::filesystem::path*> paths_of(PipelineConfig& config);
 
 /// The config in full, defaults filled in, as JSON text that parse_pipeline_config reads back to the same.

@@ -49,6 +49,8 @@ struct UnknownFigures {
     std::optional<double> p_unknown; ///< of methods whose score is the log odds of unknown
     std::optional<double> threshold; ///< rejects a score above it; none: OpenMax's own rule, the arg-max, decides
     bool pass = false;
+    /// Conformal, of all stages that saw the picture (cascade::ChainCalibration), in (0, 1]; none: nothing was calibrated.
+    std::optional<double> p_value{};
 };
 
 struct Failure {

@@ -23,6 +23,7 @@ struct RowLayout {
     bool species = false;
     bool multi_label = false;
     bool unknown = false;   ///< a detector stands behind the classifier
+    bool p_values = false;  ///< and what it says is calibrated
     bool colour = false;    ///< table only
     bool continued = false; ///< the sink already holds the header, and rows after it
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <cstddef>
 #include <vector>
 
 namespace openset::stats {
@@ -14,16 +14,21 @@ namespace openset::stats {
 class ConformalScores {
 public:
     /// calibration  not NaN; in any order. Throws nothing; without scores every p-value is 1.
-    explicit ConformalScores(std::vector<double> calibration);
+    explicit ConformalScores(std::vector<double> calibration = {});
 
     /// In (0, 1].
     double p_value(double score) const;
 
+    /// The score above which, and only above which, the p-value is below `p`: +inf where none is, -inf where all are.
+    /// For p just above alpha it is conformal_threshold() at alpha.
+    double threshold_below(double p) const;
+
     /// Calibration rows.
     std::size_t size() const { return sorted_.size(); }
+    const std::vector<double>& sorted() const { return sorted_; } ///< rising
 
 private:
-    std::vector<double> sorted_; ///< rising
+    std::vector<double> sorted_;
 };
 
 } // namespace openset::stats

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "openset/io/row.hpp"
+
+/// A calibration: the scores of held-out known pictures at every stage of a chain, against which p-values of other pictures
+/// are taken (format openset-calibration/1). `openset calibrate` writes it, a pipeline config names it.
+namespace openset::io {
+
+/// One stage that rejects by a score, larger = more unknown. What ties it to the stage is told as in OperatingPoint.
+struct StageCalibration {
+    Stage stage = Stage::unknown; ///< or gate, species
+    std::string method;           ///< gate: mass or rank; species: mass; unknown: the detector's
+    std::string fitted_sha256, network_sha256, accept;
+    std::vector<double>
+        scores; ///< of all rows; with scores by label, of those predicted as none of these labels. Any order
+    /// Of the rows that the classifier predicts to have this label; the stage unknown only.
+    std::map<std::string, std::vector<double>> scores_by_label;
+};
+
+struct Calibration {
+    double budget = 0.05; ///< share of known pictures that may be rejected by all stages together, 0 to 1
+    std::vector<StageCalibration> stages; ///< one or more, in the order of the chain, none twice
+    /// Of further known rows, disjoint from those of the stages: the least of a row's p-values over the stages, 0 where the
+    /// classifier itself rejects it. Empty: one stage alone, whose p-value needs no second ranking.
+    std::vector<double> least_p_values;
+    std::string calibrated_on = "{}"; ///< JSON object for people: file, hash, numbers of rows, seed of the split
+    std::string measured = "{}";      ///< JSON object for people: rates with their intervals
+};
+
+std::string to_json(const Calibration& calibration);
+
+/// name  of the document in messages. Throws Error(corrupt) with everything that is wrong with it.
+Calibration parse_calibration(std::string_view json, const std::string& name);
+
+/// Throws as parse_calibration(), and Error(not_found, unreadable), naming the file.
+Calibration read_calibration(const std::filesystem::path& path);
+
+} // namespace openset::io
