@@ -30,17 +30,6 @@ struct CalibrateOptions {
 
 std::string percent(double share) { return io::shortest(100 * share) + " %"; }
 
-/// `gate: mass below 0.31`, `unknown: openmax above -0.4`.
-std::string rule_text(const io::OperatingPoint& point) {
-    if (point.stage != "unknown" && point.method == "mass")
-        return point.stage + " rejects a mass below " + io::shortest(1 - point.threshold);
-    if (point.method == "rank") return point.stage + " rejects a rank above " + io::shortest(point.threshold);
-    return point.stage + " rejects where " + scores::Unit(point.method).rule(point.threshold) +
-           (point.threshold_by_label.empty() ? ""
-                                             : " (" + std::to_string(point.threshold_by_label.size()) +
-                                                   " predicted labels have thresholds of their own)");
-}
-
 std::string calibrated_on(const CalibrateOptions& options, const calibrate::KnownRows& known) {
     nlohmann::ordered_json json = {
         {"file", known.file.string()}, {"sha256", sha256_hex_of_file(known.file)}, {"rows", known.chain.rows()}};
@@ -51,7 +40,7 @@ std::string calibrated_on(const CalibrateOptions& options, const calibrate::Know
 
 void tell(const io::Calibration& calibration, std::size_t rows) {
     for (const auto& [stage, point] : cascade::ChainCalibration(calibration).operating_points(calibration.budget))
-        log_notice(rule_text(point));
+        log_notice(point.stage + " rejects where " + scores::rule_text(point));
     const std::size_t ranking = calibration.least_p_values.size();
     log_notice(scores::rows_text(static_cast<std::int64_t>(rows), "known") +
                (ranking > 0 ? ", of which " + std::to_string(rows - ranking) + " give the stages' p-values and " +
@@ -85,6 +74,8 @@ int run(const CalibrateOptions& options) {
         measured = calibrate::measure(cascade::ChainCalibration(calibration), held_out.chain);
     }
     calibration.calibrated_on = calibrated_on(options, known);
+    calibration.measured_rows = measured.rows;
+    calibration.measured_rejected = measured.all_rejected();
     calibration.measured = calibrate::to_json(measured).dump();
     tell(calibration, known.chain.rows());
     for (const std::string& line : calibrate::told(measured)) log_notice(line);

@@ -37,7 +37,8 @@ namespace {
 void print_detector(const cascade::PipelineConfig& config, const cascade::Unknown& unknown) {
     std::cout << "unknown: " << unknown.detector->method();
     if (config.unknown->fitted) std::cout << " of " << config.unknown->fitted->string();
-    if (config.unknown->operating_point) std::cout << ", operating point " << config.unknown->operating_point->string();
+    if (config.unknown->operating_point && !config.calibration)
+        std::cout << ", operating point " << config.unknown->operating_point->string();
     const auto [least, largest] = std::ranges::minmax_element(unknown.threshold);
     if (unknown.threshold.empty())
         std::cout << ", rejects by OpenMax's own rule\n";
@@ -62,6 +63,11 @@ void print_checked(const Options& options, const cascade::PipelineConfig& config
                   << cascade::chance_level(*loaded.pipeline.gate).top_k << "\n";
     }
     if (loaded.pipeline.unknown) print_detector(config, *loaded.pipeline.unknown);
+    if (loaded.pipeline.calibration) {
+        std::cout << "calibration: " << config.calibration->string() << ", all stages together reject at most "
+                  << 100 * config.significance.value_or(loaded.pipeline.calibration->budget())
+                  << " % of known pictures\n";
+    }
 }
 
 /// kept         rows of the run that was taken up; the speed is that of the others
@@ -202,6 +208,9 @@ int run(Options& options) {
     const auto load_start = std::chrono::steady_clock::now();
     const auto loaded = load_networks(options, config, record);
     record.load_seconds = pictures::seconds_since(load_start);
+    std::optional<infer::Watch> watch;
+    if (!options.watch_rate.empty())
+        watch.emplace(options.watch_rate, options.false_alarm, loaded.pipeline.calibration.get(), config.significance);
     if (options.dry_run) {
         print_checked(options, config, loaded, record);
         std::cout << pictures::count_text(inputs, cancellation) << "; nothing was run\n";
@@ -217,7 +226,7 @@ int run(Options& options) {
         log_notice(options.output.file + ": whole already, " + std::to_string(whole->total()) + " rows; nothing to do");
         return whole->failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
     }
-    infer::RowOutput output(options.output, loaded.pipeline, record, *source);
+    infer::RowOutput output(options.output, loaded.pipeline, record, watch ? &*watch : nullptr, *source);
     const bool wants_total =
         options.output.progress != "never" && (options.output.progress != "auto" || cli::is_terminal(STDERR_FILENO));
     output.show_progress(wants_total ? inputs.count(cancellation) : std::nullopt);
@@ -228,6 +237,7 @@ int run(Options& options) {
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();
     record.counts = output.counts();
+    if (watch) record.rate_watch = watch->record();
     output.finish(record);
 
     if (record.counts.total() == 0 && record.complete && !options.inputs.stream) log_warning("no pictures found");

@@ -111,6 +111,7 @@ void print(const std::string& path, const cli::NetworkDefaults& defaults, const 
     case Kind::scores: return inspect::print_scores(path, wanted);
     case Kind::fitted: return inspect::print_fitted(path, wanted);
     case Kind::operating_point: return inspect::print_operating_point(path, wanted);
+    case Kind::calibration: return inspect::print_calibration(path, wanted);
     case Kind::run_record: return inspect::print_run_record(path, wanted);
     case Kind::score_run: return inspect::print_score_run(path, wanted);
     case Kind::training: return inspect::print_training(path, wanted);

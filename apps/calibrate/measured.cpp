@@ -66,7 +66,6 @@ Json to_json(const Measured& measured) {
     if (measured.rows == 0) return Json::object();
     Json json = {{"how", measured.by_folds ? "10 folds: each row was held out of a calibration on the nine others"
                                            : "held-out file"},
-                 {"known_rows", measured.rows},
                  {"known_rejection", scores::rate_json(measured.all_rejected(), measured.rows)}};
     for (const auto& [by, name] : names) {
         const auto found = measured.rejected.find(by);

@@ -87,7 +87,11 @@ std::string unknown_text(const cascade::Pipeline& pipeline, const std::optional<
     }
     const bool per_label =
         std::ranges::adjacent_find(unknown.threshold, std::ranges::not_equal_to()) != unknown.threshold.end();
-    return text + "  " + sentence + rule_sentence(figures, per_label, printable(likeliest.label)) + "\n";
+    const std::string p_value = figures.p_value
+                                    ? " Of known pictures " + percent(*figures.p_value) +
+                                          " look as odd as this one to all stages together (its conformal p-value)."
+                                    : "";
+    return text + "  " + sentence + rule_sentence(figures, per_label, printable(likeliest.label)) + p_value + "\n";
 }
 
 } // namespace openset::infer

@@ -63,9 +63,14 @@ void check_together(const CLI::App& app, const Options& options) {
     }
     if (!options.explain.empty()) {
         refuse_beside(app, "--explain", input_flags, "it tells of one picture, expected no other");
-        refuse_beside(app, "--explain", {"--stream", "--resume", "--output", "--format", "--sort-into", "--dry-run"},
+        refuse_beside(app, "--explain",
+                      {"--stream", "--resume", "--output", "--format", "--sort-into", "--dry-run", "--watch-rate"},
                       "it writes a text for people, no rows; leave one of them out");
     }
+    if (!(options.false_alarm > 0 && options.false_alarm < 1))
+        refuse("--false-alarm " + io::shortest(options.false_alarm) + ": expected a share above 0 and below 1");
+    if (app.get_option("--false-alarm")->count() > 0 && options.watch_rate.empty())
+        refuse("--false-alarm: has a meaning with --watch-rate only; add it");
     if (!options.preview.empty() && options.explain.empty())
         refuse("--preview " + options.preview + ": has a meaning with --explain PICTURE only; add it");
     if (!options.preview.empty() && !options.preview.ends_with(".png"))
@@ -124,6 +129,13 @@ void add_options(CLI::App& app, Options& options) {
          "share of known pictures that all stages together may reject, by the config's calibration (default: its "
          "budget)")
         ->type_name("A");
+    more("--watch-rate", options.watch_rate,
+         "warn when the share of rejected pictures leaves this one (0.1), or this range (0.05:0.15); auto: what the "
+         "calibration measured")
+        ->type_name("RATE");
+    more("--false-alarm", options.false_alarm,
+         "--watch-rate: in at most this share of runs, however long, it warns without a cause (default 0.01)")
+        ->type_name("P");
     more_flag("--all-stages", options.runner.all_stages,
               "run every stage for every picture and report all of them; same verdicts");
     more("--top", options.runner.top, "labels to list for a classified picture (default 5)")

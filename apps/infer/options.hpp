@@ -30,6 +30,8 @@ struct Options : pictures::RunFlags {
     OutputOptions output;
     std::string explain; ///< the one picture to tell about; empty: a run
     std::string preview;
+    std::string watch_rate; ///< empty: the share of rejected pictures is not watched
+    double false_alarm = 0.01;
     std::vector<std::string> labels;
     std::string preprocess;
 };

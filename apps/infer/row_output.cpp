@@ -48,6 +48,11 @@ bool is_no_record(const fs::path& file) {
     return head_of(file).find("openset-run/") == std::string::npos;
 }
 
+void show_kept_rows(const fs::path& partial, Watch& watch) {
+    io::RowReader rows(partial);
+    while (const auto row = rows.next()) watch.add(row->outcome);
+}
+
 } // namespace
 
 io::RowFormat row_format(const OutputOptions& options) {
@@ -104,8 +109,8 @@ std::optional<io::RowCounts> whole_already(const OutputOptions& options, const c
 }
 
 RowOutput::RowOutput(const OutputOptions& options, const cascade::Pipeline& pipeline, const io::RunRecord& record,
-                     flow::InputSource& source)
-    : options_(options), format_(row_format(options)), kept_file_(is_kept_file(options)) {
+                     Watch* watch, flow::InputSource& source)
+    : options_(options), format_(row_format(options)), kept_file_(is_kept_file(options)), watch_(watch) {
     io::RowLayout layout = row_layout(options, pipeline);
     if (options.resume) {
         take_up(layout, record, source);
@@ -139,6 +144,7 @@ void RowOutput::take_up(const io::RowLayout& layout, const io::RunRecord& record
                         partial.string() + ": holds " + std::to_string(kept.counts.failed) +
                             " failed rows, and --strict ends a run at the first; leave it out to go on");
         }
+        if (watch_ != nullptr) show_kept_rows(partial, *watch_);
         counts_ = kept.counts;
         kept_ = counts_.total();
         // A header without rows is written anew, with the rows.
@@ -159,6 +165,7 @@ bool RowOutput::receive(const io::Row& row, const flow::Input& input) {
     if (sorted_) sorted_->add(row, input.bytes ? &*input.bytes : nullptr);
     writer_->write(row);
     counts_.add(row);
+    if (watch_ != nullptr) watch_->add(row.verdict.outcome);
     if (options_.at_once || (options_.file == "-" && cli::is_terminal(STDOUT_FILENO))) sink_->flush();
     if (progress_) progress_->update(counts_);
     if (!options_.strict || !row.failure) return true;

@@ -7,6 +7,7 @@
 
 #include "cli/progress.hpp"
 #include "infer/sort_into.hpp"
+#include "infer/watch.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/cascade/pipeline.hpp"
 #include "openset/flow/input.hpp"
@@ -55,10 +56,11 @@ std::optional<io::RowCounts> whole_already(const OutputOptions& options, const c
 class RowOutput {
 public:
     /// record  of the run as far as it is known; it is written beside the partial file at once
+    /// watch   sees every row, those that are taken up too; may be null, must outlive this
     /// source  where the run takes up an interrupted one, it is left at the first input without a row
     /// Throws Error(usage) where that cannot be: the rows are of other inputs or were made in another way.
     RowOutput(const OutputOptions& options, const cascade::Pipeline& pipeline, const io::RunRecord& record,
-              flow::InputSource& source);
+              Watch* watch, flow::InputSource& source);
 
     /// total  of the inputs, where it is known
     void show_progress(std::optional<std::int64_t> total);
@@ -85,6 +87,7 @@ private:
     std::unique_ptr<io::RowWriter> writer_;
     std::optional<SortInto> sorted_;
     std::optional<cli::Progress> progress_;
+    Watch* watch_;
     io::RowCounts counts_;
     std::int64_t kept_ = 0;
     std::string first_failure_;

@@ -44,7 +44,8 @@ bool is_json_document(const std::string& bytes) {
 
 /// What is no JSON to its end counts as a run record: reading it says where it goes wrong.
 Kind kind_of_json(const fs::path& file) {
-    static constexpr std::array<std::pair<const char*, Kind>, 5> formats = {{
+    static constexpr std::array<std::pair<const char*, Kind>, 6> formats = {{
+        {"openset-calibration/", Kind::calibration},
         {"openset-fitted/", Kind::fitted},
         {"openset-operating-point/", Kind::operating_point},
         {"openset-score-run/", Kind::score_run},

@@ -19,6 +19,7 @@ enum class Kind {
     scores,
     fitted,
     operating_point,
+    calibration,
     run_record,
     score_run,
     training,   ///< the record beside a network that was trained
@@ -29,7 +30,7 @@ enum class Kind {
 /// Behind "expected" in messages: all that inspect knows.
 inline constexpr const char* known_kinds =
     "a network (TorchScript archive), an activation store, an array (.npy), a "
-    "fitted detector, scores, a table of openset sweep, an operating point, rows, a "
+    "fitted detector, scores, a table of openset sweep, an operating point, a calibration, rows, a "
     "run record, or the record or a checkpoint of a training";
 
 /// By content, whatever the name; a partial store alone is told by its ending.

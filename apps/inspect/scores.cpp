@@ -11,11 +11,15 @@
 #include "inspect/text.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/printable.hpp"
+#include "openset/cascade/chain_calibration.hpp"
+#include "openset/io/number_text.hpp"
 #include "openset/io/operating_point.hpp"
 #include "openset/io/run_record.hpp"
 #include "openset/io/score_reader.hpp"
 #include "openset/io/score_run.hpp"
 #include "openset/stats/activation.hpp"
+#include "scores/rate_text.hpp"
+#include "scores/unit.hpp"
 
 namespace openset::inspect {
 namespace {
@@ -290,6 +294,37 @@ void print_operating_point(const fs::path& file, const Wanted& wanted) {
     print_line("network", point.network_sha256.empty() ? "" : "sha256 " + short_hash(point.network_sha256));
     print_notes("measured", point.measured);
     print_notes("calibrated on", point.calibrated_on);
+}
+
+void print_calibration(const fs::path& file, const Wanted& wanted) {
+    const io::Calibration calibration = io::read_calibration(file);
+    if (wanted.json) {
+        return print_json(
+            {{"file", file.string()}, {"kind", "calibration"}, {"calibration", Json::parse(io::to_json(calibration))}});
+    }
+    print_line("file", file.string());
+    print_line("kind", "calibration");
+    print_line("budget", io::shortest(100 * calibration.budget) + " % of known pictures, of all stages together");
+    const cascade::ChainCalibration chain(calibration);
+    const auto points = chain.operating_points(calibration.budget);
+    for (const io::StageCalibration& stage : calibration.stages) {
+        std::size_t rows = stage.scores.size();
+        for (const auto& [label, scores] : stage.scores_by_label) rows += scores.size();
+        print_line(std::string(to_string(stage.stage)),
+                   "rejects where " + scores::rule_text(points.at(stage.stage)) + ", among " +
+                       scores::rows_text(static_cast<std::int64_t>(rows), "known") +
+                       (stage.scores_by_label.empty() ? ""
+                                                      : ", ranked by predicted label for " +
+                                                            std::to_string(stage.scores_by_label.size()) + " labels") +
+                       (stage.fitted_sha256.empty() ? "" : "; fitted file sha256 " + short_hash(stage.fitted_sha256)) +
+                       (stage.network_sha256.empty() ? "" : "; network sha256 " + short_hash(stage.network_sha256)));
+    }
+    if (!calibration.least_p_values.empty())
+        print_line("ranked", "the least p-value of " +
+                                 scores::rows_text(static_cast<std::int64_t>(calibration.least_p_values.size()),
+                                                   "further known"));
+    print_notes("measured", calibration.measured);
+    print_notes("calibrated on", calibration.calibrated_on);
 }
 
 } // namespace openset::inspect

@@ -21,4 +21,7 @@ void print_score_run(const std::filesystem::path& file, const Wanted& wanted);
 /// On standard output: threshold, rule, and what was measured with it. Throws as io::read_operating_point.
 void print_operating_point(const std::filesystem::path& file, const Wanted& wanted);
 
+/// On standard output: budget, the threshold of each stage, and what was measured. Throws as io::read_calibration.
+void print_calibration(const std::filesystem::path& file, const Wanted& wanted);
+
 } // namespace openset::inspect

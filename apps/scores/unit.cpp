@@ -42,4 +42,18 @@ std::string Unit::rule_in_short(double score) const {
     return (falling_ ? "q < " : "score > ") + std::string(digits.data());
 }
 
+std::string rule_text(const io::OperatingPoint& point) {
+    if (point.stage == "unknown") {
+        const std::string own = std::to_string(point.threshold_by_label.size());
+        return Unit(point.method).rule_in_short(point.threshold) +
+               (point.threshold_by_label.empty() ? "" : " (" + own + " predicted labels have thresholds of their own)");
+    }
+    std::array<char, 64> text{};
+    if (point.method == "rank")
+        std::snprintf(text.data(), text.size(), "rank > %.6g", point.threshold);
+    else
+        std::snprintf(text.data(), text.size(), "mass < %.6g", 1 - point.threshold);
+    return text.data();
+}
+
 } // namespace openset::scores

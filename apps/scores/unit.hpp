@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "openset/io/operating_point.hpp"
+
 /// What sweep and eval share: scores from files, and how people write thresholds.
 namespace openset::scores {
 
@@ -30,5 +32,8 @@ private:
     std::string method_;
     bool falling_;
 };
+
+/// When an operating point of any stage rejects: `mass < 0.31`, `rank > 5`, `score > 2.92`, in six digits.
+std::string rule_text(const io::OperatingPoint& point);
 
 } // namespace openset::scores

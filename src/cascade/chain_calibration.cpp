@@ -59,7 +59,9 @@ void require_room_beside_the_classifier(const ChainCalibration& calibration, con
 
 } // namespace
 
-ChainCalibration::ChainCalibration(const io::Calibration& calibration) : budget_(calibration.budget) {
+ChainCalibration::ChainCalibration(const io::Calibration& calibration)
+    : budget_(calibration.budget), measured_rows_(calibration.measured_rows),
+      measured_rejected_(calibration.measured_rejected) {
     for (const io::StageCalibration& stage : calibration.stages) {
         Test test{stats::ConformalScores(stage.scores), {}};
         for (const auto& [label, scores] : stage.scores_by_label)

@@ -109,6 +109,17 @@ void read_least_p_values(CheckedObject& object, Calibration& calibration) {
                         "those of the rows that rank the stages together, as there is more than one stage");
 }
 
+void read_measured(const CheckedValue& value, Calibration& calibration) {
+    auto object = value.object();
+    if (!object) return;
+    constexpr std::int64_t most = std::int64_t{1} << 53;
+    if (const auto rows = object->optional("known_rows")) calibration.measured_rows = rows->count(most).value_or(0);
+    if (const auto rejected = object->optional("rejected")) {
+        calibration.measured_rejected = rejected->count(most).value_or(0);
+        if (calibration.measured_rejected > calibration.measured_rows) rejected->expected("no more than known_rows");
+    }
+}
+
 Calibration read_calibration_object(CheckedObject& object) {
     Calibration calibration;
     if (!object.is_of_format(calibration_format)) return calibration;
@@ -118,6 +129,7 @@ Calibration read_calibration_object(CheckedObject& object) {
     read_least_p_values(object, calibration);
     calibration.calibrated_on = read_notes(object, "calibrated_on");
     calibration.measured = read_notes(object, "measured");
+    if (const auto measured = object.optional("measured")) read_measured(*measured, calibration);
     object.refuse_other_keys();
     return calibration;
 }
@@ -127,6 +139,10 @@ Calibration read_calibration_object(CheckedObject& object) {
 std::string to_json(const Calibration& calibration) {
     OrderedJson json = {{"format", calibration_format}, {"budget", calibration.budget}};
     json["measured"] = OrderedJson::parse(calibration.measured);
+    if (calibration.measured_rows > 0) {
+        json["measured"]["known_rows"] = calibration.measured_rows;
+        json["measured"]["rejected"] = calibration.measured_rejected;
+    }
     json["calibrated_on"] = OrderedJson::parse(calibration.calibrated_on);
     json["stages"] = OrderedJson::array();
     for (const StageCalibration& stage : calibration.stages) json["stages"].push_back(stage_json(stage));

@@ -158,6 +158,8 @@ RunRecord read_record(Members members) {
     members.read("inputs", record.inputs);
     if (members.optional("parts"))
         members.each("parts", [&](const CheckedValue& value) { record.parts.push_back(read_part(value)); });
+    if (const auto watch = members.optional("rate_watch"); watch && watch->object())
+        record.rate_watch = watch->json().dump();
     members.read("device", record.device);
     members.read("precision", record.precision);
     members.read("optimised", record.optimised);
@@ -312,6 +314,7 @@ std::string to_json(const RunRecord& record) {
         {"started", record.started},
         {"seconds", {{"load", record.load_seconds}, {"run", record.run_seconds}}},
     });
+    if (!record.rate_watch.empty()) json["rate_watch"] = OrderedJson::parse(record.rate_watch);
     for (const PartRecord& part : record.parts) {
         json["parts"].push_back({{"file", part.file}, {"sha256", part.sha256}, {"rows", part.rows}});
     }

@@ -1,8 +1,11 @@
 #include "openset/stats/conformal.hpp"
 
+#include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
+
+#include "openset/stats/thresholds.hpp"
 
 namespace openset::stats {
 namespace {
@@ -26,6 +29,29 @@ TEST(ConformalScores, InfinityIsAScoreLikeOthers) {
     const ConformalScores scores({infinity, 0, -infinity});
     EXPECT_DOUBLE_EQ(scores.p_value(infinity), 2.0 / 4);
     EXPECT_DOUBLE_EQ(scores.p_value(-infinity), 1);
+}
+
+TEST(ConformalScores, GiveTheThresholdThatRejectsExactlyTheSmallPValues) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const ConformalScores scores({1, 2, 2, 3}); // p-values: 1/5 above 3, 2/5 above 2, 4/5 above 1, 1 below
+    EXPECT_EQ(scores.threshold_below(0.2), infinity);
+    EXPECT_EQ(scores.threshold_below(0.3), 3);
+    EXPECT_EQ(scores.threshold_below(0.5), 2);
+    EXPECT_EQ(scores.threshold_below(0.8), 2);
+    EXPECT_EQ(scores.threshold_below(0.9), 1);
+    EXPECT_EQ(scores.threshold_below(1), 1);
+    EXPECT_EQ(scores.threshold_below(1.1), -infinity);
+    for (const double p : {0.1, 0.2, 0.35, 0.5, 0.8, 1.0, 1.1})
+        for (const double score : {0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5})
+            EXPECT_EQ(scores.p_value(score) < p, score > scores.threshold_below(p)) << p << " " << score;
+}
+
+TEST(ConformalScores, HaveTheThresholdOfSplitConformal) {
+    std::vector<double> calibration;
+    for (int i = 0; i < 199; ++i) calibration.push_back((i * 37) % 199);
+    const ConformalScores scores(calibration);
+    for (const double alpha : {0.005, 0.01, 0.05, 0.1, 0.3, 0.5, 0.9})
+        EXPECT_EQ(scores.threshold_below(std::nextafter(alpha, 2)), conformal_threshold(calibration, alpha)) << alpha;
 }
 
 TEST(ConformalScores, RejectNoMoreThanAlphaOfKnownRowsOnAverage) {

@@ -40,6 +40,9 @@ public:
     std::map<Stage, io::OperatingPoint> operating_points(double significance) const;
 
     double budget() const { return budget_; }
+    /// Held-out known rows that were judged at the budget when the calibration was made; 0: none.
+    std::int64_t measured_rows() const { return measured_rows_; }
+    std::int64_t measured_rejected() const { return measured_rejected_; }
     /// As the file has them, without scores.
     const std::vector<io::StageCalibration>& stages() const { return stages_; }
 
@@ -50,6 +53,7 @@ private:
     };
 
     double budget_;
+    std::int64_t measured_rows_, measured_rejected_;
     std::vector<io::StageCalibration> stages_;
     std::vector<Test> tests_; ///< [stages]
     /// Of minus the least p-values: larger = more unknown. None: one stage alone.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -29,8 +30,10 @@ struct Calibration {
     /// Of further known rows, disjoint from those of the stages: the least of a row's p-values over the stages, 0 where the
     /// classifier itself rejects it. Empty: one stage alone, whose p-value needs no second ranking.
     std::vector<double> least_p_values;
-    std::string calibrated_on = "{}"; ///< JSON object for people: file, hash, numbers of rows, seed of the split
-    std::string measured = "{}";      ///< JSON object for people: rates with their intervals
+    std::string calibrated_on = "{}";   ///< JSON object for people: file, hash, numbers of rows, seed of the split
+    std::int64_t measured_rows = 0;     ///< held-out known rows that the budget was measured on; 0: it was not
+    std::int64_t measured_rejected = 0; ///< of these
+    std::string measured = "{}";        ///< JSON object for people: how it was measured, rates with their intervals
 };
 
 std::string to_json(const Calibration& calibration);

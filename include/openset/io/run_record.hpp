@@ -74,7 +74,8 @@ struct RunRecord {
     std::string started; ///< UTC, ISO 8601
     double load_seconds = 0;
     double run_seconds = 0;
-    bool complete = true; ///< false: still going on, interrupted or stopped early
+    std::string rate_watch{}; ///< JSON object for people: what --watch-rate expected and found. Empty: it was not given
+    bool complete = true;     ///< false: still going on, interrupted or stopped early
 };
 
 std::string to_json(const RunRecord& record);

@@ -14,7 +14,7 @@ namespace openset::stats {
 class ConformalScores {
 public:
     /// calibration  not NaN; in any order. Throws nothing; without scores every p-value is 1.
-    explicit ConformalScores(std::vector<double> calibration = {});
+    explicit ConformalScores(std::vector<double> calibration);
 
     /// In (0, 1].
     double p_value(double score) const;
