@@ -8,6 +8,7 @@
 #include "eval/output.hpp"
 #include "openset/io/csv_field.hpp"
 #include "openset/io/number_text.hpp"
+#include "openset/stats/reliability.hpp"
 #include "openset/stats/thresholds.hpp"
 
 namespace openset::report {
@@ -279,21 +280,9 @@ Figure picture_by_picture(const Separation& separation) {
 
 // ---- figures of the classes
 
-/// [bins] of confidence as stats::expected_calibration_error counts them: a value on an edge lies in the bin below.
 Figure reliability(const Separation& separation, const stats::RankedSide& known) {
-    constexpr int bins = 15;
-    struct Bin {
-        double confidence = 0;
-        std::int64_t rows = 0, right = 0;
-    };
-    std::array<Bin, bins> filled{};
-    for (std::size_t row = 0; row < known.rows(); ++row) {
-        const auto place = std::clamp<int>(static_cast<int>(std::ceil(known.confidence[row] * bins)) - 1, 0, bins - 1);
-        Bin& bin = filled[static_cast<std::size_t>(place)];
-        bin.confidence += known.confidence[row];
-        ++bin.rows;
-        bin.right += known.right(row) ? 1 : 0;
-    }
+    stats::Reliability filled;
+    for (std::size_t row = 0; row < known.rows(); ++row) filled.add(known.confidence[row], known.right(row));
     Chart chart{"Is the confidence to be believed?",
                 {"confidence of the classifier", {0, 1}, true},
                 {"rightly named", {0, 1}, true},
@@ -301,17 +290,18 @@ Figure reliability(const Separation& separation, const stats::RankedSide& known)
     Series bars{"rightly named", Style::bars, {0}, {}, charts::known_colour};
     Series means{"mean confidence", Style::dots, {}, {}, charts::unknown_colour};
     std::string csv = "confidence from,to,pictures,mean confidence,rightly named\r\n";
+    constexpr int bins = stats::Reliability::bin_count;
     for (int i = 0; i < bins; ++i) {
-        const Bin& bin = filled[static_cast<std::size_t>(i)];
+        const stats::Reliability::Bin& bin = filled.bins()[static_cast<std::size_t>(i)];
         const double low = static_cast<double>(i) / bins, high = static_cast<double>(i + 1) / bins;
         const auto rows = static_cast<double>(bin.rows);
         bars.x.push_back(high);
         bars.y.push_back(bin.rows > 0 ? static_cast<double>(bin.right) / rows : 0);
         csv += io::shortest(low) + "," + io::shortest(high) + "," + std::to_string(bin.rows) + ",";
         if (bin.rows > 0) {
-            means.x.push_back(bin.confidence / rows);
+            means.x.push_back(bin.confidence.value() / rows);
             means.y.push_back(bars.y.back());
-            csv += io::shortest(bin.confidence / rows) + "," + io::shortest(bars.y.back());
+            csv += io::shortest(bin.confidence.value() / rows) + "," + io::shortest(bars.y.back());
         } else {
             csv += ",";
         }

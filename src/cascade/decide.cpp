@@ -69,6 +69,11 @@ std::vector<io::LabelProbability> named_in_order(const StageLabels& labels, cons
 
 io::Verdict rejected_by(Stage stage) { return {io::Outcome::unknown, "unknown", stage, {}}; }
 
+std::vector<double> scaled(std::vector<double> values, double factor) {
+    for (double& value : values) value *= factor;
+    return values;
+}
+
 void require_scores_of(const StageLabels& labels, const StageScores& scores) {
     const std::size_t count = labels.names.size();
     if (count == 0 || scores.logits.size() != count || scores.probabilities.size() != count) {
@@ -187,7 +192,7 @@ StageScores score(const StageLabels& labels, std::span<const float> logits) {
 
     const std::vector<double> values(scores.logits.begin(), scores.logits.end());
     if (single_logit || labels.activation == model::Activation::softmax) {
-        scores.probabilities = stats::softmax(values);
+        scores.probabilities = stats::softmax(scaled(values, labels.inverse_temperature));
     } else {
         for (const double value : values) scores.probabilities.push_back(stats::sigmoid(value));
     }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int largest_int = std::numeric_limits<int>::max();
 constexpr double sigmoid_min_probability = 0.95;
+constexpr double least_temperature = 0.02, largest_temperature = 50; // as fit --method temperature searches
 
 // ---- overrides
 
@@ -176,6 +177,13 @@ ClassifierConfig read_classifier(io::CheckedObject& stage, const std::filesystem
     ClassifierConfig classifier;
     classifier.network = read_network(stage, folder);
     classifier.min_probability = read_thresholds(stage);
+    if (const auto temperature = stage.optional("temperature")) {
+        if (temperature->json().is_number())
+            classifier.temperature = temperature->number(least_temperature, largest_temperature);
+        else
+            classifier.fitted_temperature = read_path(
+                *temperature, folder, "a number, or the path of a file that openset fit --method temperature wrote");
+    }
     stage.refuse_other_keys();
     return classifier;
 }
@@ -266,9 +274,15 @@ Species resolve_species(const SpeciesConfig& config, const StageLabels& labels, 
     return species;
 }
 
-Classifier resolve_classifier(const ClassifierConfig& config, const StageLabels& labels, io::JsonProblems& problems) {
+Classifier resolve_classifier(const ClassifierConfig& config, const StageLabels& labels, const PipelineFiles& files,
+                              io::JsonProblems& problems) {
     Classifier classifier;
     classifier.labels = labels;
+    if (config.temperature) classifier.labels.inverse_temperature = 1 / *config.temperature;
+    if (config.fitted_temperature) classifier.labels.inverse_temperature = files.inverse_temperature.value_or(1);
+    if ((config.temperature || config.fitted_temperature) && labels.activation == model::Activation::sigmoid)
+        problems.add("/classifier/temperature", "has a meaning with softmax only, but the network is a multi-label one "
+                                                "(sigmoid); remove it");
     double any = labels.activation == model::Activation::sigmoid ? sigmoid_min_probability : 0;
     std::map<int, double> by_id;
     if (config.min_probability) {
@@ -346,7 +360,7 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
     pipeline.name = config.name;
     if (config.gate) pipeline.gate = resolve_gate(*config.gate, *labels.gate, problems);
     if (config.species) pipeline.species = resolve_species(*config.species, *labels.species, problems);
-    pipeline.classifier = resolve_classifier(config.classifier, labels.classifier, problems);
+    pipeline.classifier = resolve_classifier(config.classifier, labels.classifier, files, problems);
     if (pipeline.gate && config.gate->operating_point)
         set_operating_point(*pipeline.gate, files.operating_points.at(Stage::gate), "/gate/operating_point", problems);
     if (pipeline.species && config.species->operating_point)
@@ -383,6 +397,7 @@ std::vector<std::filesystem::path*> paths_of(PipelineConfig& config) {
         add(config.species->operating_point);
     }
     paths.push_back(&config.classifier.network.model);
+    add(config.classifier.fitted_temperature);
     if (config.unknown) {
         add(config.unknown->fitted);
         add(config.unknown->operating_point);
@@ -419,6 +434,9 @@ std::string to_json(const PipelineConfig& config) {
     if (config.classifier.min_probability) {
         classifier["min_probability"] = to_json(*config.classifier.min_probability);
     }
+    if (config.classifier.temperature) classifier["temperature"] = *config.classifier.temperature;
+    if (config.classifier.fitted_temperature)
+        classifier["temperature"] = config.classifier.fitted_temperature->generic_string();
     result["classifier"] = classifier;
     if (config.unknown) result["unknown"] = unknown_to_json(*config.unknown);
     if (config.calibration) result["calibration"] = config.calibration->generic_string();

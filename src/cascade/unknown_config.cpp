@@ -101,14 +101,6 @@ double to_score(const ScoreThreshold& threshold, const detect::Detector& detecto
     return threshold.value;
 }
 
-std::optional<std::filesystem::path> read_path(const io::CheckedValue& value, const std::filesystem::path& folder,
-                                               const std::string& what) {
-    const auto path = value.text(what);
-    if (!path) return {};
-    if (path->find('\0') != std::string::npos) value.expected("a path without NUL characters");
-    return folder / *path;
-}
-
 /// name     of the file that the point stands in
 /// pointer  of what names it
 /// pick     how to get one that fits
@@ -157,6 +149,14 @@ std::vector<double> thresholds_of(const UnknownConfig& config, const StageLabels
 }
 
 } // namespace
+
+std::optional<std::filesystem::path> read_path(const io::CheckedValue& value, const std::filesystem::path& folder,
+                                               const std::string& what) {
+    const auto path = value.text(what);
+    if (!path) return {};
+    if (path->find('\0') != std::string::npos) value.expected("a path without NUL characters");
+    return folder / *path;
+}
 
 UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder) {
     UnknownConfig config;

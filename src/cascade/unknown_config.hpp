@@ -11,6 +11,10 @@
 /// The parts of a pipeline config that come from data: the unknown stage, and operating points of any stage.
 namespace openset::cascade {
 
+/// A path of the config, taken relative to its folder; what names it in messages.
+std::optional<std::filesystem::path> read_path(const io::CheckedValue& value, const std::filesystem::path& folder,
+                                               const std::string& what);
+
 UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder);
 
 /// other_keys  which an operating point makes meaningless

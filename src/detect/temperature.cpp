@@ -5,8 +5,10 @@
 #include "detect/fitted_state.hpp"
 #include "detect/method_files.hpp"
 #include "detect/training_walk.hpp"
+#include "openset/detect/temperature.hpp"
 #include "openset/io/number_text.hpp"
 #include "openset/stats/activation.hpp"
+#include "openset/stats/reliability.hpp"
 
 // Temperature scaling: -max softmax(v / T), T the minimum of the mean log loss on labelled rows. Guo et al. 2017, On
 // Calibration of Modern Neural Networks (ICML); as a detector in OpenOOD (TempScale). The loss is convex in
@@ -60,6 +62,31 @@ double best_inverse(const TrainingRows& rows) {
     return low + (high - low) / 2;
 }
 
+/// How far the largest softmax is right as often as it says.
+stats::Reliability reliability(const TrainingRows& rows, double inverse) {
+    stats::Reliability found;
+    std::vector<double> scaled;
+    for_each_row(rows, [&](const TrainingRow& row) {
+        if (row.label < 0) return;
+        scaled.clear();
+        for (const float logit : row.logits) scaled.push_back(static_cast<double>(logit) * inverse);
+        const auto likeliest = std::ranges::max_element(row.logits) - row.logits.begin();
+        found.add(stats::softmax(scaled)[static_cast<std::size_t>(likeliest)], likeliest == row.label);
+    });
+    return found;
+}
+
+/// The diagram's data: [mean confidence, share rightly named, rows] of each bin that has rows.
+io::Json diagram(const stats::Reliability& reliability) {
+    io::Json json = io::Json::array();
+    for (const auto& bin : reliability.bins()) {
+        if (bin.rows == 0) continue;
+        const auto rows = static_cast<double>(bin.rows);
+        json.push_back({bin.confidence.value() / rows, static_cast<double>(bin.right) / rows, bin.rows});
+    }
+    return json;
+}
+
 class Temperature final : public FittedDetector {
 public:
     explicit Temperature(const io::FittedFile& file)
@@ -80,6 +107,8 @@ public:
         }
     }
 
+    double inverse() const { return inverse_; }
+
 private:
     double inverse_;
 };
@@ -93,6 +122,11 @@ std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed)
     add_diagnostic(file, "temperature", 1 / inverse);
     add_diagnostic(file, "log_loss_before", mean_loss(rows, 1).value);
     add_diagnostic(file, "log_loss_after", mean_loss(rows, inverse).value);
+    const auto before = reliability(rows, 1), after = reliability(rows, inverse);
+    add_diagnostic(file, "calibration_error_before", before.expected_calibration_error());
+    add_diagnostic(file, "calibration_error_after", after.expected_calibration_error());
+    add_diagnostic(file, "reliability_before", diagram(before));
+    add_diagnostic(file, "reliability_after", diagram(after));
     if (inverse == least_inverse || inverse == largest_inverse) {
         add_warning(file, "temperature " + io::shortest(1 / inverse) +
                               " is the edge of what is searched, 0.02 to 50: the log loss has no minimum inside");
@@ -106,6 +140,14 @@ std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed)
 }
 
 } // namespace
+
+double inverse_temperature(const io::FittedFile& file) {
+    if (file.method != name) {
+        throw Error(ErrorKind::usage, file.name + ": is a fit of " + file.method +
+                                          ", expected one of temperature (openset fit --method temperature)");
+    }
+    return Temperature(file).inverse();
+}
 
 Method method::temperature() {
     return {.name = name,

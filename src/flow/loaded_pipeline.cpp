@@ -11,6 +11,7 @@
 #include "openset/base/missing_file.hpp"
 #include "openset/base/sha256.hpp"
 #include "openset/detect/detector.hpp"
+#include "openset/detect/temperature.hpp"
 #include "openset/flow/extraction.hpp"
 #include "openset/io/fitted_file.hpp"
 #include "openset/io/operating_point.hpp"
@@ -112,6 +113,7 @@ cascade::PipelineLabels labels_of(const std::vector<ConfiguredNetwork>& networks
 struct NamedFiles {
     cascade::PipelineFiles files;
     std::optional<io::FittedFile> fitted;
+    std::optional<io::FittedFile> temperature;
     std::map<std::string, std::string> hashes;
 };
 
@@ -145,6 +147,12 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
             });
         }
     }
+    if (config.classifier.fitted_temperature) {
+        read("/classifier/temperature", *config.classifier.fitted_temperature, [&](const std::filesystem::path& path) {
+            result.temperature = io::read_fitted(path);
+            result.files.inverse_temperature = detect::inverse_temperature(*result.temperature);
+        });
+    }
     if (config.calibration) {
         read("/calibration", *config.calibration, [&](const std::filesystem::path& path) {
             result.files.calibration = std::make_shared<cascade::ChainCalibration>(io::read_calibration(path));
@@ -154,30 +162,42 @@ NamedFiles read_named_files(const cascade::PipelineConfig& config, const std::st
     return result;
 }
 
-/// Throws where the detector behind the classifier is of another network, unless that is allowed.
-void check_fitted(const NamedFiles& named, const cascade::UnknownConfig& config, const LoadedStage& classifier,
-                  bool fast_decode, const std::string& file, std::vector<std::string>& notes) {
-    if (!named.fitted) return;
-    const std::string name = file + ": /unknown/fitted: " + config.fitted->string() + ": ";
+/// Throws where a fitted file is of another network than the classifier, unless that is allowed.
+/// name  of the file in messages, with what of the config names it
+void check_network_of(const io::FittedFile& fitted, const std::string& name, const LoadedStage& classifier,
+                      bool fast_decode, bool allow_mismatch, std::vector<std::string>& notes) {
     std::string problems;
     io::StoreMeta here = store_meta(classifier);
     here.fast_decode = fast_decode;
-    for (const std::string& mismatch : io::mismatches(*named.fitted, here)) {
-        if (named.files.allow_mismatch)
+    for (const std::string& mismatch : io::mismatches(fitted, here)) {
+        if (allow_mismatch)
             notes.push_back(name + mismatch);
         else
             problems += (problems.empty() ? "" : "\n") + name + mismatch +
                         "; extract and fit anew, or run with --allow-mismatch";
     }
     if (!problems.empty()) throw Error(ErrorKind::usage, problems);
+    if (fitted.model_sha256.empty())
+        notes.push_back(name + "does not say which network its activations came from; it is taken for this one");
+}
+
+/// Throws where what was fitted does not suit the classifier.
+void check_fitted(const NamedFiles& named, const cascade::PipelineConfig& config, const LoadedStage& classifier,
+                  bool fast_decode, const std::string& file, std::vector<std::string>& notes) {
+    if (named.temperature) {
+        check_network_of(*named.temperature,
+                         file + ": /classifier/temperature: " + config.classifier.fitted_temperature->string() + ": ",
+                         classifier, fast_decode, named.files.allow_mismatch, notes);
+    }
+    if (!named.fitted) return;
+    const std::string name = file + ": /unknown/fitted: " + config.unknown->fitted->string() + ": ";
+    check_network_of(*named.fitted, name, classifier, fast_decode, named.files.allow_mismatch, notes);
     const auto classes = named.files.detector->needs().classes;
     const auto labels = std::ssize(classifier.network->info().labels);
     if (classes != labels) {
         throw Error(ErrorKind::usage, name + "is of " + std::to_string(classes) + " classes, the classifier has " +
                                           std::to_string(labels) + "; extract and fit anew");
     }
-    if (named.fitted->model_sha256.empty())
-        notes.push_back(name + "does not say which network its activations came from; it is taken for this one");
 }
 
 /// An operating point and what of the config names it.
@@ -274,7 +294,7 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
         loaded.stages.push_back({networks[i].stage, std::move(files[i]), std::move(instances[i]), preprocess});
     }
     // What a network is, a single logit and labels that no file told among it, is known once it is loaded.
-    if (used.unknown) check_fitted(named, *used.unknown, loaded.stages.back(), options.fast_decode, file, loaded.notes);
+    check_fitted(named, used, loaded.stages.back(), options.fast_decode, file, loaded.notes);
     const auto loaded_info = [&loaded](std::size_t i) -> const model::ModelInfo& {
         return loaded.stages[i].network->info();
     };

@@ -6,7 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "stats/compensated_sum.hpp"
+#include "openset/stats/compensated_sum.hpp"
+#include "openset/stats/reliability.hpp"
 
 namespace openset::stats {
 namespace {
@@ -133,16 +134,6 @@ private:
     double sum_ = 0;
     std::int64_t rows_ = 0, errors_ = 0;
 };
-
-constexpr int bins = 15;
-
-/// The bin j with j/15 < confidence <= (j+1)/15, the edges as doubles.
-int bin_of(double confidence) {
-    int bin = std::clamp(static_cast<int>(confidence * bins), 0, bins - 1);
-    while (bin > 0 && confidence <= static_cast<double>(bin) / bins) --bin;
-    while (bin + 1 < bins && confidence > static_cast<double>(bin + 1) / bins) ++bin;
-    return bin;
-}
 
 std::size_t verdict_of(bool rejected, std::int32_t predicted, std::int32_t classes) {
     return static_cast<std::size_t>(rejected ? classes : predicted);
@@ -306,21 +297,11 @@ std::optional<double> aurc_open(const ScoreCounts& counts) {
 
 std::optional<double> expected_calibration_error(const RankedSide& known, std::span<const std::uint32_t> weights) {
     if (known.confidence.empty() || known.label.empty() || known.predicted.empty()) return std::nullopt;
-    std::array<CompensatedSum, bins> confidence{};
-    std::array<std::int64_t, bins> right{};
-    std::int64_t rows = 0;
-    for (std::size_t row = 0; row < known.rows(); ++row) {
-        const std::int64_t times = weight(weights, row);
-        const auto bin = static_cast<std::size_t>(bin_of(known.confidence[row]));
-        confidence[bin].add(static_cast<double>(times) * known.confidence[row]);
-        if (known.right(row)) right[bin] += times;
-        rows += times;
-    }
-    if (rows == 0) return std::nullopt;
-    double sum = 0;
-    for (std::size_t bin = 0; bin < bins; ++bin)
-        sum += std::abs(confidence[bin].value() - static_cast<double>(right[bin]));
-    return sum / static_cast<double>(rows);
+    Reliability reliability;
+    for (std::size_t row = 0; row < known.rows(); ++row)
+        reliability.add(known.confidence[row], known.right(row), weight(weights, row));
+    if (reliability.rows() == 0) return std::nullopt;
+    return reliability.expected_calibration_error();
 }
 
 Rejected reject(const RankedRows& rows, double threshold, const std::vector<std::optional<double>>& thresholds) {

@@ -11,7 +11,7 @@
 #include "openset/base/error.hpp"
 #include "openset/base/spelling.hpp"
 #include "openset/io/number_text.hpp"
-#include "stats/compensated_sum.hpp"
+#include "openset/stats/compensated_sum.hpp"
 
 namespace openset::stats {
 namespace {

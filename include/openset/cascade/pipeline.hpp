@@ -22,6 +22,8 @@ struct StageLabels {
     /// softmax as well for a network with one output over two labels, whatever its ModelInfo says: its two
     /// probabilities exclude each other.
     model::Activation activation = model::Activation::softmax;
+    /// What logits are multiplied by before the softmax; the classifier's alone is not 1. Orders stay as they are.
+    double inverse_temperature = 1;
 };
 
 enum class GateRule {

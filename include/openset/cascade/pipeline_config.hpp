@@ -47,6 +47,9 @@ struct SpeciesConfig {
 struct ClassifierConfig {
     NetworkConfig network;
     std::optional<ThresholdConfig> min_probability; ///< default 0 (softmax) or 0.95 (sigmoid)
+    /// Probabilities are softmax(logits / T): T itself, or a file that fit --method temperature wrote. At most one.
+    std::optional<double> temperature;
+    std::optional<std::filesystem::path> fitted_temperature;
 };
 
 /// A threshold on a detector's score, as it was written.
@@ -112,6 +115,7 @@ struct PipelineFiles {
     std::shared_ptr<const ChainCalibration> calibration;  ///< iff the config names one
     std::shared_ptr<const detect::Detector> detector;     ///< iff the config has an unknown stage
     std::string fitted_sha256;                            ///< of the detector's file; empty: it needs none
+    std::optional<double> inverse_temperature;            ///< iff the config names a fitted temperature
     bool allow_mismatch = false;                          ///< an operating point of another fitted file is let pass
 };
 
