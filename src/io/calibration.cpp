@@ -42,6 +42,7 @@ OrderedJson stage_json(const StageCalibration& stage) {
 
 std::vector<double> read_scores(const CheckedValue& value) {
     std::vector<double> scores;
+    if (value.json().is_array() && value.json().empty()) return scores; // of labels that all have scores of their own
     const auto entries = value.array("an array of scores");
     if (!entries) return scores;
     for (const CheckedValue& entry : *entries) scores.push_back(read_score(entry).value_or(0));

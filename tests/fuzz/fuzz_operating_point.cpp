@@ -1,4 +1,4 @@
-// Operating points and the records of score files: what is accepted is written back, and read again, as the same.
+// Operating points, calibrations and the records of score files: what is accepted is written back, and read again, as the same.
 
 #include <cmath>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "openset/base/error.hpp"
+#include "openset/io/calibration.hpp"
 #include "openset/io/operating_point.hpp"
 #include "openset/io/score_run.hpp"
 
@@ -40,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     if (const auto point = parsed(text, io::parse_operating_point); point && std::isnan(point->threshold)) std::abort();
     check_that_it_survives(text, io::parse_operating_point);
+    check_that_it_survives(text, io::parse_calibration);
     check_that_it_survives(text, io::parse_score_run);
     return 0;
 }

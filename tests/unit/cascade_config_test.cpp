@@ -90,7 +90,8 @@ TEST(PipelineConfig, EachProblemNamesItsPlaceWhatWasFoundAndWhatWasExpected) {
         {"/openset", "1", "/openset: found \"1\", expected 1"},
         {"/name", "", "/name: found \"\", expected a string that is not empty"},
         {"/report", Json::object(),
-         "/report: unknown key, expected one of openset, name, gate, species, classifier, unknown"},
+         "/report: unknown key, expected one of openset, name, gate, species, classifier, unknown, "
+         "calibration, significance"},
         {"/clasifier", 1, "/clasifier: unknown key; did you mean \"classifier\"?"},
         {"/gate", nullptr, "/gate: found null, expected an object with model and accept"},
         {"/gate/acept", 1, "/gate/acept: unknown key; did you mean \"accept\"?"},
@@ -127,7 +128,7 @@ TEST(PipelineConfig, EachProblemNamesItsPlaceWhatWasFoundAndWhatWasExpected) {
          "/classifier/min_probability/Bombay: found -0.1, expected a number from 0 to 1"},
         {"/classifier/accept",
          {1},
-         "/classifier/accept: unknown key, expected one of model, preprocess, min_probability"},
+         "/classifier/accept: unknown key, expected one of model, preprocess, min_probability, temperature"},
         {"/classifier/preprocess/resize/size", 448,
          "/classifier/preprocess/resize/size: found 448, expected [height, width]"},
         {"/classifier/preprocess/scale", 1,
@@ -569,10 +570,83 @@ TEST(ResolveUnknown, AnOperatingPointHasToBeOfTheDetectorAndTheFittedFile) {
     EXPECT_EQ(
         problem(other),
         "cats.json: /unknown/operating_point: point.json was measured on another fitted file (sha256 bbbbbbbbbbbb, "
-        "the config's is aaaaaaaaaaaa): its threshold says nothing here; pick one from this file's scores, or run "
-        "with --allow-mismatch");
+        "the config's is aaaaaaaaaaaa): its threshold says nothing here; pick one from its scores (openset sweep "
+        "--pick), or run with --allow-mismatch");
     files.allow_mismatch = true;
     EXPECT_EQ(problem(other), "");
+}
+
+// ---- calibration and temperature
+
+io::Calibration calibration_of(const std::string& method) {
+    io::Calibration calibration;
+    calibration.budget = 0.25;
+    io::StageCalibration stage;
+    stage.method = method;
+    stage.scores = {-0.9, -0.8, -0.7};
+    stage.scores_by_label["Bombay"] = {-0.95, -0.85, -0.75};
+    calibration.stages = {stage};
+    return calibration;
+}
+
+TEST(ResolveCalibration, ItsThresholdsStandInThePlaceOfTheConfigs) {
+    PipelineFiles files = with_detector(detect::make_msp(2));
+    files.fitted_sha256.clear();
+    files.calibration = std::make_shared<ChainCalibration>(calibration_of("msp"));
+    Json json{{"openset", 1},
+              {"classifier", {{"model", "c.pt"}}},
+              {"unknown", {{"method", "msp"}, {"threshold", 7}}},
+              {"calibration", "cal.json"}};
+    const auto thresholds = [&] { return resolve(parse(json), all_labels(), "cats.json", files).unknown->threshold; };
+    EXPECT_EQ(thresholds(), (std::vector{-0.7, -0.75})); // at the budget: above the largest of the three
+    json["significance"] = 0.5;
+    EXPECT_EQ(thresholds(), (std::vector{-0.8, -0.85}));
+    json["significance"] = 0.2;
+    EXPECT_EQ(thresholds(), (std::vector<double>{INFINITY, INFINITY})); // three rows are too few
+    EXPECT_EQ(Json::parse(to_json(parse(json)))["calibration"], "/data/cal.json");
+}
+
+TEST(ResolveCalibration, HasToBeOfTheseStagesAndThisDetector) {
+    PipelineFiles files = with_detector(detect::make_msp(2));
+    files.fitted_sha256.clear();
+    Json json{{"openset", 1},
+              {"classifier", {{"model", "c.pt"}}},
+              {"unknown", {{"method", "msp"}, {"threshold", 7}}},
+              {"calibration", "cal.json"}};
+    const auto problem = [&](const io::Calibration& calibration) {
+        files.calibration = std::make_shared<ChainCalibration>(calibration);
+        try {
+            resolve(parse(json), all_labels(), "cats.json", files);
+        } catch (const Error& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    EXPECT_EQ(
+        problem(calibration_of("energy")),
+        "cats.json: /calibration: cal.json is a point of the method energy, but the config's is msp; calibrate on "
+        "rows of this config");
+    io::Calibration of_gate = calibration_of("mass");
+    of_gate.stages[0].stage = Stage::gate;
+    EXPECT_EQ(problem(of_gate),
+              "cats.json: /calibration: cal.json is of the stages gate, but those of the config are unknown; calibrate "
+              "on rows of this config (openset infer --all-stages)");
+    json["significance"] = 0.05;
+    json.erase("calibration");
+    EXPECT_EQ(problems_of(json), "/significance: has a meaning with \"calibration\" only, the path of a file that "
+                                 "openset calibrate wrote; add it");
+}
+
+TEST(ResolveTemperature, ScalesTheClassifiersProbabilitiesAndNoLogit) {
+    const Json json{{"openset", 1}, {"classifier", {{"model", "c.pt"}, {"temperature", 2}}}};
+    const Pipeline pipeline = resolve(parse(json), all_labels(), "cats.json");
+    const StageScores scores = score(pipeline.classifier.labels, std::vector<float>{0, 2});
+    EXPECT_DOUBLE_EQ(scores.probabilities[1], 1 / (1 + std::exp(-1)));
+    EXPECT_EQ(scores.logits[1], 2);
+    PipelineFiles files;
+    files.inverse_temperature = 0.25;
+    const Json fitted{{"openset", 1}, {"classifier", {{"model", "c.pt"}, {"temperature", "t.json"}}}};
+    EXPECT_EQ(resolve(parse(fitted), all_labels(), "cats.json", files).classifier.labels.inverse_temperature, 0.25);
 }
 
 io::OperatingPoint point_of(const char* method, const char* stage, double threshold) {

@@ -49,8 +49,13 @@ std::vector<std::pair<std::string, Json>> base_configs() {
     fitted["gate"]["operating_point"] = "gate.json";
     fitted["species"].erase("min_probability");
     fitted["species"]["operating_point"] = "species.json";
+    fitted["classifier"]["temperature"] = 1.5;
+    Json calibrated = mass;
+    calibrated["classifier"]["temperature"] = "temperature.json";
+    calibrated["calibration"] = "calibration.json";
+    calibrated["significance"] = 0.05;
     const Json least{{"openset", 1}, {"classifier", {{"model", "cats8.pt"}}}};
-    return {{"top-k", top_k}, {"mass", mass}, {"fitted", fitted}, {"least", least}};
+    return {{"top-k", top_k}, {"mass", mass}, {"fitted", fitted}, {"calibrated", calibrated}, {"least", least}};
 }
 
 const std::vector<Json>& other_values() {
@@ -98,8 +103,10 @@ void damage(const std::string& name, const Json& base, const Sink& sink) {
         }
         if (base[place].is_object()) {
             for (const std::string key :
-                 {"comment", "unknown", "preprocess", "accept", "rule", "k", "min_mass", "min_probability", "crop",
-                  "order", "size", "name", "threshold", "operating_point", "epsilon", "fitted", "method"}) {
+                 {"comment",     "unknown",         "preprocess", "accept", "rule",   "k",
+                  "min_mass",    "min_probability", "crop",       "order",  "size",   "name",
+                  "threshold",   "operating_point", "epsilon",    "fitted", "method", "temperature",
+                  "calibration", "significance"}) {
                 for (const Json& value : {Json(1), Json("x"), Json{1, 2}}) {
                     Json config = base;
                     if (config[place].contains(key)) continue;
