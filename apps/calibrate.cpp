@@ -41,11 +41,12 @@ std::string calibrated_on(const CalibrateOptions& options, const calibrate::Know
 void tell(const io::Calibration& calibration, std::size_t rows) {
     for (const auto& [stage, point] : cascade::ChainCalibration(calibration).operating_points(calibration.budget))
         log_notice(point.stage + " rejects where " + scores::rule_text(point));
-    const std::size_t ranking = calibration.least_p_values.size();
+    const std::size_t ranking = calibration.least_shares ? calibration.least_shares->size() : 0;
     log_notice(scores::rows_text(static_cast<std::int64_t>(rows), "known") +
-               (ranking > 0 ? ", of which " + std::to_string(rows - ranking) + " give the stages' p-values and " +
-                                  std::to_string(ranking) + " rank the least of them"
-                            : "") +
+               (ranking > 0
+                    ? ", of which " + std::to_string(rows - ranking) + " say how odd a score is at each stage and " +
+                          std::to_string(ranking) + " rank the oddest of them"
+                    : "") +
                ": a new known picture like them is rejected with probability " + percent(calibration.budget) +
                " at most, by " + (calibration.stages.size() > 1 ? "all stages together" : "this stage"));
 }

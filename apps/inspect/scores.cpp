@@ -319,10 +319,10 @@ void print_calibration(const fs::path& file, const Wanted& wanted) {
                        (stage.fitted_sha256.empty() ? "" : "; fitted file sha256 " + short_hash(stage.fitted_sha256)) +
                        (stage.network_sha256.empty() ? "" : "; network sha256 " + short_hash(stage.network_sha256)));
     }
-    if (!calibration.least_p_values.empty())
-        print_line("ranked", "the least p-value of " +
-                                 scores::rows_text(static_cast<std::int64_t>(calibration.least_p_values.size()),
-                                                   "further known"));
+    if (calibration.least_shares)
+        print_line("ranked",
+                   "the least share of " +
+                       scores::rows_text(static_cast<std::int64_t>(calibration.least_shares->size()), "further known"));
     print_notes("measured", calibration.measured);
     print_notes("calibrated on", calibration.calibrated_on);
 }

@@ -27,12 +27,12 @@ io::StageCalibration stage_of(const ChainRows& rows, std::size_t stage, std::spa
     return result;
 }
 
-double least_p_value(const ChainCalibration& calibration, const ChainRows& rows, std::size_t row) {
+double least_share(const ChainCalibration& calibration, const ChainRows& rows, std::size_t row) {
     if (rows.classifier_rejects[row] != 0) return 0;
     double least = 1;
     for (std::size_t stage = 0; stage < rows.stages.size(); ++stage)
         least = std::min(least,
-                         calibration.stage_p_value(rows.stages[stage].stage, rows.scores[stage][row], rows.label(row)));
+                         calibration.stage_share(rows.stages[stage].stage, rows.scores[stage][row], rows.label(row)));
     return least;
 }
 
@@ -50,9 +50,9 @@ void require_rows(std::size_t all, std::size_t ranking, double budget) {
 
 void require_room_beside_the_classifier(const ChainCalibration& calibration, const io::Calibration& file) {
     if (calibration.p_value(0) <= file.budget) return;
-    const auto rejected = std::ranges::count(file.least_p_values, 0.0);
+    const auto rejected = std::ranges::count(*file.least_shares, 0.0);
     throw Error(ErrorKind::usage, "the classifier alone, by its min_probability, rejects " + std::to_string(rejected) +
-                                      " of " + std::to_string(file.least_p_values.size()) +
+                                      " of " + std::to_string(file.least_shares->size()) +
                                       " known rows, expected fewer than a budget of " + percent(file.budget) +
                                       " leaves; lower its min_probability, or raise --budget");
 }
@@ -69,23 +69,27 @@ ChainCalibration::ChainCalibration(const io::Calibration& calibration)
         tests_.push_back(std::move(test));
         stages_.push_back({stage.stage, stage.method, stage.fitted_sha256, stage.network_sha256, stage.accept, {}, {}});
     }
-    if (calibration.least_p_values.empty()) return;
+    if (!calibration.least_shares) return;
     std::vector<double> unlikeliness;
-    for (const double p : calibration.least_p_values) unlikeliness.push_back(-p);
+    for (const double share : *calibration.least_shares) unlikeliness.push_back(-share);
     ranked_.emplace(std::move(unlikeliness));
 }
 
-double ChainCalibration::stage_p_value(Stage stage, double score, const std::string& predicted) const {
+double ChainCalibration::stage_share(Stage stage, double score, const std::string& predicted) const {
     const auto place = std::ranges::find(stages_, stage, &io::StageCalibration::stage) - stages_.begin();
     const Test& test = tests_.at(static_cast<std::size_t>(place));
     const auto own = test.own.find(predicted);
-    return (own != test.own.end() ? own->second : test.others).p_value(score);
+    const stats::ConformalScores& scores = own != test.own.end() ? own->second : test.others;
+    return ranked_ ? scores.smooth_p_value(score) : scores.p_value(score);
 }
 
 double ChainCalibration::p_value(double least) const { return ranked_ ? ranked_->p_value(-least) : least; }
 
 std::map<Stage, io::OperatingPoint> ChainCalibration::operating_points(double significance) const {
     const double just_above = std::nextafter(significance, 2); // p <= significance is p < that
+    const auto threshold = [&](const stats::ConformalScores& scores, double below) {
+        return ranked_ ? scores.smooth_threshold_below(below) : scores.threshold_below(below);
+    };
     const double below = ranked_ ? -ranked_->threshold_below(just_above) : just_above;
     std::map<Stage, io::OperatingPoint> points;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
@@ -95,9 +99,8 @@ std::map<Stage, io::OperatingPoint> ChainCalibration::operating_points(double si
         point.fitted_sha256 = stages_[i].fitted_sha256;
         point.network_sha256 = stages_[i].network_sha256;
         point.accept = stages_[i].accept;
-        point.threshold = tests_[i].others.threshold_below(below);
-        for (const auto& [label, scores] : tests_[i].own)
-            point.threshold_by_label[label] = scores.threshold_below(below);
+        point.threshold = threshold(tests_[i].others, below);
+        for (const auto& [label, scores] : tests_[i].own) point.threshold_by_label[label] = threshold(scores, below);
         points[stages_[i].stage] = std::move(point);
     }
     return points;
@@ -125,9 +128,10 @@ io::Calibration calibrate(const ChainRows& rows, std::span<const std::size_t> wh
                                               own ? needed : std::numeric_limits<std::size_t>::max()));
     }
     if (!ranks) return calibration;
+    calibration.least_shares.emplace(); // the stages are to be asked as those of a chain that ranks
     const ChainCalibration of_stages(calibration);
     for (const std::size_t row : std::span(order).subspan(scoring))
-        calibration.least_p_values.push_back(least_p_value(of_stages, rows, row));
+        calibration.least_shares->push_back(least_share(of_stages, rows, row));
     require_room_beside_the_classifier(ChainCalibration(calibration), calibration);
     return calibration;
 }

@@ -231,7 +231,7 @@ double p_value(const Pipeline& pipeline, const io::Row& row, bool named) {
                              : stage.stage == Stage::species ? species_score(*pipeline.species, *row.species)
                                                              : row.unknown->score;
         least =
-            std::min(least, pipeline.calibration->stage_p_value(stage.stage, score, row.classifier->likeliest.label));
+            std::min(least, pipeline.calibration->stage_share(stage.stage, score, row.classifier->likeliest.label));
     }
     return pipeline.calibration->p_value(least);
 }

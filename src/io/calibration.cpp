@@ -97,17 +97,17 @@ void read_stages(const CheckedValue& value, Calibration& calibration) {
     if (entries->empty()) value.expected("one stage or more");
 }
 
-void read_least_p_values(CheckedObject& object, Calibration& calibration) {
-    const auto value = object.optional("least_p_values");
-    if (value) {
-        if (const auto entries = value->array("an array of p-values")) {
+void read_least_shares(CheckedObject& object, Calibration& calibration) {
+    if (const auto value = object.optional("least_shares")) {
+        calibration.least_shares.emplace();
+        if (const auto entries = value->array("an array of shares")) {
             for (const CheckedValue& entry : *entries)
-                calibration.least_p_values.push_back(entry.number(0, 1).value_or(0));
+                calibration.least_shares->push_back(entry.number(0, 1).value_or(0));
         }
-    }
-    if (calibration.stages.size() > 1 && calibration.least_p_values.empty())
-        object.required("least_p_values",
+    } else if (calibration.stages.size() > 1) {
+        object.required("least_shares",
                         "those of the rows that rank the stages together, as there is more than one stage");
+    }
 }
 
 void read_measured(const CheckedValue& value, Calibration& calibration) {
@@ -127,7 +127,7 @@ Calibration read_calibration_object(CheckedObject& object) {
     if (const auto budget = object.required("budget", "the share of known pictures that may be rejected"))
         calibration.budget = budget->number(0, 1).value_or(0);
     if (const auto stages = object.required("stages", "the stages of the chain")) read_stages(*stages, calibration);
-    read_least_p_values(object, calibration);
+    read_least_shares(object, calibration);
     calibration.calibrated_on = read_notes(object, "calibrated_on");
     calibration.measured = read_notes(object, "measured");
     if (const auto measured = object.optional("measured")) read_measured(*measured, calibration);
@@ -147,7 +147,7 @@ std::string to_json(const Calibration& calibration) {
     json["calibrated_on"] = OrderedJson::parse(calibration.calibrated_on);
     json["stages"] = OrderedJson::array();
     for (const StageCalibration& stage : calibration.stages) json["stages"].push_back(stage_json(stage));
-    if (!calibration.least_p_values.empty()) json["least_p_values"] = scores_json(calibration.least_p_values);
+    if (calibration.least_shares) json["least_shares"] = scores_json(*calibration.least_shares);
     return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 

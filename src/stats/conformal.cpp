@@ -1,7 +1,11 @@
 #include "openset/stats/conformal.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace openset::stats {
@@ -10,6 +14,16 @@ namespace {
 /// at_least  calibration scores that are as large or larger
 double p_of(std::ptrdiff_t at_least, std::size_t rows) {
     return static_cast<double>(1 + at_least) / static_cast<double>(rows + 1);
+}
+
+/// Doubles as whole numbers in the same order.
+std::int64_t ordered(double value) {
+    const auto bits = std::bit_cast<std::int64_t>(value);
+    return bits >= 0 ? bits : std::numeric_limits<std::int64_t>::min() - bits;
+}
+
+double double_of(std::int64_t ordered) {
+    return std::bit_cast<double>(ordered >= 0 ? ordered : std::numeric_limits<std::int64_t>::min() - ordered);
 }
 
 } // namespace
@@ -35,6 +49,31 @@ double ConformalScores::threshold_below(double p) const {
     if (fewer == 0) return std::numeric_limits<double>::infinity();
     if (fewer > std::ssize(sorted_)) return -std::numeric_limits<double>::infinity();
     return sorted_[size() - static_cast<std::size_t>(fewer)];
+}
+
+double ConformalScores::smooth_p_value(double score) const {
+    const auto above = std::ranges::upper_bound(sorted_, score);
+    if (above == sorted_.begin()) return 1;
+    const double all = static_cast<double>(size() + 1), below = *(above - 1);
+    if (above == sorted_.end()) {
+        const double spread = below - sorted_[size() / 2];
+        const double distance = score > below ? (score - below) / (spread > 0 ? spread : 1) : 0;
+        return 1 / all / (1 + distance);
+    }
+    const double gap = *above - below, part = std::isfinite(gap) ? (score - below) / gap : 0;
+    return (1 + static_cast<double>(sorted_.end() - above) - part) / all;
+}
+
+double ConformalScores::smooth_threshold_below(double p) const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    if (!(smooth_p_value(infinity) < p)) return infinity;
+    if (smooth_p_value(-infinity) < p) return -infinity;
+    std::int64_t passes = ordered(-infinity), rejected = ordered(infinity);
+    while (passes + 1 < rejected) { // their difference would overflow
+        const std::int64_t middle = std::midpoint(passes, rejected);
+        (smooth_p_value(double_of(middle)) < p ? rejected : passes) = middle;
+    }
+    return double_of(passes);
 }
 
 } // namespace openset::stats

@@ -112,22 +112,29 @@ class Chain(CalibrateTest):
         header = self.infer(*SOUND, "-f", "csv", config=config).text.splitlines()[0].split(",")
         self.assertEqual(header[header.index("unknown_pass") + 1], "unknown_p_value")
 
-    def test_its_rows_hold_a_p_value_that_counts_the_calibration_rows(self):
+    def test_its_p_values_are_ranks_among_the_calibration_rows(self):
+        def share(score, scores):
+            scores = sorted(scores)
+            at_most = sum(each <= score for each in scores)
+            if at_most == 0:
+                return 1
+            if at_most == len(scores):
+                return 1 / (len(scores) + 1) / (1 + (score - scores[-1]) / (scores[-1] - scores[len(scores) // 2]))
+            part = (score - scores[at_most - 1]) / (scores[at_most] - scores[at_most - 1])
+            return (1 + len(scores) - at_most - part) / (len(scores) + 1)
+
         calibration = json.loads((self.folder / "c.json").read_text())
+        accepted = fruit_config()["species"]["accept"]
         _, rows = self.thresholds()
         for row in rows:
-            scores = {"gate": 1 - row["gate"]["mass"], "unknown": row["unknown"]["score"]}
-            species = row["species"]
-            scores["species"] = 1 - species["probability"] if species["pass"] or species["label"] != "not_fruit" else species["probability"]
-            least = 1
-            for stage in calibration["stages"]:
-                if stage["stage"] == "species":
-                    continue  # which label is accepted is the config's business; it can only lower the least
-                p = (1 + sum(score >= scores[stage["stage"]] for score in stage["scores"])) / (1 + len(stage["scores"]))
-                least = min(least, p)
-            ranked = calibration["least_p_values"]
-            at_most = (1 + sum(p <= least for p in ranked)) / (1 + len(ranked))
-            self.assertLessEqual(row["unknown"]["p_value"], at_most)
+            likely = row["species"]["probability"]
+            scores = {"gate": 1 - row["gate"]["mass"], "unknown": row["unknown"]["score"],
+                      "species": 1 - likely if row["species"]["label"] in accepted else likely}
+            least = min(share(scores[stage["stage"]], stage["scores"]) for stage in calibration["stages"])
+            if row["classifier"]["probability"] < fruit_config()["classifier"]["min_probability"]:
+                least = 0
+            ranked = calibration["least_shares"]
+            self.assertAlmostEqual(row["unknown"]["p_value"], (1 + sum(each <= least for each in ranked)) / (1 + len(ranked)), 12)
 
     def test_rows_of_other_stages_or_without_all_of_them_are_refused(self):
         self.config.pop("species")
@@ -159,7 +166,7 @@ class Chain(CalibrateTest):
     def test_it_is_told_step_by_step(self):
         config = self.write_config("calibrated.json", self.config)
         self.assertIn("all stages together reject at most 10 % of known pictures", self.infer("--dry-run", config=config).text)
-        told = self.infer("--explain", SOUND[0], "--significance", 0.9, config=config).text
+        told = self.infer("--explain", PICTURES / "tomato.png", "--significance", 0.02, config=config).text
         self.assertIn("look as odd as this one to all stages together", told)
 
 

@@ -50,24 +50,26 @@ TEST(ChainCalibration, OfOneStageIsItsConformalPValue) {
     file.budget = 0.4;
     file.stages = {stage(Stage::unknown, {1, 2, 3, 4})};
     const ChainCalibration chain(file);
-    EXPECT_DOUBLE_EQ(chain.stage_p_value(Stage::unknown, 3.5), 2.0 / 5);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 3.5), 2.0 / 5);
     EXPECT_DOUBLE_EQ(chain.p_value(2.0 / 5), 2.0 / 5);
     EXPECT_EQ(chain.operating_points(0.4).at(Stage::unknown).threshold, 3); // rejects a score above: p <= 0.4
     EXPECT_EQ(chain.operating_points(0.2).at(Stage::unknown).threshold, 4);
     EXPECT_EQ(chain.operating_points(0.19).at(Stage::unknown).threshold, infinity);
 }
 
-TEST(ChainCalibration, OfSeveralStagesRanksTheLeastOfTheirPValues) {
+TEST(ChainCalibration, OfSeveralStagesRanksTheLeastOfTheirShares) {
     io::Calibration file;
     file.stages = {stage(Stage::gate, {0.1, 0.2, 0.3, 0.4}), stage(Stage::unknown, {1, 2, 3, 4})};
-    file.least_p_values = {0.2, 0.4, 0.6, 0.8};
+    file.least_shares = {{0.2, 0.4, 0.6, 0.8}};
     const ChainCalibration chain(file);
     EXPECT_DOUBLE_EQ(chain.p_value(0.5), 3.0 / 5); // two of the four are as small
     EXPECT_DOUBLE_EQ(chain.p_value(0), 1.0 / 5);
-    // p <= 0.4 where at most one of the four is as small: a least p-value below 0.4, which is a score above the largest.
+    // p <= 0.4 where at most one of the four is as small: a least share below 0.4, which a score above the third has.
     const auto points = chain.operating_points(0.4);
-    EXPECT_EQ(points.at(Stage::gate).threshold, 0.4);
-    EXPECT_EQ(points.at(Stage::unknown).threshold, 4);
+    EXPECT_NEAR(points.at(Stage::gate).threshold, 0.3, 1e-12);
+    EXPECT_NEAR(points.at(Stage::unknown).threshold, 3, 1e-12);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 3.5), 1.5 / 5); // half-way between 2/5 and 1/5
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 6), 0.2 / 3);   // 2 above the largest, whose spread is 1
     EXPECT_EQ(points.at(Stage::gate).method, "mass");
     EXPECT_EQ(points.at(Stage::unknown).stage, "unknown");
 }
@@ -82,7 +84,7 @@ TEST(ChainCalibration, RejectsByThresholdsExactlyWhereThePValueIsSmall) {
                 double least = 1;
                 for (std::size_t i = 0; i < 3; ++i)
                     least = std::min(
-                        least, chain.stage_p_value(others.stages[i].stage, others.scores[i][row], others.label(row)));
+                        least, chain.stage_share(others.stages[i].stage, others.scores[i][row], others.label(row)));
                 EXPECT_EQ(chain.p_value(least) <= significance, rejected_by(others, row, points) != RejectedBy::nothing)
                     << row << " at " << significance;
             }
@@ -108,7 +110,7 @@ TEST(ChainCalibration, AllStagesTogetherRejectNoMoreThanTheBudgetOnAverage) {
             const double deviation = std::sqrt(budget / 60 / sets),
                          rate = rejected / static_cast<double>(sets * judged);
             EXPECT_LE(rate, budget + 3 * deviation);
-            EXPECT_GE(rate, 0.4 * budget); // and spends it, as far as p-values in steps of 1/61 tie
+            EXPECT_GE(rate, budget - 1.0 / 61 - 3 * deviation); // and spends it, but for the steps of 60 rows
         }
     }
 }
@@ -117,7 +119,7 @@ TEST(ChainCalibration, WhatTheClassifierRejectsItselfIsSpentOfTheBudget) {
     ChainRows rows = some_rows(400, 4);
     for (std::size_t row = 0; row < 400; row += 50) rows.classifier_rejects[row] = 1; // 2 %
     const io::Calibration file = calibrate(rows, all_of(rows), 0.1, false, 1);
-    EXPECT_GT(std::ranges::count(file.least_p_values, 0.0), 0);
+    EXPECT_GT(std::ranges::count(*file.least_shares, 0.0), 0);
     const auto points = ChainCalibration(file).operating_points(0.1);
     int rejected = 0, by_classifier = 0;
     for (std::size_t row = 0; row < 400; ++row) {
@@ -142,20 +144,21 @@ TEST(ChainCalibration, ClassesWithEnoughRowsAreRankedByThemselves) {
         rows.classifier_rejects.push_back(0);
     }
     const ChainCalibration chain(calibrate(rows, all_of(rows), 0.05, true, 0));
-    EXPECT_DOUBLE_EQ(chain.stage_p_value(Stage::unknown, 19.5, "cat"), 1.0 / 21);
-    EXPECT_DOUBLE_EQ(chain.stage_p_value(Stage::unknown, 19.5, "dog"), 1); // among the ten of dog and hen
-    EXPECT_DOUBLE_EQ(chain.stage_p_value(Stage::unknown, 29.5, "hen"), 1.0 / 11);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 19.5, "cat"), 1.0 / 21);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 19.5, "dog"), 1); // among the ten of dog and hen
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 29.5, "hen"), 1.0 / 11);
     EXPECT_EQ(chain.operating_points(0.05).at(Stage::unknown).threshold_for("cat"), 19);
     EXPECT_EQ(chain.operating_points(0.05).at(Stage::unknown).threshold_for("hen"), infinity); // too few to reject any
 }
 
 TEST(ChainCalibration, SaysHowManyRowsABudgetNeeds) {
     const ChainRows rows = some_rows(36, 1);
-    EXPECT_EQ(error_of([&] { calibrate(rows, all_of(rows), 0.05, false, 1); }),
-              "usage: found 36 known rows, of which 18 rank, expected 37 or more for a budget of 5 %; add held-out known "
-              "pictures, or raise --budget");
+    EXPECT_EQ(
+        error_of([&] { calibrate(rows, all_of(rows), 0.05, false, 1); }),
+        "usage: found 36 known rows, of which 18 rank, expected 37 or more for a budget of 5 %; add held-out known "
+        "pictures, or raise --budget");
     const ChainRows enough = some_rows(37, 1);
-    EXPECT_EQ(calibrate(enough, all_of(enough), 0.05, false, 1).least_p_values.size(), 19U);
+    EXPECT_EQ(calibrate(enough, all_of(enough), 0.05, false, 1).least_shares->size(), 19U);
 }
 
 // ---- the file
@@ -168,7 +171,7 @@ io::Calibration some_calibration() {
     calibration.stages[0].network_sha256 = std::string(64, 'a');
     calibration.stages[1].scores_by_label = {{"cat", {2, 3}}};
     calibration.stages[1].fitted_sha256 = std::string(64, 'b');
-    calibration.least_p_values = {0, 0.5};
+    calibration.least_shares = {{0, 0.5}};
     calibration.measured_rows = 100;
     calibration.measured_rejected = 4;
     calibration.calibrated_on = R"({"rows":6})";
@@ -189,14 +192,16 @@ TEST(Calibration, SaysWhatIsWrongWithAFile) {
         text.replace(text.find(from), from.size(), to);
         return error_of([&] { io::parse_calibration(text, "c.json"); });
     };
-    EXPECT_EQ(problem("\"budget\":0.05", "\"budget\":5"), "corrupt: c.json: /budget: found 5, expected a number from 0 to 1");
+    EXPECT_EQ(problem("\"budget\":0.05", "\"budget\":5"),
+              "corrupt: c.json: /budget: found 5, expected a number from 0 to 1");
     EXPECT_EQ(problem("\"stage\":\"gate\"", "\"stage\":\"unknown\""),
-              "corrupt: c.json: /stages/1: found the stage unknown behind unknown, expected gate, species and unknown in this "
+              "corrupt: c.json: /stages/1: found the stage unknown behind unknown, expected gate, species and unknown "
+              "in this "
               "order, each once at most");
-    EXPECT_EQ(problem("\"least_p_values\":[0.0,0.5]", "\"least_p_values\":[]"),
-              "corrupt: c.json: /least_p_values: found an empty array, expected an array of p-values");
-    EXPECT_EQ(problem(",\"least_p_values\":[0.0,0.5]", ""),
-              "corrupt: c.json: no \"least_p_values\", expected those of the rows that rank the stages together, as "
+    EXPECT_EQ(problem("\"least_shares\":[0.0,0.5]", "\"least_shares\":[]"),
+              "corrupt: c.json: /least_shares: found an empty array, expected an array of shares");
+    EXPECT_EQ(problem(",\"least_shares\":[0.0,0.5]", ""),
+              "corrupt: c.json: no \"least_shares\", expected those of the rows that rank the stages together, as "
               "there is more than one stage");
     EXPECT_EQ(problem("\"rejected\":4", "\"rejected\":400"),
               "corrupt: c.json: /measured/rejected: found 400, expected no more than known_rows");

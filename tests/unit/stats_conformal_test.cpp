@@ -46,6 +46,37 @@ TEST(ConformalScores, GiveTheThresholdThatRejectsExactlyTheSmallPValues) {
             EXPECT_EQ(scores.p_value(score) < p, score > scores.threshold_below(p)) << p << " " << score;
 }
 
+TEST(ConformalScores, SmoothPValuesFallBetweenTheScoresAndBeyondThem) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const ConformalScores scores({1, 2, 2, 4});
+    EXPECT_EQ(scores.smooth_p_value(0), 1);
+    EXPECT_DOUBLE_EQ(scores.smooth_p_value(1), 4.0 / 5);
+    EXPECT_DOUBLE_EQ(scores.smooth_p_value(2), 2.0 / 5);
+    EXPECT_DOUBLE_EQ(scores.smooth_p_value(3), 1.5 / 5);
+    EXPECT_DOUBLE_EQ(scores.smooth_p_value(4), 1.0 / 5);
+    EXPECT_DOUBLE_EQ(scores.smooth_p_value(6), 0.5 / 5); // as far above as the largest is above the middle one
+    EXPECT_EQ(scores.smooth_p_value(infinity), 0);
+    EXPECT_EQ(ConformalScores({}).smooth_p_value(7), 1);
+}
+
+TEST(ConformalScores, SmoothThresholdsRejectExactlyTheSmallSmoothPValues) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const ConformalScores some({1, 2, 2, 3, 1e-300, -5}), ends({-infinity, 0, infinity}), same({7, 7, 7}), none({});
+    std::mt19937 random(2);
+    std::uniform_real_distribution<double> uniform(-8, 9);
+    for (const ConformalScores* scores : {&some, &ends, &same, &none}) {
+        for (int i = 0; i < 300; ++i) {
+            const double p = std::abs(uniform(random)) / 8, score = i % 10 == 0 ? infinity : uniform(random);
+            const double threshold = scores->smooth_threshold_below(p);
+            EXPECT_EQ(scores->smooth_p_value(score) < p, score > threshold) << p << " " << score;
+            if (std::isfinite(threshold)) {
+                EXPECT_FALSE(scores->smooth_p_value(threshold) < p);
+                EXPECT_LT(scores->smooth_p_value(std::nextafter(threshold, infinity)), p);
+            }
+        }
+    }
+}
+
 TEST(ConformalScores, HaveTheThresholdOfSplitConformal) {
     std::vector<double> calibration;
     for (int i = 0; i < 199; ++i) calibration.push_back((i * 37) % 199);

@@ -13,12 +13,13 @@
 
 /// One budget of wrongly rejected known pictures for all stages of a chain together.
 ///
-/// Each stage's score becomes a conformal p-value (stats::ConformalScores). Rejecting where any of several p-values is small
-/// rejects more often than each alone, so the least of them (Tippett 1931) is no p-value: it is a score, and is ranked among
-/// the least p-values of further known rows, which no stage's scores came from (split conformal; Vovk, Gammerman & Shafer
-/// 2005). That rank is the p-value of the chain, and P(p <= alpha) <= alpha for a known picture that is exchangeable with
-/// those rows, whatever the stages have to do with each other. As each p-value falls with its score, rejecting where
-/// p <= alpha is one threshold a stage: a stage needs to know nothing of the later ones.
+/// Each stage's score becomes a share of known rows that are as odd (stats::ConformalScores). Rejecting where any of several
+/// such shares is small rejects more often than each alone, so the least of them (Tippett 1931) is no p-value: it is a score,
+/// and is ranked among those of further known rows, which no stage's scores came from (split conformal; Vovk, Gammerman &
+/// Shafer 2005). That rank is the p-value of the chain, and P(p <= alpha) <= alpha for a known picture that is exchangeable
+/// with those rows, whatever the stages have to do with each other. As each share falls with its score, rejecting where
+/// p <= alpha is one threshold a stage: a stage needs to know nothing of the later ones. Where one stage alone rejects, its
+/// conformal p-value is the chain's.
 namespace openset::cascade {
 
 using io::Stage;
@@ -28,8 +29,9 @@ class ChainCalibration {
 public:
     explicit ChainCalibration(const io::Calibration& calibration);
 
-    /// Of one stage alone, in (0, 1]. predicted  the classifier's likeliest label; of no matter to gate and species
-    double stage_p_value(Stage stage, double score, const std::string& predicted = "") const;
+    /// The share of one stage, in [0, 1]: the smooth p-value where it is to be ranked, the p-value of a stage that is alone.
+    /// predicted  the classifier's likeliest label; of no matter to gate and species
+    double stage_share(Stage stage, double score, const std::string& predicted = "") const;
 
     /// Of the chain, in (0, 1]. least  of the stages' p-values; 0 where the classifier itself rejects. Of the first few stages
     /// alone it is at least as large, so that P(p <= alpha) <= alpha holds for a picture that did not reach the others.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,10 @@ struct StageCalibration {
 struct Calibration {
     double budget = 0.05; ///< share of known pictures that may be rejected by all stages together, 0 to 1
     std::vector<StageCalibration> stages; ///< one or more, in the order of the chain, none twice
-    /// Of further known rows, disjoint from those of the stages: the least of a row's p-values over the stages, 0 where the
-    /// classifier itself rejects it. Empty: one stage alone, whose p-value needs no second ranking.
-    std::vector<double> least_p_values;
+    /// Of further known rows, disjoint from those of the stages: the least of a row's shares over the stages
+    /// (cascade::ChainCalibration), 0 where the classifier itself rejects it. None: one stage alone, whose p-value needs no
+    /// second ranking.
+    std::optional<std::vector<double>> least_shares;
     std::string calibrated_on = "{}";   ///< JSON object for people: file, hash, numbers of rows, seed of the split
     std::int64_t measured_rows = 0;     ///< held-out known rows that the budget was measured on; 0: it was not
     std::int64_t measured_rejected = 0; ///< of these

@@ -23,6 +23,14 @@ public:
     /// For p just above alpha it is conformal_threshold() at alpha.
     double threshold_below(double p) const;
 
+    /// Nearly the p-value, without its steps: between calibration scores it falls in straight lines, above the largest one as
+    /// 1 / (1 + distance / spread). It promises nothing by itself, but rows that would tie as p-values keep an order, which
+    /// another ranking can use. In [0, 1], falling; 0 for +inf alone.
+    double smooth_p_value(double score) const;
+
+    /// The score above which, and only above which, smooth_p_value() is below `p`.
+    double smooth_threshold_below(double p) const;
+
     /// Calibration rows.
     std::size_t size() const { return sorted_.size(); }
     const std::vector<double>& sorted() const { return sorted_; } ///< rising
