@@ -56,7 +56,7 @@ void read_scores_of(const CheckedValue& value, StageCalibration& stage) {
     }
     auto object = value.object();
     if (!object) return;
-    if (stage.stage != Stage::unknown) value.problem("found scores by label, which the stage unknown alone has");
+    if (stage.stage != Stage::unknown) value.expected("an array of scores; the stage unknown alone has them by label");
     if (const auto rest = object->required("*", "the scores of the rows of all other labels"))
         stage.scores = read_scores(*rest);
     for (const auto& [label, scores] : object->members())

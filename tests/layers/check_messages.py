@@ -72,6 +72,7 @@ RELAYS = {
     ("apps/cli/command.cpp", "print_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "log_error"): THROWN_BELOW,
     ("apps/cli/command.cpp", "refuse"): "made by usage_error.cpp",
+    ("apps/calibrate.cpp", "log_notice"): "of calibrate/measured.cpp, told()",
     ("apps/compare.cpp", "log_warning"): "warnings of a fit, in detect/",
     ("apps/doctor.cpp", "log_warning"): NOTED_BELOW,
     ("apps/doctor/engines.cpp", "Error"): "of scan()",
