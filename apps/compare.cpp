@@ -141,16 +141,16 @@ Sides from_stores(const CompareOptions& options, const std::vector<scores::Named
     const std::vector<scores::Column> columns = columns_of(options, known, left_out);
     io::LabelNames labels;
     scores::Side side =
-        scores::side_of_store(scores::named_file(options.known), known, columns, true, options.threads, labels);
+        scores::side_of_store(scores::named_file(options.known), known, columns, true, false, options.threads, labels);
     std::vector<scores::Side> unknown;
     for (const scores::NamedFile& file : files) {
         const io::ActivationStore store(file.path);
-        unknown.push_back(scores::side_of_store(file, store, columns, false, options.threads, labels));
+        unknown.push_back(scores::side_of_store(file, store, columns, false, false, options.threads, labels));
     }
     Sides sides;
     if (!options.calibration.empty()) {
         const io::ActivationStore store(options.calibration);
-        sides.calibration = scores::side_of_store(scores::named_file(options.calibration), store, columns, true,
+        sides.calibration = scores::side_of_store(scores::named_file(options.calibration), store, columns, true, false,
                                                   options.threads, labels);
     }
     sides.inputs = scores::held_together(std::move(labels), std::move(side), std::move(unknown));

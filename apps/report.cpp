@@ -19,6 +19,7 @@
 #include "report/page.hpp"
 #include "report/separation.hpp"
 #include "report/truth.hpp"
+#include "scores/store_side.hpp"
 
 using namespace openset;
 
@@ -78,6 +79,52 @@ std::string method_of(const ReportOptions& options, const fs::path& scores) {
     return std::ranges::find(columns, method) != columns.end() ? method : "";
 }
 
+/// The sets that are named on the command line; each has a name of its own.
+std::vector<scores::NamedFile> unknown_files(const ReportOptions& options) {
+    std::vector<scores::NamedFile> files;
+    std::set<std::string> names;
+    for (const std::string& text : options.unknown) {
+        files.push_back(scores::named_file(text));
+        if (!names.insert(files.back().name).second) {
+            throw Error(ErrorKind::usage, "--unknown " + text + ": two sets are called " + files.back().name +
+                                              ", expected a name for each, as in NAME=FILE");
+        }
+    }
+    return files;
+}
+
+bool is_folder(const fs::path& path) {
+    std::error_code ignored; // reading says why
+    return fs::is_directory(path, ignored);
+}
+
+/// Activation stores in the place of scores: the detector scores them here.
+scores::Inputs inputs_of_stores(const ReportOptions& options, const std::vector<scores::NamedFile>& unknown) {
+    if (options.fitted.empty() == options.method.empty()) {
+        throw Error(ErrorKind::usage, "--known " + options.known +
+                                          ": is an activation store, expected the detector that scores it: " +
+                                          "--fitted FILE, or --method with one of " + scores::unfitted_methods());
+    }
+    const scores::NamedFile file = scores::named_file(options.known);
+    const io::ActivationStore known(file.path);
+    std::vector<scores::Column> columns;
+    if (options.fitted.empty())
+        columns.push_back(scores::unfitted_column(options.method, known));
+    else
+        columns.push_back(scores::fitted_column({}, io::read_fitted(options.fitted), options.fitted, known, false));
+    io::LabelNames labels;
+    scores::Side side = scores::side_of_store(file, known, columns, true, true, 0, labels);
+    std::vector<scores::Side> sides;
+    for (const scores::NamedFile& each : unknown) {
+        if (!is_folder(each.path)) {
+            throw Error(ErrorKind::usage,
+                        "--unknown " + each.path.string() + ": expected an activation store, as --known is one");
+        }
+        sides.push_back(scores::side_of_store(each, io::ActivationStore(each.path), columns, false, true, 0, labels));
+    }
+    return scores::held_together(std::move(labels), std::move(side), std::move(sides));
+}
+
 /// Scores on the command line, or the rows of infer parted by the truth; none where there is neither.
 std::optional<scores::Request> request_of(const ReportOptions& options, const std::optional<report::Truth>& truth,
                                           const std::optional<report::Chain>& chain) {
@@ -86,16 +133,7 @@ std::optional<scores::Request> request_of(const ReportOptions& options, const st
     request.stage = options.stage;
     if (!options.known.empty()) {
         request.known = scores::named_file(options.known);
-        std::set<std::string> names;
-        for (const std::string& text : options.unknown) {
-            request.unknown.push_back(scores::named_file(text));
-            if (!names.insert(request.unknown.back().name).second) {
-                throw Error(ErrorKind::usage, "--unknown " + text + ": two sets are called " +
-                                                  request.unknown.back().name +
-                                                  ", expected a name for each, as in "
-                                                  "NAME=FILE");
-            }
-        }
+        request.unknown = unknown_files(options);
         const std::string method = scores::the_one_method(request.known.path, method_of(options, request.known.path));
         if (!method.empty()) request.methods = {method};
         return request;
@@ -214,8 +252,11 @@ report::Content content_of(const ReportOptions& options) {
 
     std::optional<scores::Inputs> inputs;
     std::vector<report::Judged> of_scores;
-    if (const auto request = request_of(options, truth, chain)) {
+    if (!options.known.empty() && is_folder(scores::named_file(options.known).path))
+        inputs = inputs_of_stores(options, unknown_files(options));
+    else if (const auto request = request_of(options, truth, chain))
         inputs = scores::read_inputs(*request);
+    if (inputs) {
         const report::Separation separation = separation_of(options, chain, *inputs);
         add_separation(separation, chain.has_value(), content);
         if (!chain) of_scores = report::judged(separation);
@@ -250,8 +291,11 @@ void add_options(CLI::App& app, ReportOptions& options) {
            "--truth", options.truth,
            "with --rows: a table with the columns path and label; or folders: each picture's folder is its class")
         ->type_name("FILE|folders");
-    app.add_option("--known", options.known, "scores of known pictures (openset score), or rows of infer with --stage")
-        ->type_name("FILE");
+    app.add_option("--known", options.known,
+                   "known pictures: scores (openset score), rows of infer with --stage, or an activation store that "
+                   "--fitted or "
+                   "--method scores")
+        ->type_name("FILE|STORE");
     app.add_option("--unknown", options.unknown, "the same of unknown pictures; each set is measured apart")
         ->type_name("[NAME=]FILE")
         ->expected(1)

@@ -11,6 +11,7 @@
 #include "openset/io/csv_field.hpp"
 #include "openset/io/fitted_file.hpp"
 #include "openset/io/number_text.hpp"
+#include "report/method.hpp"
 #include "sweep/grid.hpp"
 
 namespace openset::report {
@@ -282,8 +283,7 @@ Section detector_section(const std::filesystem::path& fitted, const Stores& stor
         }
     }
     if (file.method.starts_with("openmax")) return of_openmax(OpenMax::from(file), stores, left_out);
-    left_out.emplace_back("what the detector learned", "a fitted file of openmax; this is one of " + file.method);
-    return {};
+    return method_section(file);
 }
 
 } // namespace openset::report

@@ -1,11 +1,23 @@
 #include "scores/store_side.hpp"
 
+#include <algorithm>
+
 #include "scores/scorer.hpp"
 
 namespace openset::scores {
+namespace {
+
+/// values  the score, the probabilities, of unknown last, the W-scores
+void add_details(const std::vector<double>& values, io::ScoreTable& table) {
+    const auto w = values.end() - std::ssize(table.w_labels), of_unknown = w - 1;
+    table.argmax_unknown.push_back(*of_unknown > *std::max_element(values.begin() + 1, of_unknown) ? 1 : 0);
+    table.w.insert(table.w.end(), w, values.end());
+}
+
+} // namespace
 
 Side side_of_store(const NamedFile& file, const io::ActivationStore& store, const std::vector<Column>& columns,
-                   bool is_known, int threads, io::LabelNames& labels) {
+                   bool is_known, bool details, int threads, io::LabelNames& labels) {
     for (const std::string& label : store.meta().labels) labels.number(label); // in the network's order
     Side side;
     side.file = file;
@@ -25,8 +37,12 @@ Side side_of_store(const NamedFile& file, const io::ActivationStore& store, cons
     side.table.scores.resize(columns.size());
     const bool sigmoid = store.meta().activation == "sigmoid";
     const auto trained = static_cast<std::int32_t>(side.trained_classes);
-    Scorer scorer(store, columns, {}, threads);
-    store.for_each_sample([&](std::int64_t row, const std::string& /*path*/, const std::string& label) {
+    const auto* openmax =
+        details && columns.size() == 1 ? dynamic_cast<const detect::OpenMax*>(columns.front().detector.get()) : nullptr;
+    if (openmax != nullptr)
+        for (const std::string& label : store.meta().labels) side.table.w_labels.push_back(labels.number(label));
+    Scorer scorer(store, columns, {openmax, openmax != nullptr, openmax != nullptr}, threads);
+    store.for_each_sample([&](std::int64_t row, const std::string& path, const std::string& label) {
         scorer.move_to(row);
         const auto logits = scorer.logits(row);
         const std::int32_t number = label.empty() ? -1 : labels.number(label);
@@ -34,7 +50,9 @@ Side side_of_store(const NamedFile& file, const io::ActivationStore& store, cons
         side.table.predicted.push_back(labels.number(store.meta().labels[likeliest(logits)]));
         side.table.confidence.push_back(confidence(logits, sigmoid));
         const auto& values = scorer.values(row);
-        for (std::size_t i = 0; i < values.size(); ++i) side.table.scores[i].push_back(values[i]);
+        for (std::size_t i = 0; i < columns.size(); ++i) side.table.scores[i].push_back(values[i]);
+        if (details) side.table.paths.push_back(path);
+        if (openmax != nullptr) add_details(values, side.table);
         ++side.table.rows;
     });
     return side;

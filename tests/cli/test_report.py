@@ -278,6 +278,34 @@ class Charts(ReportTest):
         self.assertIn("--w-scores", page.words)
 
 
+    def test_stores_in_the_place_of_scores_give_the_same_charts(self):
+        train, fitted, *_ = self.stores()
+        for store in ("known", "unknown"):
+            self.openset("score", self.folder / store, "--fitted", fitted, "--probabilities", "--w-scores", "-o", self.folder / f"{store}.csv")
+        for kind, ending in (("scores", ".csv"), ("stores", "")):
+            self.report("--known", self.folder / f"known{ending}", "--unknown", self.folder / f"unknown{ending}", *(["--method", "openmax"] if ending else []),
+                        "--fitted", fitted, "--store", train, "--svg", kind)
+        files = {path.name for path in (self.folder / "scores").iterdir()}
+        self.assertEqual({path.name for path in (self.folder / "stores").iterdir()}, files)
+        self.assertIn("w-scores.csv", files)
+        for name in files:
+            self.assertEqual((self.folder / "stores" / name).read_bytes(), (self.folder / "scores" / name).read_bytes(), name)
+        self.assertIn("expected the detector that scores it", self.refused("--known", self.folder / "known"))
+        self.assertIn("is a baseline", self.report("--known", self.folder / "known", "--unknown", self.folder / "unknown", "--method",
+                                                   "max-logit", "--title", "is a baseline").words)
+
+    def test_a_method_without_pictures_of_its_own_shows_what_it_was_fitted_to(self):
+        train = self.train(seed=1)
+        self.openset("fit", train, "--method", "temperature", "--set", "rows=calibration", "-o", self.folder / "t.json")
+        page = self.report("--fitted", self.folder / "t.json", "--svg", "charts")
+        self.assertIn("-max softmax(v / T)", page.words)
+        self.assertIn("What the temperature does to the confidence", page.words)
+        found = json.loads((self.folder / "t.json").read_text())["diagnostics"]
+        self.assertEqual(sum(rows for _, _, rows in found["reliability_after"]), found["rows"])
+        self.assertIn(f"calibration error after,{json.dumps(found['calibration_error_after'])}", page.csv["fit.csv"])
+        self.assertTrue((self.folder / "charts" / "temperature.svg").exists())
+
+
 class Usage(ReportTest):
     def test_what_does_not_go_together_is_refused(self):
         known, unknown = self.worked()
