@@ -124,10 +124,10 @@ int main(int argc, char** argv) {
         "Chooses the thresholds of gate, species filter and detector so that together they reject at most a stated "
         "share "
         "of known pictures, from known pictures alone. With the result infer prints p-values and takes --significance.",
-        {{"openset infer -c cats.json held-out/ --all-stages -o known.jsonl",
-          "what every stage says of known pictures"},
-         {"openset calibrate known.jsonl --budget 0.05 -o calibration.json",
-          "then add \"calibration\": \"calibration.json\" to cats.json"}});
+        {{"openset calibrate known.jsonl --budget 0.05 -o calibration.json",
+          "rows of infer --all-stages; then \"calibration\": \"calibration.json\" in the config"},
+         {"openset calibrate known.csv --method openmax --per-class -o calibration.json",
+          "a detector alone, by scores"}});
     add_options(command.app(), options);
     return command.main(argc, argv, [&] { return run(options); });
 }
