@@ -22,6 +22,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int requests_a_connection = 1000;
+
 /// A worker for each connection; where all are taken, accepting waits.
 class Workers final : public httplib::TaskQueue {
 public:
@@ -157,7 +159,7 @@ private:
 
 HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
     set_payload_max_length(limits.body);
-    set_tcp_nodelay(true);
+    set_keep_alive_max_count(requests_a_connection);
     new_task_queue = [count = limits.connections] { return new Workers(count); }; // httplib deletes it
 }
 
@@ -171,10 +173,10 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     Connection connection(socket, limits_);
     bool go_on = true;
-    while (go_on && connection.wait_for_request(draining_)) {
+    for (int left = requests_a_connection; go_on && left > 0 && connection.wait_for_request(draining_); --left) {
         connection.begin_request();
         bool closed = false;
-        const bool answered = process_request(connection, draining_, closed,
+        const bool answered = process_request(connection, draining_ || left == 1, closed,
                                               [&](httplib::Request& request) { connection.begin_body(request); });
         go_on = answered && !closed && connection.body_is_read();
     }

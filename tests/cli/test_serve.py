@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
+import chromium
 from openset_cli import BIN, PICTURES, SOUND, CliTest, fruit_config, main
 
 
@@ -162,6 +163,27 @@ class Limits(ServeTest):
         self.serve()
         self.assertEqual(self.ask("/", headers={"Host": "evil.example"})[0], 403)
         self.assertEqual(self.ask("/prediction/", *picture, headers={"Origin": "https://evil.example"})[0], 403)
+
+
+class Page(ServeTest):
+    def test_a_chosen_picture_lights_the_chain_up_to_where_it_stopped_on_phones_too(self):
+        if not chromium.PROGRAM:
+            self.skipTest("no Chromium: nothing says that a browser shows the page")
+        self.serve()
+        with chromium.Chromium(self.folder / "profile") as browser:
+            for width, dark, name, verdict, stages in [(390, False, "tomato.png", "tomato", ["pass", "pass", "pass"]),
+                                                       (1280, True, "sea.jpg", "unknown", ["stop", "idle", "idle"])]:
+                browser.open(f"http://127.0.0.1:{self.port}/", width, dark=dark)
+                browser.until("document.querySelectorAll('#model option').length === 1")
+                browser.choose_file("#file", PICTURES / name)
+                browser.until("!document.getElementById('result').hidden")
+                self.assertEqual(browser.value("document.getElementById('verdict').textContent"), verdict)
+                self.assertEqual(browser.value("[...document.querySelectorAll('#chain li')].map((stage) => stage.className)"), stages)
+                self.assertEqual(browser.value("document.documentElement.scrollWidth"), width, "it scrolls sideways")
+            browser.open(f"http://127.0.0.1:{self.port}/docs", 390)
+            browser.until("document.querySelectorAll('#paths li').length === 4")
+            self.assertEqual(browser.value("document.documentElement.scrollWidth"), 390, "it scrolls sideways")
+            self.assertEqual(browser.console, [])
 
 
 class Change(ServeTest):
