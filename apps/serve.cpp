@@ -13,6 +13,7 @@
 #include "serve/http_server.hpp"
 #include "serve/options.hpp"
 #include "serve/pipelines.hpp"
+#include "serve/upload.hpp"
 
 using namespace openset;
 
@@ -23,8 +24,7 @@ constexpr int further_connections = 32;
 
 serve::HttpLimits limits_of(const serve::Options& options) {
     serve::HttpLimits limits;
-    limits.body =
-        static_cast<std::size_t>(options.max_body) + (std::size_t{16} << 10); // what a form needs around a file
+    limits.body = static_cast<std::size_t>(options.max_body) + serve::form_bytes;
     limits.receive = limits.send = std::chrono::seconds(options.timeout);
     limits.connections = options.max_in_flight + further_connections;
     return limits;

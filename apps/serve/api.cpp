@@ -185,7 +185,8 @@ void Api::predict(const httplib::Request& request, httplib::Response& response, 
         response.status = status_of(*found->failure);
         return response.set_content(failure_to_json(*found), json);
     }
-    response.set_content(to_json(*found, upload.filename, upload.content_type), json);
+    response.set_content(to_json(*found, pipeline->rules(question.open_set), upload.filename, upload.content_type),
+                         json);
 }
 
 } // namespace openset::serve

@@ -94,14 +94,14 @@ const stages = {
     ...(s.p_unknown === undefined ? [] : [bar('unknown', s.p_unknown)])]],
 };
 
-function show(row) {
+function show(row, asked) {
   const chain = at('chain');
   chain.replaceChildren();
-  let stopped = false, delay = 0;
+  let delay = 0;
   for (const [name, [title, tell]] of Object.entries(stages)) {
     const figures = row[name];
     if (!figures) {
-      if (stopped && name !== 'unknown') chain.append(idle(title));
+      if (asked.includes(name)) chain.append(idle(title));
       continue;
     }
     const stops = row.outcome !== 'known' && row.decided_by === name;
@@ -111,7 +111,6 @@ function show(row) {
     stage.style.animationDelay = delay + 'ms';
     delay += 250;
     chain.append(stage);
-    stopped = stopped || stops;
   }
   at('verdict').textContent = row.verdict;
   at('why').textContent = why(row);
@@ -128,8 +127,8 @@ function idle(title) {
 function why(row) {
   switch (row.outcome === 'known' ? 'known' : row.decided_by) {
     case 'known': return 'It passed every stage; the classifier gives it ' + percent(row.probability) + '.';
-    case 'gate': return 'The gate takes it for ' + row.gate.label + ', which is not accepted.';
-    case 'species': return 'The species filter takes it for ' + row.species.label + '.';
+    case 'gate': return row.gate.rank === 1 ? 'The accepted labels together are not likely enough for the gate.' : 'The gate takes it for ' + row.gate.label + ', which is not accepted.';
+    case 'species': return 'The species filter says ' + row.species.label + ' with ' + percent(row.species.probability) + ', which does not pass.';
     case 'unknown': return 'It looked most like ' + row.classifier.label + ', but unlike what the classifier has learnt.';
     default: return 'No label of the classifier is likely enough.';
   }
@@ -154,7 +153,7 @@ async function ask() {
     if (mine !== asked) return;
     if (response.status === 401) return want_token();
     if (!response.ok) return tell(answer.detail);
-    show(answer.row);
+    show(answer.row, answer.stages);
   } catch (error) {
     if (mine === asked) tell('The server did not answer.');
   } finally {
@@ -239,11 +238,12 @@ const std::string_view openapi = R"json({
     "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "where the server was given a token"}},
     "schemas": {
       "Problem": {"type": "object", "required": ["detail"], "properties": {"detail": {"type": "string"}, "row": {"type": "object"}}},
-      "Prediction": {"type": "object", "required": ["filename", "contenttype", "pred", "conf", "level", "row"], "properties": {
+      "Prediction": {"type": "object", "required": ["filename", "contenttype", "pred", "conf", "level", "stages", "row"], "properties": {
         "filename": {"type": "string"}, "contenttype": {"type": "string"},
         "pred": {"type": "string", "description": "a label, or UNKNOWN"},
         "conf": {"type": "string", "description": "percent, such as 97.3%"},
         "level": {"type": "integer", "enum": [0, 1, 2], "description": "0: the gate rejected it, 1: the species filter did, 2: the classifier was asked"},
+        "stages": {"type": "array", "items": {"type": "string"}, "description": "that the pipeline has"},
         "row": {"type": "object", "description": "the row of openset infer"}}}}},
   "paths": {
     "/prediction/": {"post": {

@@ -19,7 +19,7 @@ public:
     Pipeline(const std::string& config_file, const Options& options);
 
     const std::string& name() const { return loaded_.pipeline.name; }
-    const cascade::Pipeline& rules() const { return loaded_.pipeline; }
+    const cascade::Pipeline& rules(bool open_set) const { return open_set ? loaded_.pipeline : closed_; }
     bool alive() const { return open_set_->alive(); }
 
     /// open_set  false: the classifier alone, rejecting nothing

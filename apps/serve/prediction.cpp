@@ -13,6 +13,14 @@ std::string quoted(const std::string& text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// What the pipeline has, whether or not the picture came so far.
+std::string stage_list(const cascade::Pipeline& pipeline) {
+    std::string result;
+    for (const cascade::Stage stage : cascade::stages(pipeline))
+        result += (result.empty() ? "[\"" : ", \"") + std::string(to_string(stage)) + "\"";
+    return result + (pipeline.unknown ? ", \"unknown\"]" : "]");
+}
+
 /// Python's f"{round(100 * p, 1)}%"
 std::string percent(double probability) {
     std::array<char, 32> text{};
@@ -37,11 +45,13 @@ Answer answer_of(const io::Row& row) {
 
 } // namespace
 
-std::string to_json(const io::Row& row, const std::string& filename, const std::string& content_type) {
+std::string to_json(const io::Row& row, const cascade::Pipeline& pipeline, const std::string& filename,
+                    const std::string& content_type) {
     const Answer answer = answer_of(row);
     return "{\"filename\": " + quoted(filename) + ", \"contenttype\": " + quoted(content_type) +
            ", \"pred\": " + quoted(answer.pred) + ", \"conf\": " + quoted(percent(answer.probability)) +
-           ", \"level\": " + std::to_string(answer.level) + ", \"row\": " + io::to_json_line(row) + "}";
+           ", \"level\": " + std::to_string(answer.level) + ", \"stages\": " + stage_list(pipeline) +
+           ", \"row\": " + io::to_json_line(row) + "}";
 }
 
 std::string failure_to_json(const io::Row& row) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 namespace openset::serve {
@@ -14,6 +16,11 @@ constexpr std::size_t longest_name = 1024;
 
 Upload read_upload(const httplib::Request& request, const httplib::ContentReader& body, std::size_t most_bytes) {
     if (!request.is_multipart_form_data()) throw Refusal{415, "expected multipart/form-data with a part \"file\""};
+    std::size_t announced = 0;
+    const std::string length = request.get_header_value("Content-Length");
+    const auto parsed = std::from_chars(length.data(), length.data() + length.size(), announced);
+    if (parsed.ec == std::errc::result_out_of_range || announced > most_bytes + form_bytes)
+        throw Refusal{413, "the request is too large"};
     Upload upload;
     Refusal refusal{400, "the form is broken or did not arrive in time"};
     int parts = 0, files = 0;

@@ -8,6 +8,8 @@
 
 namespace openset::serve {
 
+inline constexpr std::size_t form_bytes = std::size_t{16} << 10; ///< what a form may need around its file
+
 /// What a client did wrong, with the HTTP status that says so.
 struct Refusal {
     int status;

@@ -121,6 +121,7 @@ class Limits(ServeTest):
     def test_whoever_sends_byte_by_byte_or_without_end_is_cut_off(self):
         self.serve("--timeout", "1")
         slow = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(slow.close)
         slow.sendall(b"POST /prediction/ HTTP/1.1\r\nHost: localhost\r\n")
         start = time.monotonic()
         with self.assertRaises(OSError):
@@ -129,6 +130,7 @@ class Limits(ServeTest):
                 time.sleep(0.2)
         self.assertLess(time.monotonic() - start, 5)
         endless = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.addCleanup(endless.close)
         endless.request("GET", "/", headers={f"X-{i}": "x" * 1000 for i in range(90)})
         self.assertEqual(endless.getresponse().status, 400)
 
@@ -136,6 +138,7 @@ class Limits(ServeTest):
         self.serve("--max-in-flight", "1")
         body, kind = form((PICTURES / "tomato.png").read_bytes())
         first = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.addCleanup(first.close)
         first.putrequest("POST", "/prediction/")
         first.putheader("Content-Type", kind)
         first.putheader("Content-Length", str(len(body)))
@@ -150,7 +153,7 @@ class Limits(ServeTest):
 
     def test_other_addresses_need_a_token_and_other_sites_get_nothing(self):
         refused = self.run_program("openset-serve", "-c", self.config, "--listen", "0.0.0.0:0", code=2)
-        self.assertIn("--token-file", refused.stderr)
+        self.assertIn("--token-file", str(refused.stderr))
         token = self.folder / "token"
         token.write_text("correct-horse-battery\n")
         self.serve("--token-file", token)
