@@ -28,6 +28,7 @@ inline constexpr std::array commands = {
     CommandEntry{"compare", "detectors x sets of unknown pictures -> a table"},
     CommandEntry{"discover", "rejected pictures -> groups that may be new classes"},
     CommandEntry{"report", "rows and scores -> one page with charts and pictures"},
+    CommandEntry{"serve", "the pipeline behind HTTP, with a page to try it"},
     CommandEntry{"merge", "parts made on many machines -> the one of a single run"},
     CommandEntry{"quantize", "network -> int8 network, with what it costs"},
     CommandEntry{"inspect", "say what a file is: network, rows, store, detector..."},

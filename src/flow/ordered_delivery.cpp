@@ -10,7 +10,9 @@ namespace openset::flow {
 std::int64_t kept_bytes(const Input& input) { return input.bytes ? std::ssize(*input.bytes) : 0; }
 
 void OrderedDelivery::file(Item item) {
-    finished_.emplace(item.number, Finished{std::move(item.row), std::move(item.input), std::move(item.activations)});
+    const std::int64_t place = any_order_ ? filed_ : item.number;
+    ++filed_;
+    finished_.emplace(place, Finished{std::move(item.row), std::move(item.input), std::move(item.activations)});
 }
 
 void OrderedDelivery::deliver(std::unique_lock<std::mutex>& lock, const std::function<bool(const Delivered&)>& told) {

@@ -10,7 +10,8 @@
 
 namespace openset::flow {
 
-/// The end of a run: rows reach the receiver in the order of the inputs, one at a time. Guarded by the lock of the run.
+/// The end of a run: rows reach the receiver in the order of the inputs, or in that in which they were filed, one at a
+/// time. Guarded by the lock of the run.
 class OrderedDelivery {
 public:
     /// What came of one row.
@@ -21,7 +22,7 @@ public:
         std::exception_ptr error; ///< of the receiver
     };
 
-    explicit OrderedDelivery(const Receiver& receive) : receive_(receive) {}
+    OrderedDelivery(const Receiver& receive, bool any_order) : receive_(receive), any_order_(any_order) {}
 
     void file(Item item);
 
@@ -41,6 +42,8 @@ private:
     Delivered hand_over(const Finished& next) const;
 
     const Receiver& receive_;
+    bool any_order_;
+    std::int64_t filed_ = 0;
     std::map<std::int64_t, Finished> finished_; ///< not yet delivered, by number
     std::int64_t delivered_ = 0;
     bool delivering_ = false;

@@ -28,7 +28,7 @@ public:
     Run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
         const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
         : inputs_(inputs), options_(options), cancellation_(cancellation), preparer_(networks, options),
-          work_(pipeline, networks, options, preparer_), waiting_(networks.size()), delivery_(receive),
+          work_(pipeline, networks, options, preparer_), waiting_(networks.size()), delivery_(receive, options.any_order),
           decoding_(options.jobs) {
         for (const StageNetwork& stage : networks) statistics_.stages.push_back({stage.stage});
     }

@@ -11,7 +11,7 @@ BIN = pathlib.Path(os.environ["OPENSET_BIN"])
 os.environ.setdefault("XDG_CACHE_HOME", str(BIN.parent / "tests" / "cache"))  # not the user's own
 NETWORKS = pathlib.Path(os.environ["OPENSET_TEST_NETWORKS"])
 PICTURES = pathlib.Path(os.environ["OPENSET_TEST_PICTURES"])
-COMMANDS = ["infer", "init", "draw", "augment", "train", "extract", "fit", "score", "sweep", "calibrate", "eval", "compare", "discover", "report", "merge", "quantize",
+COMMANDS = ["infer", "init", "draw", "augment", "train", "extract", "fit", "score", "sweep", "calibrate", "eval", "compare", "discover", "report", "serve", "merge", "quantize",
             "inspect", "doctor", "bench", "completion"]
 
 # Path below PICTURES -> (verdict, outcome, decided_by), in the order of the rows. The colours behind them:

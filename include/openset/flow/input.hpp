@@ -22,6 +22,7 @@ struct Input {
     std::optional<std::vector<std::uint8_t>> bytes; ///< the content, where it does not come from a file
     std::optional<io::Failure> failure;             ///< known to fail already (a folder that cannot be entered)
     std::optional<std::string> label = {};          ///< the picture's class, where the list of inputs tells it
+    std::uint64_t ticket = 0; ///< the source's own number for it: PictureService knows a row by it
 };
 
 /// Hands out inputs one by one. next() and skip() are called by one thread at a time.

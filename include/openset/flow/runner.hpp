@@ -60,9 +60,10 @@ struct RunnerOptions {
     /// No further picture is started while the prepared ones that wait take more: it matters where no preprocessing
     /// bounds their size.
     std::int64_t waiting_bytes = std::int64_t{1} << 30;
-    int top = 5;                   ///< labels listed in the classifier's figures
-    bool all_stages = false;       ///< later stages run for rejected pictures too; the verdict stays
-    bool keep_bytes = false;       ///< the receiver needs the contents of inputs that are no files
+    int top = 5;             ///< labels listed in the classifier's figures
+    bool all_stages = false; ///< later stages run for rejected pictures too; the verdict stays
+    bool any_order = false;  ///< rows are delivered as they come, not in input order: no picture waits for a slower one
+    bool keep_bytes = false; ///< the receiver needs the contents of inputs that are no files
     bool keep_activations = false; ///< the receiver needs what the classifier's network returned
     /// Told what each stage saw and computed, before the row is delivered; by several threads at once.
     std::function<void(const StageObservation&)> observe;
@@ -102,7 +103,7 @@ struct Delivery {
     const io::Activations& activations;
 };
 
-/// Receives the rows in input order, one at a time. False stops the run: no later row is delivered.
+/// Receives the rows in input order (RunnerOptions::any_order: as they come), one at a time. False stops the run: no later row is delivered.
 using Receiver = std::function<bool(const Delivery&)>;
 
 /// Runs every input through the pipeline's stages: one row per input, whatever happens to it.

@@ -1,0 +1,238 @@
+"""openset serve, asked as clients ask it."""
+
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import chromium
+from openset_cli import BIN, PICTURES, SOUND, CliTest, fruit_config, main
+
+
+def form(content, name="file", filename="picture.png", kind="image/png"):
+    """A multipart body as requests and curl make it, and its content type."""
+    head = f'--edge\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'
+    return head.encode() + content + b"\r\n--edge--\r\n", "multipart/form-data; boundary=edge"
+
+
+class ServeTest(CliTest):
+    def serve(self, *arguments):
+        """Starts a server on a free port and waits until it listens."""
+        self.log = open(self.folder / "log", "w+")
+        self.addCleanup(self.log.close)
+        self.server = subprocess.Popen([BIN / "openset-serve", "--listen", "127.0.0.1:0", "-c", self.config, *arguments], stderr=self.log,
+                                       stdin=subprocess.DEVNULL)
+        self.addCleanup(self.end)
+        address = self.wait_for(r"listening on http://127.0.0.1:(\d+)/")
+        self.port = int(address.group(1))
+
+    def wait_for(self, pattern):
+        for _ in range(600):
+            found = re.search(pattern, (self.folder / "log").read_text())
+            if found:
+                return found
+            self.assertIsNone(self.server.poll(), (self.folder / "log").read_text())
+            time.sleep(0.05)
+        self.fail(f"no {pattern} in: " + (self.folder / "log").read_text())
+
+    def end(self):
+        if self.server.poll() is None:
+            self.server.kill()
+        self.server.wait()
+
+    def ask(self, path, body=None, kind=None, method=None, headers=None):
+        """(status, headers, body) of one request."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, method=method,
+                                         headers={**({"Content-Type": kind} if kind else {}), **(headers or {})})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.headers, response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    def predict(self, file, query="", **parts):
+        status, _, body = self.ask("/prediction/" + query, *form(pathlib.Path(file).read_bytes(), filename=os.path.basename(file), **parts))
+        return status, json.loads(body)
+
+
+class Predictions(ServeTest):
+    def test_every_picture_gets_the_row_of_infer_also_when_all_ask_at_once(self):
+        rows = {row["path"]: row for row in map(json.loads, self.run_program("openset-infer", "-c", self.config, *SOUND).stdout.splitlines())}
+        self.serve()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            for file, (status, answer) in zip(SOUND * 5, pool.map(self.predict, SOUND * 5)):
+                self.assertEqual(status, 200)
+                self.assertEqual(answer["row"] | {"path": file}, rows[file])
+
+    def test_the_reference_s_clients_are_answered_as_by_it(self):
+        self.serve()
+        for name, pred, level in [("tomato.png", "tomato", 2), ("between.png", "UNKNOWN", 2), ("sea.jpg", "UNKNOWN", 0)]:
+            status, answer = self.predict(PICTURES / name, "?model_name=fruit&open_set=true")
+            self.assertEqual((status, answer["filename"], answer["contenttype"], answer["pred"], answer["level"]),
+                             (200, name, "image/png", pred, level))
+            self.assertRegex(answer["conf"], r"^\d+\.\d%$")
+        self.assertEqual(self.predict(PICTURES / "basket/peach.png")[1]["level"], 1)
+        status, answer = self.predict(PICTURES / "sea.jpg", "?open_set=false")
+        self.assertEqual((answer["level"], answer["row"]["outcome"]), (2, "known"))
+        self.assertEqual(json.loads(self.ask("/list_model_names/")[2]), ["fruit"])
+
+    def test_a_failed_picture_says_why_and_names_nothing_of_the_server(self):
+        self.serve()
+        for name, status in [("broken_empty.png", 422), ("broken_text.jpg", 415), ("broken_truncated.jpg", 422)]:
+            seen, answer = self.predict(PICTURES / name)
+            self.assertEqual((seen, answer["row"]["outcome"]), (status, "failed"))
+            self.assertNotIn(str(PICTURES.parent), json.dumps(answer))
+        status, _, answer = self.ask("/prediction/", *form((PICTURES / "tomato.png").read_bytes(), filename="../../etc/passwd"))
+        self.assertEqual((status, json.loads(answer)["pred"]), (200, "tomato"), "a name is a name only")
+
+    def test_two_pipelines_are_told_apart_by_name(self):
+        other = self.write_config("other.json", {**fruit_config(), "name": "second"})
+        self.serve("-c", other)
+        self.assertEqual(json.loads(self.ask("/list_model_names/")[2]), ["fruit", "second"])
+        self.assertEqual(self.predict(PICTURES / "tomato.png", "?model_name=second")[0], 200)
+        self.assertEqual(self.predict(PICTURES / "tomato.png", "?model_name=third")[0], 404)
+
+
+class Limits(ServeTest):
+    def test_what_is_no_form_or_too_much_is_refused_with_a_reason(self):
+        self.serve("--max-body", "20000")
+        picture = (PICTURES / "tomato.png").read_bytes()
+        for status, body, kind in [(415, b"x", "text/plain"), (422, *form(picture, name="other")), (413, *form(b"x" * 30000)),
+                                   (413, *form(b"x" * 300000)), (400, b"no form", "multipart/form-data; boundary=edge"),
+                                   (400, form(picture)[0][:-30], form(picture)[1])]:
+            seen, headers, answer = self.ask("/prediction/", body, kind)
+            self.assertEqual(seen, status, (kind, answer))
+            self.assertIn("detail", json.loads(answer))
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+        self.assertEqual(self.ask("/prediction/?open_set=perhaps", *form(picture))[0], 422)
+        self.assertEqual(self.ask("/../../etc/passwd")[0], 404)
+        self.assertEqual(self.ask("/prediction/", b"x", method="PUT")[0], 405)
+        self.assertEqual(self.ask("/healthz")[0], 200)
+
+    def test_whoever_sends_byte_by_byte_or_without_end_is_cut_off(self):
+        self.serve("--timeout", "1")
+        slow = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(slow.close)
+        slow.sendall(b"POST /prediction/ HTTP/1.1\r\nHost: localhost\r\n")
+        start = time.monotonic()
+        with self.assertRaises(OSError):
+            while time.monotonic() < start + 10:
+                slow.sendall(b"X")
+                time.sleep(0.2)
+        self.assertLess(time.monotonic() - start, 5)
+        endless = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.addCleanup(endless.close)
+        endless.request("GET", "/", headers={f"X-{i}": "x" * 1000 for i in range(90)})
+        self.assertEqual(endless.getresponse().status, 400)
+
+    def test_more_than_are_let_in_flight_are_told_to_come_again(self):
+        self.serve("--max-in-flight", "1")
+        body, kind = form((PICTURES / "tomato.png").read_bytes())
+        first = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.addCleanup(first.close)
+        first.putrequest("POST", "/prediction/")
+        first.putheader("Content-Type", kind)
+        first.putheader("Content-Length", str(len(body)))
+        first.endheaders(body[:10])
+        while "openset_in_flight 1" not in self.ask("/metrics")[2].decode():
+            time.sleep(0.05)
+        status, headers, _ = self.ask("/prediction/", body, kind)
+        self.assertEqual((status, headers["Retry-After"]), (429, "1"))
+        first.send(body[10:])
+        self.assertEqual(first.getresponse().status, 200)
+        self.assertIn('openset_responses_total{status="429"} 1', self.ask("/metrics")[2].decode())
+
+    def test_other_addresses_need_a_token_and_other_sites_get_nothing(self):
+        refused = self.run_program("openset-serve", "-c", self.config, "--listen", "0.0.0.0:0", code=2)
+        self.assertIn("--token-file", str(refused.stderr))
+        token = self.folder / "token"
+        token.write_text("correct-horse-battery\n")
+        self.serve("--token-file", token)
+        picture = form((PICTURES / "tomato.png").read_bytes())
+        self.assertEqual(self.ask("/")[0], 200)
+        self.assertEqual(self.ask("/prediction/", *picture)[0], 401)
+        self.assertEqual(self.ask("/metrics", headers={"Authorization": "Bearer correct-horse-batters"})[0], 401)
+        self.assertEqual(self.ask("/prediction/", *picture, headers={"Authorization": "Bearer correct-horse-battery"})[0], 200)
+        self.end()
+        self.serve()
+        self.assertEqual(self.ask("/", headers={"Host": "evil.example"})[0], 403)
+        self.assertEqual(self.ask("/prediction/", *picture, headers={"Origin": "https://evil.example"})[0], 403)
+
+
+class Page(ServeTest):
+    def test_a_chosen_picture_lights_the_chain_up_to_where_it_stopped_on_phones_too(self):
+        if not chromium.PROGRAM:
+            self.skipTest("no Chromium: nothing says that a browser shows the page")
+        self.serve()
+        with chromium.Chromium(self.folder / "profile") as browser:
+            for width, dark, name, verdict, stages in [(390, False, "tomato.png", "tomato", ["pass", "pass", "pass"]),
+                                                       (1280, True, "sea.jpg", "unknown", ["stop", "idle", "idle"])]:
+                browser.open(f"http://127.0.0.1:{self.port}/", width, dark=dark)
+                browser.until("document.querySelectorAll('#model option').length === 1")
+                browser.choose_file("#file", PICTURES / name)
+                browser.until("!document.getElementById('result').hidden")
+                self.assertEqual(browser.value("document.getElementById('verdict').textContent"), verdict)
+                self.assertEqual(browser.value("[...document.querySelectorAll('#chain li')].map((stage) => stage.className)"), stages)
+                self.assertEqual(browser.value("document.documentElement.scrollWidth"), width, "it scrolls sideways")
+            browser.open(f"http://127.0.0.1:{self.port}/docs", 390)
+            browser.until("document.querySelectorAll('#paths li').length === 4")
+            self.assertEqual(browser.value("document.documentElement.scrollWidth"), 390, "it scrolls sideways")
+            self.assertEqual(browser.console, [])
+
+
+class Change(ServeTest):
+    def test_a_changed_config_is_taken_up_and_a_broken_one_is_not_while_every_request_is_answered(self):
+        self.serve()
+        ended = []
+
+        def keep_asking():
+            answers = []
+            while not ended:
+                answers.append(self.predict(PICTURES / "between.png"))
+            return answers
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(keep_asking) for _ in range(4)]
+            try:
+                self.write_config("fruit.json", "{ broken")
+                self.wait_for("goes on")
+                config = fruit_config()
+                config["classifier"]["min_probability"] = 0
+                self.write_config("fruit.json", config)
+                self.wait_for("loaded again as fruit")
+                self.assertEqual(self.predict(PICTURES / "between.png")[1]["row"]["outcome"], "known")
+            finally:
+                ended.append(True)
+            answers = [answer for each in asking for answer in each.result()]
+        self.assertEqual({status for status, _ in answers}, {200})
+        self.assertEqual({answer["row"]["outcome"] for _, answer in answers}, {"known", "unknown"})
+
+    def test_sigterm_lets_a_request_end_that_had_begun(self):
+        self.serve()
+        body, kind = form((PICTURES / "tomato.png").read_bytes())
+        begun = http.client.HTTPConnection("127.0.0.1", self.port)
+        begun.putrequest("POST", "/prediction/")
+        begun.putheader("Content-Type", kind)
+        begun.putheader("Content-Length", str(len(body)))
+        begun.endheaders(body[:10])
+        while "openset_in_flight 1" not in self.ask("/metrics")[2].decode():
+            time.sleep(0.05)
+        self.server.send_signal(signal.SIGTERM)
+        self.wait_for("answering what has been asked")
+        begun.send(body[10:])
+        self.assertEqual(json.loads(begun.getresponse().read())["pred"], "tomato")
+        begun.close()
+        self.assertEqual(self.server.wait(timeout=10), 0)
+
+
+if __name__ == "__main__":
+    main()
