@@ -47,6 +47,7 @@ int run(const serve::Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     serve::HttpServer server(limits_of(options));
     const int port = bind(server, options); // before the networks: a wrong address is told at once
+    server.widen_queue();
     serve::Pipelines pipelines(options);
     if (cancellation.requested()) return cli::end_by_signal(cli::caught_signal());
     serve::Api api(options, pipelines);

@@ -163,6 +163,8 @@ HttpServer::HttpServer(const HttpLimits& limits) : limits_(limits) {
     new_task_queue = [count = limits.connections] { return new Workers(count); }; // httplib deletes it
 }
 
+void HttpServer::widen_queue() { ::listen(svr_sock_, SOMAXCONN); } // on Linux a second listen() changes the length
+
 void HttpServer::drain() {
     draining_ = true;
     stop();

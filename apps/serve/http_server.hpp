@@ -23,6 +23,10 @@ class HttpServer : public httplib::Server {
 public:
     explicit HttpServer(const HttpLimits& limits);
 
+    /// Once it is bound: as many connections may wait to be accepted as the system lets. httplib says 5, and more that come at a
+    /// time are reset.
+    void widen_queue();
+
     /// Connections that wait for their next request end, and so does listening; what was begun is answered. Any thread.
     void drain();
 
