@@ -32,9 +32,9 @@ Upload read_upload(const httplib::Request& request, const httplib::ContentReader
     };
     const bool whole = body(
         [&](const httplib::MultipartFormData& part) {
-            if (++parts > most_parts) return refuse(400, "more than 16 parts");
+            if (++parts > most_parts) return refuse(400, "more than 16 parts, expected one");
             if (part.name.size() + part.filename.size() + part.content_type.size() > longest_name)
-                return refuse(400, "a part's name is longer than 1024 bytes");
+                return refuse(400, "a part's name is longer than the 1024 bytes that are expected at most");
             in_file = part.name == "file";
             if (!in_file) return true;
             if (++files > 1) return refuse(422, "more than one part \"file\", expected one picture a request");
@@ -44,7 +44,7 @@ Upload read_upload(const httplib::Request& request, const httplib::ContentReader
         },
         [&](const char* data, std::size_t size) {
             bytes += size;
-            if (bytes > most_bytes) return refuse(413, "the request is too large");
+            if (bytes > most_bytes) return refuse(413, "the request is too large; send a smaller picture");
             if (in_file) upload.bytes.insert(upload.bytes.end(), data, data + size);
             return true;
         });

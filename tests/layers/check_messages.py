@@ -94,6 +94,9 @@ RELAYS = {
     ("apps/pictures/run_facts.cpp", "log_info"): "figures",
     ("apps/infer/options.cpp", "Error"): "by refuse()",
     ("apps/init.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/serve/api.cpp", "log_info"): "figures",
+    ("apps/serve/options.cpp", "Error"): "by refuse()",
+    ("apps/serve/options.cpp", "refuse"): "the one sentence of split_address()",
     ("apps/init.cpp", "log_notice"): NOTED_BELOW,
     ("apps/inspect.cpp", "log_warning"): NOTED_BELOW,
     ("apps/merge.cpp", "log_notice"): "figures",
@@ -167,7 +170,7 @@ EXCEPTIONS = {
 }
 
 # An Obstacle is a reason, which LoadReport tells behind a sentence of its own; it never leaves src/torch/lowering.cpp.
-THROWN = {"Error", "WrongOutput", "NotKnown", "Obstacle", "std::bad_alloc", "cli::Interrupted", ";"}
+THROWN = {"Error", "WrongOutput", "NotKnown", "Obstacle", "std::bad_alloc", "cli::Interrupted", "Refusal", "refusal", ";"}
 
 # ---- rules
 
