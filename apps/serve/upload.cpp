@@ -20,7 +20,7 @@ Upload read_upload(const httplib::Request& request, const httplib::ContentReader
     const std::string length = request.get_header_value("Content-Length");
     const auto parsed = std::from_chars(length.data(), length.data() + length.size(), announced);
     if (parsed.ec == std::errc::result_out_of_range || announced > most_bytes + form_bytes)
-        throw Refusal{413, "the request is too large, expected a smaller picture"};
+        throw Refusal{413, "the request is too large"};
     Upload upload;
     Refusal refusal{400, "the form is broken or did not arrive in time"};
     int parts = 0, files = 0;
@@ -32,9 +32,9 @@ Upload read_upload(const httplib::Request& request, const httplib::ContentReader
     };
     const bool whole = body(
         [&](const httplib::MultipartFormData& part) {
-            if (++parts > most_parts) return refuse(400, "more than 16 parts, expected one, \"file\"");
+            if (++parts > most_parts) return refuse(400, "more than 16 parts, expected one");
             if (part.name.size() + part.filename.size() + part.content_type.size() > longest_name)
-                return refuse(400, "a part's name is longer than 1024 bytes, expected \"file\"");
+                return refuse(400, "a part's name is longer than the 1024 bytes that are expected at most");
             in_file = part.name == "file";
             if (!in_file) return true;
             if (++files > 1) return refuse(422, "more than one part \"file\", expected one picture a request");
@@ -44,7 +44,7 @@ Upload read_upload(const httplib::Request& request, const httplib::ContentReader
         },
         [&](const char* data, std::size_t size) {
             bytes += size;
-            if (bytes > most_bytes) return refuse(413, "the request is too large, expected a smaller picture");
+            if (bytes > most_bytes) return refuse(413, "the request is too large; send a smaller picture");
             if (in_file) upload.bytes.insert(upload.bytes.end(), data, data + size);
             return true;
         });

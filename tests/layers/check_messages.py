@@ -94,10 +94,10 @@ RELAYS = {
     ("apps/quantize.cpp", "log_warning"): NOTED_BELOW,
     ("apps/pictures/run_facts.cpp", "log_info"): "figures",
     ("apps/infer/options.cpp", "Error"): "by refuse()",
-    ("apps/serve/api.cpp", "log_info"): "a request and its status",
-    ("apps/serve/options.cpp", "Error"): "by refuse()",
-    ("apps/serve/options.cpp", "refuse"): "one sentence for all that --listen may be wrong in",
     ("apps/init.cpp", "log_warning"): NOTED_BELOW,
+    ("apps/serve/api.cpp", "log_info"): "figures",
+    ("apps/serve/options.cpp", "Error"): "by refuse()",
+    ("apps/serve/options.cpp", "refuse"): "the one sentence of split_address()",
     ("apps/init.cpp", "log_notice"): NOTED_BELOW,
     ("apps/inspect.cpp", "log_warning"): NOTED_BELOW,
     ("apps/merge.cpp", "log_notice"): "figures",
@@ -171,7 +171,7 @@ EXCEPTIONS = {
 }
 
 # An Obstacle is a reason, which LoadReport tells behind a sentence of its own; it never leaves src/torch/lowering.cpp.
-THROWN = {"Error", "WrongOutput", "NotKnown", "Obstacle", "std::bad_alloc", "cli::Interrupted", ";", "Refusal", "refusal"}  # a refusal is what serve answers a request
+THROWN = {"Error", "WrongOutput", "NotKnown", "Obstacle", "std::bad_alloc", "cli::Interrupted", "Refusal", "refusal", ";"}
 
 # ---- rules
 
