@@ -1,8 +1,9 @@
 """SIGKILL at random moments of a run over the shared photos, then --resume: the same bytes as an undisturbed run.
 
-kill_and_resume.py [--kills N] [--seed S] [--config FILE] [--format jsonl|csv|store] [PATH...]
+kill_and_resume.py [--kills N] [--seed S] [--config FILE] [--format jsonl|csv|store|train|sweep] [PATH...]
 
-With `store` openset extract is killed, else openset infer.
+With `store` openset extract is killed, with `train` and `sweep` these (sweep has nothing to resume: it is run again), else openset
+infer. train learns pictures that openset draws, sweep reads scores that are drawn here.
 
 Without --config the networks of the colour world decide, which take no time: most kills then fall into reading,
 decoding and writing. Ends with 77 (skipped) where there are no shared photos and no PATH.
@@ -75,6 +76,57 @@ class Store:
     names = ["killed"]
 
 
+class Network:
+    """What openset train leaves under a name, by gradient."""
+
+    def __init__(self, folder):
+        subprocess.run([BIN / "openset-draw", "--task", "classifier", "-n", "8", "--size", "32x32", "-f", "png", "-q", "-o", folder / "world"], check=True)
+        data = folder / "world" / "classifier"
+        self.command = [BIN / "openset-train", "-q", "--data", data / "train", "--validation", data / "val", "--threads", "1", "--arch", "resnet18",
+                        "--width", "4", "--stem", "cifar", "--input-size", "16", "--batch", "16", "--no-flip", "--epochs", "12", "--name", "net"]
+
+    @staticmethod
+    def content(path):
+        return path.read_bytes()
+
+    @staticmethod
+    def record(path):
+        return {"counts": {"pictures": sum(1 for _ in (path.parent / "world" / "classifier" / "train").rglob("*.png"))}}
+
+    @staticmethod
+    def kept(partial):
+        return 1 if partial.with_name("killed.checkpoint").exists() else 0
+
+    names = ["killed", "killed.loss.svg", "killed.training.json"]
+
+
+class Sweep:
+    """What openset sweep leaves: the table, and the point that was picked."""
+
+    def __init__(self, folder):
+        draw = random.Random(1)
+        for name, mean in (("known", 0), ("unknown", 2)):
+            with open(folder / f"{name}.csv", "w") as file:
+                file.write("path,label,predicted,confidence,msp\n")
+                file.writelines(f"{row}.jpg,a,a,0.5,{draw.gauss(mean, 1)}\n" for row in range(150_000))
+        self.command = [BIN / "openset-sweep", "-q", "--known", folder / "known.csv", "--unknown", folder / "unknown.csv", "--pick", "youden",
+                        "--operating-point", folder / "point.json"]
+
+    @staticmethod
+    def content(path):
+        return path.read_bytes(), (path.parent / "point.json").read_bytes()
+
+    @staticmethod
+    def record(path):
+        return {"counts": {"pictures": path.read_bytes().count(b"\n") - 1}}
+
+    @staticmethod
+    def kept(partial):
+        return partial.read_bytes().count(b"\n") if partial.exists() else 0
+
+    names = ["killed"]
+
+
 def remove(path):
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -87,8 +139,9 @@ def main():
     parser.add_argument("--format", default="jsonl")
     parser.add_argument("paths", nargs="*")
     arguments = parser.parse_args()
-    paths = arguments.paths or [str(SHARED / "data")]
-    if not arguments.paths and not (SHARED / "data").is_dir():
+    needs_photos = arguments.format not in ("train", "sweep")
+    paths = (arguments.paths or [str(SHARED / "data")]) if needs_photos else []
+    if needs_photos and not arguments.paths and not (SHARED / "data").is_dir():
         print(f"SKIPPED: no photos in {SHARED}/data", flush=True)
         return 77
 
@@ -97,7 +150,9 @@ def main():
         config = arguments.config or str(folder / "fruit.json")
         if not arguments.config:
             pathlib.Path(config).write_text(json.dumps(colour_world()))
-        output_of = (Store if arguments.format == "store" else Rows)(config, arguments.format)
+        kinds = {"store": Store, "train": Network, "sweep": Sweep}
+        output_of = kinds[arguments.format](folder) if not needs_photos else kinds.get(arguments.format, Rows)(config, arguments.format)
+        resume = [] if arguments.format == "sweep" else ["--resume"]
         command = [*output_of.command, *paths, "-o"]
 
         start = time.monotonic()
@@ -116,7 +171,7 @@ def main():
             for file in folder.glob("killed*"):
                 remove(file)
             while True:
-                process = subprocess.Popen([*command, output, "--resume"])
+                process = subprocess.Popen([*command, output, *resume])
                 try:
                     process.wait(timeout=draw.uniform(0, took))
                 except subprocess.TimeoutExpired:
@@ -130,7 +185,7 @@ def main():
             assert output_of.content(output) == expected, "other bytes than the undisturbed run"
             counts = output_of.record(output)["counts"]
             assert counts == record["counts"], counts
-            left = sorted(file.name for file in folder.glob("killed*"))
+            left = sorted(file.name for file in folder.glob("killed*") if not file.name.endswith(".partial") or resume)
             assert left == output_of.names, left
             runs += 1
         print(f"{kills} kills in {runs} runs, all ended with the bytes and counts of the undisturbed one; lines kept at the "
