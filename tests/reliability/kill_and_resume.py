@@ -156,7 +156,7 @@ def main():
         command = [*output_of.command, *paths, "-o"]
 
         start = time.monotonic()
-        code = subprocess.run([*command, folder / "whole"]).returncode
+        code = subprocess.run([*command, folder / "whole"], stdout=subprocess.DEVNULL).returncode
         took = time.monotonic() - start
         assert code in (0, 3), code
         expected = output_of.content(folder / "whole")
@@ -171,7 +171,7 @@ def main():
             for file in folder.glob("killed*"):
                 remove(file)
             while True:
-                process = subprocess.Popen([*command, output, *resume])
+                process = subprocess.Popen([*command, output, *resume], stdout=subprocess.DEVNULL)
                 try:
                     process.wait(timeout=draw.uniform(0, took))
                 except subprocess.TimeoutExpired:
