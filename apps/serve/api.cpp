@@ -68,6 +68,9 @@ bool needs_no_token(const std::string& path) {
            path == "/docs.js" || path == "/openapi.json";
 }
 
+/// A request that was refused before its body was read ends the connection: whoever asks must not send the next one there.
+void announce_end(httplib::Response& response) { response.set_header("Connection", "close"); }
+
 } // namespace
 
 /// Throws Refusal for requests that nobody is to handle, before their body is read.
@@ -97,6 +100,7 @@ void Api::install(httplib::Server& server) {
             return httplib::Server::HandlerResponse::Unhandled;
         } catch (const Refusal& refusal) {
             answer(response, refusal);
+            if (request.method == "POST") announce_end(response);
             if (refusal.status == 401) response.set_header("WWW-Authenticate", "Bearer");
             return httplib::Server::HandlerResponse::Handled;
         }
@@ -107,6 +111,7 @@ void Api::install(httplib::Server& server) {
             try {
                 predict(request, response, body);
             } catch (const Refusal& refusal) {
+                if (refusal.status < 500) announce_end(response);
                 answer(response, refusal);
             } catch (const std::exception& error) { // its text may name files: it is for the log
                 log_error(std::string("a prediction failed: ") + error.what());

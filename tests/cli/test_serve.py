@@ -146,7 +146,7 @@ class Limits(ServeTest):
         while "openset_in_flight 1" not in self.ask("/metrics")[2].decode():
             time.sleep(0.05)
         status, headers, _ = self.ask("/prediction/", body, kind)
-        self.assertEqual((status, headers["Retry-After"]), (429, "1"))
+        self.assertEqual((status, headers["Retry-After"], headers["Connection"]), (429, "1", "close"))
         first.send(body[10:])
         self.assertEqual(first.getresponse().status, 200)
         self.assertIn('openset_responses_total{status="429"} 1', self.ask("/metrics")[2].decode())
