@@ -170,15 +170,18 @@ def main():
         while kills < arguments.kills:
             for file in folder.glob("killed*"):
                 remove(file)
+            killed = False
             while True:
                 process = subprocess.Popen([*command, output, *resume], stdout=subprocess.DEVNULL)
                 try:
-                    process.wait(timeout=draw.uniform(0, took))
+                    # What cannot go on begins anew, and would never end where a busy machine makes every run longer than `took`.
+                    process.wait(timeout=None if killed and not resume else draw.uniform(0, took))
                 except subprocess.TimeoutExpired:
                     process.kill()
                 if process.wait() != -signal.SIGKILL:
                     break
                 kills += 1
+                killed = True
                 kept.append(output_of.kept(folder / "killed.partial"))
                 assert not output.exists() or output_of.content(output) == expected, "half-written under the final name"
             assert process.returncode == code, process.returncode
