@@ -48,7 +48,8 @@ class Worker:
             self.process = None
 
     def _start(self, waiting):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        encoding="utf-8", errors="surrogateescape")  # paths are bytes
         for path in waiting:
             self._send(path)
 

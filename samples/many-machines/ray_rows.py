@@ -2,7 +2,7 @@
 """Rows of openset infer by Ray Data: ray_rows.py CONFIG LIST OUTPUT [WORKERS]. LIST: a path a line, readable on every machine.
 
 A pool of actors holds a worker each (openset_worker.py); Ray gives them batches, takes up what a lost machine had, and the rows are written in
-the order of the list."""
+the order of the list by the driver, which holds them all: some 600 bytes each. For more than it can hold give each machine a --shard instead."""
 
 import pathlib
 import sys
@@ -23,7 +23,7 @@ class Classify:
 
 
 def main(config, listing, output, workers="2"):
-    paths = pathlib.Path(listing).read_text().splitlines()
+    paths = pathlib.Path(listing).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     pictures = ray.data.from_items([{"number": number, "path": path} for number, path in enumerate(paths)],
                                    override_num_blocks=max(1, len(paths) // 64))
     rows = pictures.map_batches(Classify, fn_constructor_args=(str(pathlib.Path(config).resolve()), str(pathlib.Path(__file__).resolve().parent)),

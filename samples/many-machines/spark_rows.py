@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Rows of openset infer by PySpark: spark_rows.py CONFIG LIST OUTPUT [WORKERS]. LIST: a path a line, readable on every machine.
 
-Every partition starts a worker (openset_worker.py) and pipes its paths through it; Spark runs a partition again that a lost machine had. Give
-partitions a few thousand pictures: a worker takes seconds to load its networks."""
+On this machine, or where spark-submit --master says. Every partition starts a worker (openset_worker.py) and pipes its paths through it; Spark
+runs a partition again that a lost machine had. Give partitions a few thousand pictures: a worker takes seconds to load its networks."""
 
 import pathlib
 import sys
 
+from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,11 +24,14 @@ def classify(config):
 
 
 def main(config, listing, output, workers="2"):
-    spark = SparkSession.builder.master(f"local[{workers}]").config("spark.ui.enabled", "false").getOrCreate()
+    builder = SparkSession.builder
+    if "spark.master" not in dict(SparkConf().getAll()):  # not by spark-submit --master
+        builder = builder.master(f"local[{workers}]").config("spark.ui.enabled", "false")
+    spark = builder.getOrCreate()
     context = spark.sparkContext
     context.setLogLevel("ERROR")
     context.addPyFile(str(HERE / "openset_worker.py"))
-    paths = pathlib.Path(listing).read_text().splitlines()
+    paths = pathlib.Path(listing).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     numbered = context.parallelize(list(zip(paths, range(len(paths)))), int(workers) * 2)
     rows = numbered.mapPartitions(classify(str(pathlib.Path(config).resolve()))).sortByKey()
     with open(output, "w") as file:

@@ -3,7 +3,7 @@
 kill_and_resume.py [--kills N] [--seed S] [--config FILE] [--format jsonl|csv|store|train|sweep] [PATH...]
 
 With `store` openset extract is killed, with `train` and `sweep` these (sweep has nothing to resume: it is run again), else openset
-infer. train learns pictures that openset draws, sweep reads scores that are drawn here.
+infer. train learns pictures that openset draws, and its network's bytes are compared; sweep reads scores that are drawn here.
 
 Without --config the networks of the colour world decide, which take no time: most kills then fall into reading,
 decoding and writing. Ends with 77 (skipped) where there are no shared photos and no PATH.
@@ -101,7 +101,7 @@ class Network:
 
 
 class Sweep:
-    """What openset sweep leaves: the table, and the point that was picked."""
+    """What openset sweep leaves under a name: the table of thresholds."""
 
     def __init__(self, folder):
         draw = random.Random(1)
@@ -109,12 +109,11 @@ class Sweep:
             with open(folder / f"{name}.csv", "w") as file:
                 file.write("path,label,predicted,confidence,msp\n")
                 file.writelines(f"{row}.jpg,a,a,0.5,{draw.gauss(mean, 1)}\n" for row in range(150_000))
-        self.command = [BIN / "openset-sweep", "-q", "--known", folder / "known.csv", "--unknown", folder / "unknown.csv", "--pick", "youden",
-                        "--operating-point", folder / "point.json"]
+        self.command = [BIN / "openset-sweep", "-q", "--known", folder / "known.csv", "--unknown", folder / "unknown.csv"]
 
     @staticmethod
     def content(path):
-        return path.read_bytes(), (path.parent / "point.json").read_bytes()
+        return path.read_bytes()
 
     @staticmethod
     def record(path):
