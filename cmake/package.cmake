@@ -38,10 +38,11 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS "python3-torchvision") # for export_to
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libopenset-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-# Static libraries: who links them links what they use. openset-torch alone needs libtorch-dev and libdnnl-dev.
+# Static libraries: who links them links what they use. openset-torch alone needs libtorch-dev and libdnnl-dev, whose CMake file
+# wants ocl-icd-opencl-dev.
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "libspdlog-dev, libjpeg62-turbo-dev, libpng-dev, libwebp-dev, libtiff-dev, libzip-dev, libarchive-dev, libssl-dev, libopencv-core-dev, libopencv-imgproc-dev")
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "libtorch-dev, libdnnl-dev")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "libtorch-dev, libdnnl-dev, ocl-icd-opencl-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "cmake, pkg-config")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
 "Headers, static libraries, CMake and pkg-config files of openset, a C++20
