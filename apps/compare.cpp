@@ -90,6 +90,7 @@ void add_fits(const CompareOptions& options, const io::ActivationStore& known, s
               std::vector<std::string>& left_out) {
     const io::ActivationStore train(options.train);
     const detect::TrainingRows rows = detect::training_rows(train);
+    const detect::TrainingData data(rows);
     const std::string identity = train.identity();
     const bool all = options.methods.empty() || options.methods.front() == all_methods;
     for (const detect::Method& method : detect::methods()) {
@@ -97,7 +98,7 @@ void add_fits(const CompareOptions& options, const io::ActivationStore& known, s
         const bool is_there = std::ranges::find(columns, method.name, &scores::Column::name) != columns.end();
         if (method.make || is_there || (!all && !is_asked_for)) continue;
         try {
-            const auto detector = detect::fit_detector(method, rows, {});
+            const auto detector = detect::fit_detector(method, data, {});
             io::FittedFile fitted = *detector->fitted();
             fitted.fitted_on = identity;
             for (const std::string& warning : detect::fit_warnings(fitted)) log_warning(method.name + ": " + warning);

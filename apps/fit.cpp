@@ -1,10 +1,12 @@
 // openset fit STORE -o FITTED.json: training activations -> a fitted detector. No LibTorch in here.
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "cli/command.hpp"
 #include "cli/output_file.hpp"
@@ -12,6 +14,7 @@
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/output_folder.hpp"
+#include "openset/base/sha256.hpp"
 #include "openset/detect/openmax.hpp"
 #include "openset/io/fitted_file.hpp"
 #include "openset/io/pretty_json.hpp"
@@ -21,10 +24,11 @@ using namespace openset;
 namespace {
 
 struct FitOptions {
-    std::string store, output, method = "openmax", preset;
+    std::vector<std::string> inputs; ///< a store, or files of sums
+    std::string output, method = "openmax", preset;
     std::map<std::string, std::string> flags; ///< OpenMax's parameters by name, as they were typed
     std::vector<std::string> set;             ///< parameters as key=value
-    bool force = false, dry_run = false;
+    bool sums = false, force = false, dry_run = false;
 };
 
 constexpr const char* all_methods = "all";
@@ -68,7 +72,9 @@ void add_openmax_options(CLI::App& app, FitOptions& options) {
 }
 
 void add_options(CLI::App& app, FitOptions& options) {
-    app.add_option("STORE", options.store, "activation store of training pictures (openset extract)")->required();
+    cli::add_names(app, "STORE|SUMS.json", options.inputs,
+                   "activation store of training pictures (openset extract), or files that --sums wrote of several")
+        ->required();
     app.add_option("-o,--output", options.output,
                    "file for the fitted detector (JSON); of --method all: folder for one file a method")
         ->type_name("FITTED.json|DIR")
@@ -82,6 +88,10 @@ void add_options(CLI::App& app, FitOptions& options) {
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_openmax_options(app, options);
+    app.add_flag("--sums", options.sums,
+                 "write what methods that need no single row are fitted from; fit takes such files of many stores together")
+        ->excludes("--method")
+        ->excludes("--set");
     app.add_flag("--force", options.force, "replace the folder of --method all");
     app.add_flag("--dry-run", options.dry_run, "read the store, fit, and write nothing");
 }
@@ -102,12 +112,56 @@ detect::Parameters parameters_of(const CLI::App& app, const FitOptions& options)
     return parameters;
 }
 
-/// What a detector of this store is written as.
-io::FittedFile file_of(const detect::Detector& detector, const std::string& store_identity) {
-    io::FittedFile file = *detector.fitted();
-    file.fitted_on = store_identity;
-    return file;
-}
+/// What is fitted on, and its identity.
+class Source {
+public:
+    explicit Source(const std::vector<std::string>& inputs) {
+        std::error_code ignored; // reading says why
+        const bool is_folder = std::ranges::any_of(
+            inputs, [&ignored](const std::string& input) { return std::filesystem::is_directory(input, ignored); });
+        if (is_folder || (inputs.size() == 1 && !std::filesystem::exists(inputs.front(), ignored))) {
+            if (inputs.size() > 1) {
+                throw Error(ErrorKind::usage,
+                            "found " + std::to_string(inputs.size()) +
+                                " inputs with a store among them, expected one store, or files that --sums wrote; openset "
+                                "merge puts stores together");
+            }
+            store_.emplace(inputs.front());
+            rows_ = detect::training_rows(*store_);
+            data_.emplace(rows_);
+            identity_ = store_->identity();
+        } else {
+            std::vector<io::FittedFile> parts;
+            for (const std::string& input : inputs) parts.push_back(io::read_fitted(input));
+            data_.emplace(detect::TrainingData::merged(parts));
+            identity_ = identity_of(parts);
+        }
+    }
+
+    const detect::TrainingData& data() const { return *data_; }
+
+    /// What a detector of these data is written as.
+    io::FittedFile signed_file(io::FittedFile file) const {
+        file.fitted_on = identity_;
+        return file;
+    }
+
+private:
+    /// Of sums: that of their stores, in any order.
+    static std::string identity_of(const std::vector<io::FittedFile>& parts) {
+        if (parts.size() == 1) return parts.front().fitted_on;
+        std::set<std::string> stores;
+        for (const io::FittedFile& part : parts) stores.insert(part.fitted_on);
+        std::string all;
+        for (const std::string& store : stores) all += store + "\n";
+        return stores.contains("") ? "" : sha256_hex(std::span(reinterpret_cast<const std::uint8_t*>(all.data()), all.size()));
+    }
+
+    std::optional<io::ActivationStore> store_;
+    detect::TrainingRows rows_;
+    std::optional<detect::TrainingData> data_;
+    std::string identity_;
+};
 
 std::string outcome_text(const detect::Detector& detector, std::int64_t rows_of_store) {
     const auto* openmax = dynamic_cast<const detect::OpenMax*>(&detector);
@@ -123,21 +177,36 @@ std::string outcome_text(const detect::Detector& detector, std::int64_t rows_of_
            " rows";
 }
 
-int fit_one(const FitOptions& options, const detect::Parameters& parameters) {
-    const detect::Method& method = detect::method_named(options.method);
+void check_output_file(const FitOptions& options) {
     if (!cli::is_kept_file(options.output)) {
         throw Error(ErrorKind::usage,
                     "-o " + options.output + ": large arrays lie beside a fitted file, expected the name of a file");
     }
     cli::check_output(options.output, "fitted detector",
                       [](std::string_view head) { return head.find("openset-fitted/") != std::string_view::npos; });
-    const io::ActivationStore store(options.store);
-    const auto detector = detect::fit_detector(method, detect::training_rows(store), parameters);
-    const io::FittedFile file = file_of(*detector, store.identity());
+}
+
+int fit_one(const FitOptions& options, const detect::Parameters& parameters) {
+    const detect::Method& method = detect::method_named(options.method);
+    check_output_file(options);
+    const Source source(options.inputs);
+    const auto detector = detect::fit_detector(method, source.data(), parameters);
+    const io::FittedFile file = source.signed_file(*detector->fitted());
     if (!options.dry_run) io::write_fitted(options.output, file);
     for (const std::string& warning : detect::fit_warnings(file)) log_warning(warning);
-    log_notice(outcome_text(*detector, store.rows()) + "; " +
+    log_notice(outcome_text(*detector, source.data().facts().rows()) + "; " +
                (options.dry_run ? "nothing was written" : "openset inspect " + options.output + " tells more"));
+    return cli::exit_done;
+}
+
+int write_sums(const FitOptions& options) {
+    check_output_file(options);
+    const Source source(options.inputs);
+    const io::FittedFile file = source.signed_file(source.data().sums());
+    if (!options.dry_run) io::write_fitted(options.output, file);
+    log_notice("sums of " + std::to_string(source.data().facts().rows()) + " rows; " +
+               (options.dry_run ? "nothing was written"
+                                : "openset fit " + options.output + " ... --method NAME -o FITTED.json fits on them and others"));
     return cli::exit_done;
 }
 
@@ -173,17 +242,15 @@ int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
                                           "): every method takes its defaults, expected none; fit the one by itself");
     }
     check_folder(options);
-    const io::ActivationStore store(options.store);
-    const detect::TrainingRows rows = detect::training_rows(store);
-    const std::string identity = store.identity();
+    const Source source(options.inputs);
     std::optional<OutputFolder> folder;
     if (!options.dry_run) folder.emplace(options.output, record_file);
     Json record = {{"format", "openset-fits/1"}, {"fitted", Json::array()}, {"left_out", Json::array()}};
     for (const detect::Method& method : detect::methods()) {
         if (method.make) continue; // nothing to fit: score --method all has it
         try {
-            const auto detector = detect::fit_detector(method, rows, {});
-            const io::FittedFile file = file_of(*detector, identity);
+            const auto detector = detect::fit_detector(method, source.data(), {});
+            const io::FittedFile file = source.signed_file(*detector->fitted());
             if (folder) io::write_fitted(folder->partial() / (method.name + ".json"), file);
             for (const std::string& warning : detect::fit_warnings(file)) log_warning(method.name + ": " + warning);
             record["fitted"].push_back({{"method", method.name}, {"file", method.name + ".json"}});
@@ -194,7 +261,7 @@ int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
         }
     }
     if (folder) folder->commit(io::pretty(record));
-    log_notice(std::to_string(record["fitted"].size()) + " methods fitted on " + std::to_string(store.rows()) +
+    log_notice(std::to_string(record["fitted"].size()) + " methods fitted on " + std::to_string(source.data().facts().rows()) +
                " rows, " + std::to_string(record["left_out"].size()) + " left out; " +
                (options.dry_run ? "nothing was written"
                                 : "openset score STORE --method all --fitted " + options.output + " scores with them"));
@@ -203,6 +270,7 @@ int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
 
 int run(const CLI::App& app, const FitOptions& options) {
     const detect::Parameters parameters = parameters_of(app, options);
+    if (options.sums) return write_sums(options);
     return options.method == all_methods ? fit_all(options, parameters) : fit_one(options, parameters);
 }
 
@@ -216,7 +284,9 @@ int main(int argc, char** argv) {
         "tails, or any other method. No picture is looked at.",
         {{"openset fit train.store -o cats8.openmax.json", "OpenMax with the recommended choices"},
          {"openset fit train.store --method knn --set k=10 -o knn.json", "another method"},
-         {"openset fit train.store --method all -o fits", "every method that the store has enough for"}});
+         {"openset fit train.store --method all -o fits", "every method that the store has enough for"},
+         {"openset fit shard-*.sums.json --method mahalanobis -o m.json",
+          "on what --sums wrote of stores that never lay together"}});
     add_options(command.app(), options);
     return command.main(argc, argv, [&] { return run(command.app(), options); });
 }

@@ -15,6 +15,7 @@
 #include "openset/base/missing_file.hpp"
 #include "openset/cascade/reference_config.hpp"
 #include "openset/cascade/starter_config.hpp"
+#include "openset/detect/training_data.hpp"
 
 using namespace openset;
 
@@ -78,7 +79,10 @@ void open_measurements(const fs::path& folder, cascade::StarterFiles& files) {
     for (const fs::path& file : files_in(folder, {".json"})) {
         try {
             const auto kind = inspect::kind_of(file);
-            if (kind == inspect::Kind::fitted) files.detectors.push_back(io::read_fitted(file));
+            if (kind == inspect::Kind::fitted) {
+                io::FittedFile fitted = io::read_fitted(file);
+                if (fitted.method != detect::TrainingData::sums_name) files.detectors.push_back(std::move(fitted));
+            }
             if (kind == inspect::Kind::operating_point) files.points.push_back({file, io::read_operating_point(file)});
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::usage) leave_out(error); // usage: a config, or another kind of JSON

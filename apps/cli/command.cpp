@@ -100,6 +100,7 @@ int Command::answer(int argc, char** argv, const std::function<int()>& run) {
         if (const auto code = parse(argc, argv)) return *code;
         set_up_log({log_level(common_), common_.log_json, use_colour(common_.colour, STDERR_FILENO),
                     is_terminal(STDERR_FILENO)});
+        tell_of_lost_arrays();
         return run();
     } catch (const Interrupted&) {
         print_error("interrupted; nothing was written");

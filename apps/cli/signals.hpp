@@ -11,6 +11,10 @@ Cancellation& catch_signals();
 /// The signal that came, 0 for none.
 int caught_signal();
 
+/// From here on a store's array that the disk cannot read, or that was cut short while it was mapped, ends the process with a
+/// message that names the file, and with exit code 1.
+void tell_of_lost_arrays();
+
 /// Thrown where a signal came before there was anything to tell.
 struct Interrupted {};
 

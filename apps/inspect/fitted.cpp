@@ -8,6 +8,7 @@
 #include "inspect/text.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/detect/openmax.hpp"
+#include "openset/detect/training_data.hpp"
 #include "openset/io/fitted_file.hpp"
 
 namespace openset::inspect {
@@ -190,10 +191,44 @@ void print_method(const io::FittedFile& fitted) {
     for (const std::string& warning : warnings) std::cout << "  " << printable(warning) << "\n";
 }
 
-void print_text(const fs::path& file, const io::FittedFile& fitted, const detect::Detector& detector,
-                const Wanted& wanted) {
+/// What a fitted file holds: a detector, or the sums that several are fitted from.
+struct Content {
+    explicit Content(const io::FittedFile& fitted) {
+        if (fitted.method == detect::TrainingData::sums_name)
+            sums.emplace(detect::TrainingData::merged({&fitted, 1}));
+        else
+            detector = detect::load_detector(fitted);
+    }
+
+    const OpenMax* openmax() const { return dynamic_cast<const OpenMax*>(detector.get()); }
+    std::string kind() const { return sums ? "sums of training rows" : "fitted detector"; }
+
+    std::unique_ptr<detect::Detector> detector;
+    std::optional<detect::TrainingData> sums;
+};
+
+/// The methods that can be fitted from them.
+std::vector<std::string> methods_for(const detect::TrainingData& sums) {
+    std::vector<std::string> names;
+    for (const detect::Method& method : detect::methods()) {
+        if (method.fit && !what_is_missing(method, sums)) names.push_back(method.name);
+    }
+    return names;
+}
+
+void print_sums(const detect::TrainingData& sums) {
+    const detect::TrainingFacts& facts = sums.facts();
+    print_line("rows", std::to_string(facts.rows()) + ", " + std::to_string(facts.labelled_count) + " of them with a label");
+    print_line("classes", std::to_string(facts.classes));
+    print_line("features", std::to_string(facts.features));
+    std::string names;
+    for (const std::string& name : methods_for(sums)) names += (names.empty() ? "" : ", ") + name;
+    print_line("methods", names);
+}
+
+void print_text(const fs::path& file, const io::FittedFile& fitted, const Content& content, const Wanted& wanted) {
     print_line("file", file.string() + ", " + bytes_text(fs::file_size(file)));
-    print_line("kind", "fitted detector, " + fitted.method);
+    print_line("kind", content.kind() + (content.sums ? "" : ", " + fitted.method));
     print_line("sha256", fitted.sha256);
     print_line("network", network_text(fitted));
     print_line("activation", fitted.activation);
@@ -202,7 +237,9 @@ void print_text(const fs::path& file, const io::FittedFile& fitted, const detect
     print_line("engine", fitted.engine);
     print_line("decoding", fitted.fast_decode ? "--fast-decode" : "");
     print_line("fitted on", fitted.fitted_on.empty() ? "" : "a store of identity " + short_hash(fitted.fitted_on));
-    if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector))
+    if (content.sums)
+        print_sums(*content.sums);
+    else if (const OpenMax* openmax = content.openmax())
         print_openmax(*openmax, fitted, wanted);
     else
         print_method(fitted);
@@ -231,12 +268,12 @@ Json json_of(const OpenMax& openmax, const io::FittedFile& fitted) {
         {"warnings", openmax.warnings()}};
 }
 
-Json json_of(const fs::path& file, const io::FittedFile& fitted, const detect::Detector& detector) {
+Json json_of(const fs::path& file, const io::FittedFile& fitted, const Content& content) {
     Json arrays = Json::object();
     for (const auto& [name, array] : fitted.arrays) arrays[name] = array.shape;
     for (const auto& [name, array] : fitted.float_arrays) arrays[name] = array.shape;
     Json json = {{"file", file.string()},
-                 {"kind", "fitted detector"},
+                 {"kind", content.kind()},
                  {"bytes", fs::file_size(file)},
                  {"sha256", fitted.sha256},
                  {"method", fitted.method},
@@ -250,7 +287,8 @@ Json json_of(const fs::path& file, const io::FittedFile& fitted, const detect::D
                  {"fitted_on", fitted.fitted_on},
                  {"params", Json::parse(fitted.params_json)},
                  {"arrays", arrays}};
-    if (const auto* openmax = dynamic_cast<const OpenMax*>(&detector))
+    if (content.sums) json["methods"] = methods_for(*content.sums);
+    if (const OpenMax* openmax = content.openmax())
         json.update(json_of(*openmax, fitted));
     else
         json["diagnostics"] = Json::parse(fitted.diagnostics_json);
@@ -261,8 +299,8 @@ Json json_of(const fs::path& file, const io::FittedFile& fitted, const detect::D
 
 void print_fitted(const fs::path& file, const Wanted& wanted) {
     const io::FittedFile fitted = io::read_fitted(file);
-    const auto detector = detect::load_detector(fitted);
-    wanted.json ? print_json(json_of(file, fitted, *detector)) : print_text(file, fitted, *detector, wanted);
+    const Content content(fitted);
+    wanted.json ? print_json(json_of(file, fitted, content)) : print_text(file, fitted, content, wanted);
 }
 
 } // namespace openset::inspect

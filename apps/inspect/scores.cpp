@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -150,6 +152,7 @@ std::vector<std::string> fields_of(std::string line) {
 
 SweepFacts sweep_facts(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);
+    if (!stream) throw Error(ErrorKind::unreadable, file.string() + ": cannot be opened: " + std::strerror(errno));
     std::string line;
     std::getline(stream, line);
     const auto header = fields_of(line);
@@ -170,6 +173,7 @@ SweepFacts sweep_facts(const fs::path& file) {
         facts.best = value;
         facts.best_at = threshold;
     }
+    if (stream.bad()) throw Error(ErrorKind::unreadable, file.string() + ": reading broke off");
     return facts;
 }
 

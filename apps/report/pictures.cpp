@@ -49,7 +49,8 @@ std::string thumbnail(const fs::path& path) {
 }
 
 std::string why(const Error& error) {
-    return error.kind() == ErrorKind::not_found ? "the file is not there any more" : "could not be shown";
+    return error.kind() == ErrorKind::not_found ? "the file is not there any more"
+                                                : "could not be shown: " + std::string(error.what());
 }
 
 std::string number(double value) { return charts::formatted("%.3g", value); }

@@ -42,12 +42,13 @@ public:
     }
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues values(name, parameters(), typed);
     values.number("percentile", 0, 100);
-    io::FittedFile file = begin_fitted(name, rows, values);
-    LinearHead::add_to(file, rows);
-    file.arrays["mean"] = {{rows.features}, feature_means(rows).all};
+    const TrainingFacts& facts = data.facts();
+    io::FittedFile file = begin_fitted(name, facts, values);
+    LinearHead::add_to(file, data);
+    file.arrays["mean"] = {{facts.features}, data.by_label(FeatureScale::as_they_are).overall()};
     return load_as<Dice>(file);
 }
 
@@ -57,7 +58,7 @@ Method method::dice() {
     return {.name = name,
             .summary = "energy of a head thinned to what contributes most (Sun & Li 2022)",
             .formula = "-LSE((W masked) f + b), kept where mean(f)_j W_cj is above a percentile",
-            .needs = {.features = true, .head = true},
+            .needs = {.features = true, .head = true, .rows = false},
             .parameters = parameters(),
             .make = nullptr,
             .fit = fit,

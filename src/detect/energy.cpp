@@ -44,12 +44,12 @@ Method method::energy() {
     return {.name = name,
             .summary = "energy of the logits (Liu et al. 2020)",
             .formula = "-T LSE(v / T)",
-            .needs = {},
+            .needs = {.rows = false},
             .parameters = parameters(),
             .make = [](std::int64_t classes,
                        const Parameters& typed) { return load_as<Energy>(begin_unfitted(name, classes, read(typed))); },
-            .fit = [](const TrainingRows& rows,
-                      const Parameters& typed) { return load_as<Energy>(begin_fitted(name, rows, read(typed))); },
+            .fit = [](const TrainingData& data,
+                      const Parameters& typed) { return load_as<Energy>(begin_fitted(name, data.facts(), read(typed))); },
             .load = load_as<Energy>};
 }
 

@@ -82,13 +82,14 @@ std::vector<double> weight_distances(const io::FloatRows& weight) {
     return distances;
 }
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues values(name, parameters(), typed);
     values.one_of("normalizer", {"mean", "norm"});
-    io::FittedFile file = begin_fitted(name, rows, values);
-    LinearHead::check(file, rows);
-    file.arrays["mean"] = {{rows.features}, feature_means(rows).all};
-    file.arrays["weight_distances"] = {{rows.classes, rows.classes}, weight_distances(rows.head_weight)};
+    const TrainingFacts& facts = data.facts();
+    io::FittedFile file = begin_fitted(name, facts, values);
+    LinearHead::check(file, data);
+    file.arrays["mean"] = {{facts.features}, data.by_label(FeatureScale::as_they_are).overall()};
+    file.arrays["weight_distances"] = {{facts.classes, facts.classes}, weight_distances(facts.head_weight)};
     return load_as<Fdbd>(file);
 }
 
@@ -98,7 +99,7 @@ Method method::fdbd() {
     return {.name = name,
             .summary = "distance from the decision boundaries (Liu & Qin 2024)",
             .formula = "-[sum over c of |v_c - v_pred| / |w_c - w_pred|] / |f - mean f|",
-            .needs = {.features = true, .head = true},
+            .needs = {.features = true, .head = true, .rows = false},
             .parameters = parameters(),
             .make = nullptr,
             .fit = fit,

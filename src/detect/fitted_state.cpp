@@ -52,22 +52,22 @@ io::Json diagnostics_of(const io::FittedFile& file) { return io::Json::parse(fil
 
 } // namespace
 
-io::FittedFile begin_fitted(std::string_view method, const TrainingRows& rows, const ParameterValues& values) {
-    io::FittedFile file = io::fitted_file_for(rows.meta);
+io::FittedFile begin_fitted(std::string_view method, const TrainingFacts& facts, const ParameterValues& values) {
+    io::FittedFile file = io::fitted_file_for(facts.meta);
     file.method = method;
     file.params_json = values.to_json();
-    for (std::int64_t i = 0; i < rows.classes; ++i) {
+    for (std::int64_t i = 0; i < facts.classes; ++i) {
         const auto place = static_cast<std::size_t>(i);
-        file.labels.push_back(place < rows.meta.labels.size() ? rows.meta.labels[place] : std::to_string(i));
+        file.labels.push_back(place < facts.meta.labels.size() ? facts.meta.labels[place] : std::to_string(i));
     }
-    file.name = rows.name;
-    add_diagnostic(file, "rows", rows.rows());
+    file.name = facts.name;
+    add_diagnostic(file, "rows", facts.rows());
     add_diagnostic(file, "warnings", io::Json::array());
     return file;
 }
 
 io::FittedFile begin_unfitted(std::string_view method, std::int64_t classes, const ParameterValues& values) {
-    TrainingRows none;
+    TrainingFacts none;
     none.name = method;
     none.classes = classes;
     return begin_fitted(method, none, values);

@@ -8,7 +8,7 @@
 #include "detect/parameter_values.hpp"
 #include "io/checked_json.hpp"
 #include "openset/detect/detector.hpp"
-#include "openset/detect/training_rows.hpp"
+#include "openset/detect/training_data.hpp"
 #include "openset/io/fitted_file.hpp"
 
 /// What the fits of the methods have in common. A fit makes a fitted file and loads it, so that what is written scores as
@@ -16,7 +16,7 @@
 namespace openset::detect {
 
 /// The beginning of a fitted file: all that every one of them tells of the network and its rows.
-io::FittedFile begin_fitted(std::string_view method, const TrainingRows& rows, const ParameterValues& values);
+io::FittedFile begin_fitted(std::string_view method, const TrainingFacts& facts, const ParameterValues& values);
 
 /// The same for a method that needs no rows.
 io::FittedFile begin_unfitted(std::string_view method, std::int64_t classes, const ParameterValues& values);

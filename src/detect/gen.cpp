@@ -92,12 +92,12 @@ Method method::gen() {
     return {.name = name,
             .summary = "generalised entropy of the softmax (Liu, Lochman & Zach 2023)",
             .formula = "sum over the M largest p of p^g (1 - p)^g",
-            .needs = {.softmax = true},
+            .needs = {.softmax = true, .rows = false},
             .parameters = parameters(),
             .make = [](std::int64_t classes,
                        const Parameters& typed) { return load_as<Gen>(begin_unfitted(name, classes, read(typed))); },
-            .fit = [](const TrainingRows& rows,
-                      const Parameters& typed) { return load_as<Gen>(begin_fitted(name, rows, read(typed))); },
+            .fit = [](const TrainingData& data,
+                      const Parameters& typed) { return load_as<Gen>(begin_fitted(name, data.facts(), read(typed))); },
             .load = load_as<Gen>};
 }
 

@@ -4,7 +4,6 @@
 
 #include "detect/fitted_state.hpp"
 #include "detect/method_files.hpp"
-#include "detect/training_walk.hpp"
 #include "openset/stats/activation.hpp"
 #include "stats/row_products.hpp"
 
@@ -64,28 +63,18 @@ private:
     stats::PackedMatrix packed_; ///< [classes, templates]
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues none(name, {}, typed);
-    const auto classes = static_cast<std::size_t>(rows.classes);
-    std::vector<double> templates(classes * classes);
-    std::vector<std::int64_t> predicted(classes);
-    for_each_row(rows, [&](const TrainingRow& row) {
-        const auto p = stats::softmax(std::vector<double>(row.logits.begin(), row.logits.end()));
-        const auto place = static_cast<std::size_t>(row.predicted);
-        for (std::size_t c = 0; c < classes; ++c) templates[place * classes + c] += p[c];
-        ++predicted[place];
-    });
+    GroupMeans templates = data.softmax_by_prediction();
+    const std::size_t classes = templates.groups();
     std::int64_t never = 0;
     for (std::size_t place = 0; place < classes; ++place) {
-        if (predicted[place] == 0) {
-            templates[place * classes + place] = 1;
-            ++never;
-        }
-        for (std::size_t c = 0; c < classes; ++c)
-            templates[place * classes + c] /= static_cast<double>(std::max<std::int64_t>(predicted[place], 1));
+        if (templates.counts[place] > 0) continue;
+        templates.of(place)[place] = 1;
+        ++never;
     }
-    io::FittedFile file = begin_fitted(name, rows, none);
-    file.arrays[templates_name] = {{rows.classes, rows.classes}, templates};
+    io::FittedFile file = begin_fitted(name, data.facts(), none);
+    file.arrays[templates_name] = {{data.facts().classes, data.facts().classes}, std::move(templates.means)};
     add_diagnostic(file, "classes_never_predicted", never);
     if (never > 0) {
         add_warning(file, std::to_string(never) + " of " + std::to_string(classes) +
@@ -100,7 +89,7 @@ Method method::kl_matching() {
     return {.name = name,
             .summary = "divergence of the softmax from the nearest class's mean softmax (Hendrycks et al. 2022)",
             .formula = "min over c of sum p ln(p / d_c), d_c the mean softmax of rows predicted c",
-            .needs = {.softmax = true},
+            .needs = {.softmax = true, .rows = false},
             .parameters = {},
             .make = nullptr,
             .fit = fit,

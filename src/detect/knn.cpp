@@ -85,7 +85,8 @@ private:
     std::size_t k_ = 1;
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
+    const TrainingRows& rows = *data.rows();
     const ParameterValues values(name, parameters(), typed);
     const std::int64_t k = values.whole("k", 1);
     io::FittedFile file = begin_fitted(name, rows, values);

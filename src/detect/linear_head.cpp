@@ -16,8 +16,18 @@ constexpr const char* bias_name = "head_bias";
 constexpr double most_error = 1e-3;
 constexpr std::int64_t rows_looked_at = 512;
 
-/// The largest distance of W f + b from the logits, over rows from the whole store.
-double largest_error(const TrainingRows& rows, const io::FittedFile& file) {
+void put_head(io::FittedFile& file, const TrainingFacts& facts) {
+    const auto size = static_cast<std::size_t>(facts.classes * facts.features);
+    file.float_arrays[weight_name] = {{facts.classes, facts.features},
+                                      {facts.head_weight.values, facts.head_weight.values + size}};
+    file.float_arrays[bias_name] = {{facts.classes}, {facts.head_bias.begin(), facts.head_bias.end()}};
+}
+
+} // namespace
+
+double LinearHead::largest_error(const TrainingRows& rows) {
+    io::FittedFile file = begin_fitted("", rows, ParameterValues("", {}, {}));
+    put_head(file, rows);
     const LinearHead head{FittedState(file)};
     const std::int64_t step = std::max<std::int64_t>(rows.rows() / rows_looked_at, 1);
     std::vector<double> features(head.features()), logits(head.classes());
@@ -36,16 +46,11 @@ double largest_error(const TrainingRows& rows, const io::FittedFile& file) {
     return largest;
 }
 
-} // namespace
-
-void LinearHead::add_to(io::FittedFile& file, const TrainingRows& rows) {
-    const auto size = static_cast<std::size_t>(rows.classes * rows.features);
-    file.float_arrays[weight_name] = {{rows.classes, rows.features},
-                                      {rows.head_weight.values, rows.head_weight.values + size}};
-    file.float_arrays[bias_name] = {{rows.classes}, {rows.head_bias.begin(), rows.head_bias.end()}};
-    const double error = largest_error(rows, file);
+void LinearHead::add_to(io::FittedFile& file, const TrainingData& data) {
+    put_head(file, data.facts());
+    const double error = data.head_error();
     if (error > most_error) {
-        throw Error(ErrorKind::usage, rows.name + ": W f + b of head_weight.npy and head_bias.npy is " +
+        throw Error(ErrorKind::usage, data.facts().name + ": W f + b of head_weight.npy and head_bias.npy is " +
                                           io::shortest(error) +
                                           " away from the logits, expected at most 0.001: this head did not make them; "
                                           "extract the store again");
@@ -53,14 +58,14 @@ void LinearHead::add_to(io::FittedFile& file, const TrainingRows& rows) {
     add_diagnostic(file, "head_error", error);
 }
 
-std::int64_t LinearHead::features_of(const FittedState& state) {
-    return state.floats(weight_name, state.classes(), FittedState::any).shape[1];
-}
-
-void LinearHead::check(io::FittedFile& file, const TrainingRows& rows) {
-    add_to(file, rows);
+void LinearHead::check(io::FittedFile& file, const TrainingData& data) {
+    add_to(file, data);
     file.float_arrays.erase(weight_name);
     file.float_arrays.erase(bias_name);
+}
+
+std::int64_t LinearHead::features_of(const FittedState& state) {
+    return state.floats(weight_name, state.classes(), FittedState::any).shape[1];
 }
 
 LinearHead::LinearHead(const FittedState& state, const std::vector<bool>& kept) {

@@ -12,12 +12,15 @@ namespace openset::detect {
 /// The network's last layer, W f + b in double, as a part of a fitted detector: its arrays `head_weight` and `head_bias`.
 class LinearHead {
 public:
-    /// Puts the head of the rows into a file. Looks at some of the rows first, over the whole store.
-    /// Throws Error(usage) where W f + b is more than 1e-3 away from their logits: the scores would be another network's.
-    static void add_to(io::FittedFile& file, const TrainingRows& rows);
+    /// Puts the head of the data into a file.
+    /// Throws Error(usage) where W f + b is more than 1e-3 away from the logits: the scores would be another network's.
+    static void add_to(io::FittedFile& file, const TrainingData& data);
 
     /// The same without the arrays, for a method that keeps something else of the head.
-    static void check(io::FittedFile& file, const TrainingRows& rows);
+    static void check(io::FittedFile& file, const TrainingData& data);
+
+    /// The largest distance of W f + b from the logits, over some of the rows from the whole store.
+    static double largest_error(const TrainingRows& rows);
 
     /// kept  [classes, features]: which of the weights count, the others are 0; empty: all of them
     explicit LinearHead(const FittedState& state, const std::vector<bool>& kept = {});

@@ -127,12 +127,12 @@ private:
     stats::PackedMatrix background_;  ///< [features, rank]; of a relative distance
 };
 
-stats::SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingRows& rows,
+stats::SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingFacts& facts,
                                const std::string& what) {
-    stats::SymmetricEigen eigen = stats::symmetric_eigen(covariance, static_cast<std::size_t>(rows.features));
+    stats::SymmetricEigen eigen = stats::symmetric_eigen(covariance, static_cast<std::size_t>(facts.features));
     if (eigen.rank() == 0) {
         throw Error(ErrorKind::usage,
-                    rows.name + ": the features of " + what +
+                    facts.name + ": the features of " + what +
                         " are all equal, expected some that differ: there is no covariance to measure "
                         "distances by");
     }
@@ -140,14 +140,13 @@ stats::SymmetricEigen eigen_of(const std::vector<double>& covariance, const Trai
 }
 
 /// P' (mu_c - mean) of the classes that have rows.
-io::FittedArray centres_of(const FeatureMeans& means, const stats::PackedMatrix& whitening) {
+io::FittedArray centres_of(const GroupMeans& means, std::span<const double> mean, const stats::PackedMatrix& whitening) {
     std::vector<double> differences;
     std::size_t count = 0;
-    for (std::size_t c = 0; c < means.of_label.size(); ++c) {
-        if (means.of_label[c] == 0) continue;
+    for (std::size_t c = 0; c + 1 < means.groups(); ++c) { // the last group has no label
+        if (means.counts[c] == 0) continue;
         ++count;
-        const auto mean = means.mean_of(static_cast<std::int64_t>(c));
-        for (std::size_t i = 0; i < mean.size(); ++i) differences.push_back(mean[i] - means.all[i]);
+        for (std::size_t i = 0; i < mean.size(); ++i) differences.push_back(means.of(c)[i] - mean[i]);
     }
     std::vector<double> centres(count * whitening.columns());
     whitening.multiply(differences, count, {}, centres);
@@ -155,25 +154,22 @@ io::FittedArray centres_of(const FeatureMeans& means, const stats::PackedMatrix&
 }
 
 template <const char* const& name>
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues none(name, {}, typed);
     const FeatureScale scale = scale_of(name);
-    const FeatureMeans means = feature_means(rows, scale);
-    io::FittedFile file = begin_fitted(name, rows, none);
-    const auto of_class =
-        eigen_of(mean_squares(rows, scale,
-                              [&means](const TrainingRow& row) {
-                                  return row.label < 0 ? std::span<const double>() : means.mean_of(row.label);
-                              }),
-                 rows, "each class");
-    file.arrays["mean"] = {{rows.features}, means.all};
+    const TrainingFacts& facts = data.facts();
+    const GroupMeans& means = data.by_label(scale);
+    const std::vector<double> mean = means.overall();
+    io::FittedFile file = begin_fitted(name, facts, none);
+    std::vector<double> covariance = data.scatter(scale).labelled;
+    for (double& value : covariance) value /= static_cast<double>(facts.labelled_count);
+    const auto of_class = eigen_of(covariance, facts, "each class");
+    file.arrays["mean"] = {{facts.features}, mean};
     file.arrays["whitening"] = whitening_of(of_class);
-    file.arrays["centres"] = centres_of(means, packed(file.arrays["whitening"]));
+    file.arrays["centres"] = centres_of(means, mean, packed(file.arrays["whitening"]));
     add_diagnostic(file, "rank", of_class.rank());
     if (is_relative(name)) {
-        const auto of_all = eigen_of(
-            mean_squares(rows, scale, [&means](const TrainingRow&) { return std::span<const double>(means.all); }),
-            rows, "all rows");
+        const auto of_all = eigen_of(data.squares_about(mean, scale), facts, "all rows");
         file.arrays["background_whitening"] = whitening_of(of_all);
         add_diagnostic(file, "background_rank", of_all.rank());
     }
@@ -185,7 +181,7 @@ Method method_of(const std::string& summary, const std::string& formula) {
     return {.name = name,
             .summary = summary,
             .formula = formula,
-            .needs = {.features = true, .labels = true},
+            .needs = {.features = true, .labels = true, .rows = false},
             .parameters = {},
             .make = nullptr,
             .fit = fit<name>,

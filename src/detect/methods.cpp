@@ -37,31 +37,37 @@ const Method& method_named(std::string_view name) {
                 "no method \"" + std::string(name) + "\", expected one of " + known + did_you_mean(name, names));
 }
 
-std::optional<std::string> what_is_missing(const Method& method, const TrainingRows& rows) {
+std::optional<std::string> what_is_missing(const Method& method, const TrainingData& data) {
     const StoreNeeds& needs = method.needs;
-    if (rows.rows() == 0) return "needs rows, and the store has none";
-    if (needs.features && rows.features == 0) return "needs features, and the store has none (features.npy)";
-    if (needs.head && rows.head_weight.empty())
+    const TrainingFacts& facts = data.facts();
+    if (facts.rows() == 0) return "needs rows, and the store has none";
+    if (needs.features && facts.features == 0) return "needs features, and the store has none (features.npy)";
+    if (needs.head && facts.head_weight.empty())
         return "needs the network's head, and the store has none (head_weight.npy, head_bias.npy)";
-    if (needs.labels && std::ranges::none_of(rows.labels, [](std::int64_t label) { return label >= 0; }))
+    if (needs.labels && facts.labelled_count == 0)
         return "needs labelled rows, and the store has none; extract from folders that are named as the labels";
-    if (needs.softmax && rows.meta.activation == "sigmoid")
+    if (needs.softmax && facts.meta.activation == "sigmoid")
         return "needs a softmax network, and this one has a sigmoid for each label";
-    if (needs.sigmoid && rows.meta.activation != "sigmoid")
+    if (needs.sigmoid && facts.meta.activation != "sigmoid")
         return "needs a network with a sigmoid for each label, and this one has a softmax";
+    if (needs.rows && data.rows() == nullptr)
+        return "needs the rows themselves, and these are sums of them; openset merge puts stores together";
     return {};
 }
 
-std::unique_ptr<Detector> fit_detector(const Method& method, const TrainingRows& rows, const Parameters& parameters) {
+std::unique_ptr<Detector> fit_detector(const Method& method, const TrainingData& data, const Parameters& parameters) {
     if (!method.fit)
         throw Error(ErrorKind::usage,
                     method.name + ": needs no fit; openset score --method " + method.name + " scores with it");
-    if (const auto missing = what_is_missing(method, rows))
-        throw Error(ErrorKind::usage, rows.name + ": " + method.name + " " + *missing);
-    return method.fit(rows, parameters);
+    if (const auto missing = what_is_missing(method, data))
+        throw Error(ErrorKind::usage, data.facts().name + ": " + method.name + " " + *missing);
+    return method.fit(data, parameters);
 }
 
 std::unique_ptr<Detector> load_detector(const io::FittedFile& fitted) {
+    if (fitted.method == TrainingData::sums_name)
+        throw Error(ErrorKind::usage,
+                    fitted.name + ": holds sums of training rows, expected a detector; openset fit makes one of them");
     const Method& method = method_named(fitted.method);
     if (!method.load)
         throw Error(ErrorKind::corrupt, "the method " + fitted.method + " has no fitted file; it needs no fit");

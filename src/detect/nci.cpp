@@ -49,14 +49,15 @@ private:
     std::span<const float> weight_; ///< [classes, features]
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues values(name, parameters(), typed);
     values.number("alpha", 0, 1);
-    io::FittedFile file = begin_fitted(name, rows, values);
-    LinearHead::check(file, rows);
-    file.float_arrays["weight"] = {{rows.classes, rows.features},
-                                   {rows.head_weight.values, rows.head_weight.values + rows.classes * rows.features}};
-    file.arrays["mean"] = {{rows.features}, feature_means(rows).all};
+    const TrainingFacts& facts = data.facts();
+    io::FittedFile file = begin_fitted(name, facts, values);
+    LinearHead::check(file, data);
+    file.float_arrays["weight"] = {{facts.classes, facts.features},
+                                   {facts.head_weight.values, facts.head_weight.values + facts.classes * facts.features}};
+    file.arrays["mean"] = {{facts.features}, data.by_label(FeatureScale::as_they_are).overall()};
     return load_as<Nci>(file);
 }
 
@@ -66,7 +67,7 @@ Method method::nci() {
     return {.name = name,
             .summary = "nearness of the features to the predicted class's weights (Liu & Qin 2025)",
             .formula = "-(<w_pred, f - mean f> / |f - mean f| + a |f|_1)",
-            .needs = {.features = true, .head = true},
+            .needs = {.features = true, .head = true, .rows = false},
             .parameters = parameters(),
             .make = nullptr,
             .fit = fit,

@@ -84,7 +84,8 @@ private:
     std::size_t k_ = 1;
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
+    const TrainingRows& rows = *data.rows();
     const ParameterValues values(name, parameters(), typed);
     io::FittedFile file = begin_fitted(name, rows, values);
     std::vector<double> energies;

@@ -26,7 +26,8 @@ OpenMaxParams params_of(const Parameters& parameters, const std::string& usual_p
 }
 
 template <bool notebook>
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& parameters) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& parameters) {
+    const TrainingRows& rows = *data.rows();
     const std::string usual_preset = notebook ? "notebook-001" : openmax_presets().front().name;
     return std::make_unique<OpenMax>(OpenMax::fit(rows, params_of(parameters, usual_preset, notebook)));
 }

@@ -35,10 +35,11 @@ private:
     double cut_;
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
+    const TrainingRows& rows = *data.rows();
     const ParameterValues values(name, parameters(), typed);
     io::FittedFile file = begin_fitted(name, rows, values);
-    LinearHead::add_to(file, rows);
+    LinearHead::add_to(file, data);
     file.state_json = io::Json{{"cut", feature_percentile(rows, values.number("percentile", 0, 100))}}.dump();
     return load_as<React>(file);
 }

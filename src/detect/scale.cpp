@@ -43,12 +43,12 @@ private:
     std::size_t kept_;
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues values(name, parameters(), typed);
     values.number("percentile", 0, 100);
-    io::FittedFile file = begin_fitted(name, rows, values);
-    LinearHead::add_to(file, rows);
-    warn_of_negative_features(file, rows);
+    io::FittedFile file = begin_fitted(name, data.facts(), values);
+    LinearHead::add_to(file, data);
+    warn_of_negative_features(file, *data.rows());
     return load_as<Scale>(file);
 }
 

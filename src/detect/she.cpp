@@ -36,25 +36,22 @@ private:
     std::span<const double> patterns_; ///< [classes, features]
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
     const ParameterValues none(name, {}, typed);
-    FeatureMeans means =
-        feature_means(rows, FeatureScale::as_they_are, [](const TrainingRow& row) { return row.is_correct(); });
-    io::FittedFile file = begin_fitted(name, rows, none);
-    const bool some_missing = std::ranges::count(means.of_label, 0) > 0;
-    if (some_missing) {
-        const FeatureMeans of_all = feature_means(rows);
-        std::int64_t replaced = 0, empty = 0;
-        for (std::size_t c = 0; c < means.of_label.size(); ++c) {
-            if (means.of_label[c] > 0) continue;
-            ++(of_all.of_label[c] > 0 ? replaced : empty);
-            std::ranges::copy(of_all.mean_of(static_cast<std::int64_t>(c)),
-                              means.of_class.begin() + static_cast<std::ptrdiff_t>(c * means.all.size()));
-        }
+    GroupMeans patterns = data.of_correct();
+    io::FittedFile file = begin_fitted(name, data.facts(), none);
+    std::int64_t replaced = 0, empty = 0;
+    for (std::size_t c = 0; c < patterns.groups(); ++c) {
+        if (patterns.counts[c] > 0) continue;
+        const GroupMeans& of_all = data.by_label(FeatureScale::as_they_are);
+        ++(of_all.counts[c] > 0 ? replaced : empty);
+        std::ranges::copy(of_all.of(c), patterns.of(c).begin());
+    }
+    if (replaced + empty > 0) {
         add_warning(file, std::to_string(replaced + empty) + " classes have no row that is classified correctly; " +
                               std::to_string(replaced) + " of them have the mean of all their rows, the others zeros");
     }
-    file.arrays[patterns_name] = {{rows.classes, rows.features}, std::move(means.of_class)};
+    file.arrays[patterns_name] = {{data.facts().classes, data.facts().features}, std::move(patterns.means)};
     return load_as<She>(file);
 }
 
@@ -64,7 +61,7 @@ Method method::she() {
     return {.name = name,
             .summary = "inner product with the mean feature of the predicted class (Zhang et al. 2023)",
             .formula = "-<f, mean f of the correct training rows of the predicted class>",
-            .needs = {.features = true, .labels = true},
+            .needs = {.features = true, .labels = true, .rows = false},
             .parameters = {},
             .make = nullptr,
             .fit = fit,

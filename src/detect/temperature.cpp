@@ -113,7 +113,8 @@ private:
     double inverse_;
 };
 
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
+    const TrainingRows& rows = *data.rows();
     const ParameterValues values(name, parameters(), typed);
     const bool on_training = values.one_of("rows", {"training", "calibration"}) == "training";
     io::FittedFile file = begin_fitted(name, rows, values);

@@ -1,6 +1,17 @@
 #include "openset/detect/training_rows.hpp"
 
+#include <algorithm>
+
 namespace openset::detect {
+namespace {
+
+void set_labels(TrainingRows& rows, std::span<const std::int64_t> labels) {
+    rows.labels = labels;
+    rows.row_count = std::ssize(labels);
+    rows.labelled_count = std::ranges::count_if(labels, [](std::int64_t label) { return label >= 0; });
+}
+
+} // namespace
 
 TrainingRows training_rows(const io::ActivationStore& store) {
     TrainingRows rows;
@@ -9,7 +20,7 @@ TrainingRows training_rows(const io::ActivationStore& store) {
     rows.classes = store.classes();
     rows.features = store.features();
     for (const std::string& name : store.extra_names()) rows.extras[name] = store.extra_columns(name);
-    rows.labels = store.labels();
+    set_labels(rows, store.labels());
     rows.head_weight = store.head_weight();
     rows.head_bias = store.head_bias();
     rows.for_each_block = [&store](const auto& receive) { store.for_each_block(receive); };
@@ -22,7 +33,7 @@ TrainingRows training_rows(const io::Activations& activations, std::span<const s
     rows.classes = activations.logits.columns;
     rows.features = activations.features.columns;
     for (const auto& [name, extra] : activations.extras) rows.extras[name] = extra.columns;
-    rows.labels = labels;
+    set_labels(rows, labels);
     rows.for_each_block = [activations](const auto& receive) { receive(0, activations); };
     return rows;
 }

@@ -80,11 +80,11 @@ private:
 };
 
 /// W^+ b with a minus in front, [features]: W^+ = W'(W W')^+, singular values below 1e-3 of the largest left out.
-std::vector<double> origin_of(const TrainingRows& rows, io::FittedFile& file) {
-    const auto classes = static_cast<std::size_t>(rows.classes), features = static_cast<std::size_t>(rows.features);
+std::vector<double> origin_of(const TrainingFacts& facts, io::FittedFile& file) {
+    const auto classes = static_cast<std::size_t>(facts.classes), features = static_cast<std::size_t>(facts.features);
     std::vector<double> transposed(features * classes), squares(classes * classes); // [features, classes]
     for (std::size_t c = 0; c < classes; ++c) {
-        const auto row = rows.head_weight.row(static_cast<std::int64_t>(c));
+        const auto row = facts.head_weight.row(static_cast<std::int64_t>(c));
         for (std::size_t j = 0; j < features; ++j) transposed[j * classes + c] = static_cast<double>(row[j]);
     }
     stats::add_squares(transposed, features, classes, squares);
@@ -94,7 +94,7 @@ std::vector<double> origin_of(const TrainingRows& rows, io::FittedFile& file) {
     for (std::size_t i = 0; i < eigen.rank(); ++i) {
         const auto vector = eigen.vector(i);
         double along = 0;
-        for (std::size_t c = 0; c < classes; ++c) along += vector[c] * static_cast<double>(rows.head_bias[c]);
+        for (std::size_t c = 0; c < classes; ++c) along += vector[c] * static_cast<double>(facts.head_bias[c]);
         for (std::size_t c = 0; c < classes; ++c) solved[c] += vector[c] * (along / eigen.values[i]);
     }
     std::vector<double> origin(features);
@@ -106,22 +106,22 @@ std::vector<double> origin_of(const TrainingRows& rows, io::FittedFile& file) {
 }
 
 /// The dimensions of the principal space for these rows.
-std::size_t dim_for(const TrainingRows& rows, const ParameterValues& values, io::FittedFile& file) {
-    if (rows.features < 2) {
+std::size_t dim_for(const TrainingFacts& facts, const ParameterValues& values, io::FittedFile& file) {
+    if (facts.features < 2) {
         throw Error(ErrorKind::usage,
-                    rows.name + ": found 1 feature, expected at least 2: " + file.method + " divides their space");
+                    facts.name + ": found 1 feature, expected at least 2: " + file.method + " divides their space");
     }
-    const std::int64_t usual = usual_dim(file.method), largest = rows.features - 1;
+    const std::int64_t usual = usual_dim(file.method), largest = facts.features - 1;
     if (values.is_auto("dim")) {
         if (usual <= largest) return static_cast<std::size_t>(usual);
-        add_warning(file, "dim is " + std::to_string(rows.features / 2) + ", half of the features: " +
+        add_warning(file, "dim is " + std::to_string(facts.features / 2) + ", half of the features: " +
                               std::to_string(usual) + ", its usual value, is not below their number");
-        return static_cast<std::size_t>(rows.features / 2);
+        return static_cast<std::size_t>(facts.features / 2);
     }
     const std::int64_t dim = values.whole("dim", 1);
     if (dim > largest) {
-        throw Error(ErrorKind::usage, rows.name + ": dim: found " + std::to_string(dim) + ", expected at most " +
-                                          std::to_string(largest) + ", for there are " + std::to_string(rows.features) +
+        throw Error(ErrorKind::usage, facts.name + ": dim: found " + std::to_string(dim) + ", expected at most " +
+                                          std::to_string(largest) + ", for there are " + std::to_string(facts.features) +
                                           " features");
     }
     return static_cast<std::size_t>(dim);
@@ -162,21 +162,21 @@ double alpha_of(const TrainingRows& rows, const io::FittedFile& file) {
 }
 
 template <const char* const& name>
-std::unique_ptr<Detector> fit(const TrainingRows& rows, const Parameters& typed) {
+std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed) {
+    const TrainingFacts& facts = data.facts();
     const ParameterValues values(name, parameters(name), typed);
-    io::FittedFile file = begin_fitted(name, rows, values);
-    const std::size_t dim = dim_for(rows, values, file);
-    LinearHead::check(file, rows);
-    const std::vector<double> origin = origin_of(rows, file);
-    const stats::SymmetricEigen eigen = stats::symmetric_eigen(
-        mean_squares(rows, FeatureScale::as_they_are, [&origin](const TrainingRow&) { return std::span(origin); }),
-        origin.size());
-    file.arrays["origin"] = {{rows.features}, origin};
+    io::FittedFile file = begin_fitted(name, facts, values);
+    const std::size_t dim = dim_for(facts, values, file);
+    LinearHead::check(file, data);
+    const std::vector<double> origin = origin_of(facts, file);
+    const stats::SymmetricEigen eigen =
+        stats::symmetric_eigen(data.squares_about(origin, FeatureScale::as_they_are), origin.size());
+    file.arrays["origin"] = {{facts.features}, origin};
     file.arrays["residual_space"] = residual_space(eigen, dim);
     add_diagnostic(file, "dim", dim);
     add_diagnostic(file, "rank", eigen.rank());
     add_diagnostic(file, "eigenvalues_at_dim", {eigen.values[dim - 1], eigen.values[dim]});
-    if (std::string_view(name) == vim_name) file.state_json = io::Json{{"alpha", alpha_of(rows, file)}}.dump();
+    if (std::string_view(name) == vim_name) file.state_json = io::Json{{"alpha", alpha_of(*data.rows(), file)}}.dump();
     return load_as<Residual>(file);
 }
 
@@ -185,7 +185,7 @@ Method method_of(const std::string& summary, const std::string& formula) {
     return {.name = name,
             .summary = summary,
             .formula = formula,
-            .needs = {.features = true, .head = true},
+            .needs = {.features = true, .head = true, .rows = std::string_view(name) == vim_name},
             .parameters = parameters(name),
             .make = nullptr,
             .fit = fit<name>,

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -217,6 +219,38 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
     return text + (shape.size() == 1 ? ",)" : ")");
 }
 
+/// What is mapped at the moment, by the first address behind it.
+class Mappings {
+public:
+    void add(const char* place, std::size_t bytes, std::filesystem::path path) {
+        const std::scoped_lock lock(mutex_);
+        by_end_.emplace(place + bytes, Place{place, std::move(path)});
+    }
+    void remove(const char* place, std::size_t bytes) {
+        const std::scoped_lock lock(mutex_);
+        by_end_.erase(place + bytes);
+    }
+    std::optional<std::filesystem::path> file_at(const char* address) {
+        const std::scoped_lock lock(mutex_);
+        const auto found = by_end_.upper_bound(address);
+        if (found == by_end_.end() || address < found->second.begin) return std::nullopt;
+        return found->second.path;
+    }
+
+private:
+    struct Place {
+        const char* begin;
+        std::filesystem::path path;
+    };
+    std::mutex mutex_;
+    std::map<const char*, Place> by_end_;
+};
+
+Mappings& mappings() {
+    static Mappings all;
+    return all;
+}
+
 /// A file mapped for reading, and only as long as it lives.
 class Mapping {
 public:
@@ -228,13 +262,16 @@ public:
         if (place == MAP_FAILED)
             throw Error(ErrorKind::unreadable, std::string("cannot be mapped: ") + std::strerror(errno));
         place_ = static_cast<const char*>(place);
+        mappings().add(place_, bytes_, path);
     } catch (const Error& error) {
         throw Error(error.kind(), path.string() + ": " + error.what());
     }
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
     ~Mapping() {
-        if (place_ != nullptr) ::munmap(const_cast<char*>(place_), bytes_);
+        if (place_ == nullptr) return;
+        mappings().remove(place_, bytes_);
+        ::munmap(const_cast<char*>(place_), bytes_);
     }
 
     std::string_view bytes() const { return {place_, bytes_}; }
@@ -256,6 +293,10 @@ private:
 
 std::string_view descr(NpyType type) { return names_of(type).descr; }
 std::size_t bytes_of(NpyType type) { return names_of(type).bytes; }
+
+std::optional<std::filesystem::path> mapped_file_at(const void* address) {
+    return mappings().file_at(static_cast<const char*>(address));
+}
 
 NpyHeader parse_npy_header(std::string_view start, NpyType expected, const std::string& name) {
     const Extent extent = extent_of_dict(start, name);

@@ -302,6 +302,52 @@ class Shards(ExtractTest):
         self.assertNotIn("shard", record)
         self.assertEqual([part["file"] for part in record["parts"]], [f"part-{i}-of-3.store" for i in range(3)])
 
+    def colours(self):
+        """40 one-coloured pictures a class, none like another, beside those that are there."""
+        rng = np.random.default_rng(7)
+        for label, colour in (("tomato", (200, 30, 30)), ("orange", (230, 140, 20)), ("lemon", (240, 230, 60)), ("sea", (20, 60, 200))):
+            (self.train / label).mkdir(exist_ok=True)
+            for number in range(40):
+                values = np.clip(rng.normal(colour, 15), 0, 255).astype(np.uint8)
+                (self.train / label / f"{number}.ppm").write_bytes(b"P6 4 4 255\n" + bytes(values) * 16)
+
+    def fits(self, name, *inputs):
+        self.openset("fit", *inputs, "--method", "all", "-o", name, cwd=self.folder)
+        return {str(file.relative_to(self.folder / name)): file.read_bytes() for file in sorted((self.folder / name).rglob("*")) if file.is_file()}
+
+    def test_every_fit_on_the_merged_store_is_that_on_one_run_to_the_byte(self):
+        self.colours()
+        self.extract("train", network="dict")
+        self.merge("-o", "merged.store", *self.parts(3))
+        whole, merged = self.fits("whole", "t.store"), self.fits("merged", "merged.store")
+        self.assertGreaterEqual(len(whole), 20)
+        self.assertEqual(whole, merged)
+
+    def test_sums_of_shards_that_never_lay_together_fit_what_all_rows_fit(self):
+        self.colours()
+        self.extract("train", network="dict")
+        sums = []
+        for part in self.parts(3):
+            sums.append(part.replace(".store", ".sums.json"))
+            self.openset("fit", part, "--sums", "-o", sums[-1], cwd=self.folder)
+        self.assertIn("sums of training rows", self.openset("inspect", sums[0], cwd=self.folder).text)
+        self.fits("whole", "t.store")
+        record = json.loads(self.fits("from-sums", *sums)["fits.json"])
+        methods = [one["method"] for one in record["fitted"]]
+        self.assertEqual(methods, ["kl-matching", "mahalanobis", "relative-mahalanobis", "mahalanobis-l2", "relative-mahalanobis-l2", "residual", "she",
+                                   "fdbd", "nci", "dice"])
+        scores = {}
+        for name in ("whole", "from-sums"):
+            fitted = [argument for method in methods for argument in ("--fitted", f"{name}/{method}.json")]
+            self.openset("score", "t.store", *fitted, "-o", f"{name}.csv", cwd=self.folder)
+            with open(self.folder / f"{name}.csv", newline="") as file:
+                scores[name] = np.array([[float(row[method]) for method in methods] for row in csv.DictReader(file)])
+        np.testing.assert_allclose(scores["from-sums"], scores["whole"], rtol=1e-6, atol=1e-9)
+        for wrong in ([sums[0], sums[0]], [sums[0], "t.store"], [sums[0], "whole/nci.json"]):
+            self.openset("fit", *wrong, "--method", "nci", "-o", "x.json", cwd=self.folder, code=2)
+        self.assertIn("needs the rows themselves", self.openset("fit", *sums, "--method", "knn", "-o", "x.json", cwd=self.folder, code=2).messages)
+        self.assertFalse((self.folder / "x.json").exists())
+
     def test_of_different_runs_are_refused(self):
         first, second = self.parts(2)
         self.assertIn("missing: shard 1/2", self.merge("-o", "m.store", first, code=2).messages)

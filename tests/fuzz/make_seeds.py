@@ -1,5 +1,5 @@
 """First inputs for the fuzzer, one a kind of file: make_seeds.py FOLDER makes FOLDER/TARGET/*. Needs NumPy and Pillow.
-fitted/*: openset fit on a small store."""
+fitted/*: openset fit on a small store: --method all, --sums, --preset notebook-001."""
 
 import io
 import json

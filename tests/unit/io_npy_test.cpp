@@ -125,6 +125,20 @@ TEST(NpyArray, HandsOutWhatWasWritten) {
     EXPECT_THAT(array.values(), ElementsAre(1, 2, 3, 4, 5, 6)); // read again
 }
 
+TEST(NpyArray, IsFoundByItsAddressesAsLongAsItLives) {
+    const TemporaryFolder folder;
+    write_npy<float>(folder / "a.npy", std::vector<float>(5000), {5000});
+    const void* inside = nullptr;
+    {
+        const NpyArray<float> array(folder / "a.npy");
+        inside = &array.values().back();
+        EXPECT_EQ(mapped_file_at(&array.values().front()), folder / "a.npy");
+        EXPECT_EQ(mapped_file_at(inside), folder / "a.npy");
+        EXPECT_EQ(mapped_file_at(&array), std::nullopt);
+    }
+    EXPECT_EQ(mapped_file_at(inside), std::nullopt);
+}
+
 TEST(NpyArray, MayBeEmpty) {
     const TemporaryFolder folder;
     write_npy<std::int64_t>(folder / "a.npy", {}, {0});

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "openset/detect/training_rows.hpp"
+#include "openset/detect/training_data.hpp"
 #include "openset/io/activation_store.hpp"
 #include "openset/io/activations.hpp"
 #include "openset/io/fitted_file.hpp"
@@ -70,6 +70,7 @@ struct StoreNeeds {
     bool labels = false;  ///< of some rows at least
     bool softmax = false; ///< a network that was trained with a softmax: classes exclude each other
     bool sigmoid = false; ///< a network that was trained with a binary loss for each label
+    bool rows = true;     ///< every row itself; false: sums over them are enough (TrainingData::merged)
 };
 
 /// A method as commands and files know it.
@@ -85,7 +86,7 @@ struct Method {
     /// On labelled rows; null: there is nothing to fit.
     /// Throws Error(usage): parameters as make() does, rows that lack what it needs; Error(corrupt): a row that is not
     /// finite, which it names.
-    std::unique_ptr<Detector> (*fit)(const TrainingRows& rows, const Parameters& parameters);
+    std::unique_ptr<Detector> (*fit)(const TrainingData& data, const Parameters& parameters);
     /// Out of a fitted file; null: the method has none. Throws Error(corrupt) where the file does not hold together.
     std::unique_ptr<Detector> (*load)(const io::FittedFile& fitted);
 };
@@ -96,12 +97,12 @@ std::span<const Method> methods();
 /// Throws Error(usage) with a did-you-mean where there is no such method.
 const Method& method_named(std::string_view name);
 
-/// Why the method cannot be fitted on these rows, or does not suit their network, in words: "needs features, and the
+/// Why the method cannot be fitted on these data, or does not suit their network, in words: "needs features, and the
 /// store has none (features.npy)"; none where nothing is missing.
-std::optional<std::string> what_is_missing(const Method& method, const TrainingRows& rows);
+std::optional<std::string> what_is_missing(const Method& method, const TrainingData& data);
 
 /// Fits the method. Throws Error(usage) that says what is missing, or that there is nothing to fit; else as Method::fit.
-std::unique_ptr<Detector> fit_detector(const Method& method, const TrainingRows& rows, const Parameters& parameters);
+std::unique_ptr<Detector> fit_detector(const Method& method, const TrainingData& data, const Parameters& parameters);
 
 /// The detector that a fitted file holds. Throws Error(usage) for a method that this version does not know,
 /// Error(corrupt) as Method::load does.

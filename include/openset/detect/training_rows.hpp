@@ -11,20 +11,26 @@
 
 namespace openset::detect {
 
-/// The labelled rows that a detector is fitted on, walked through once a pass: a store, or rows in memory. A view.
-struct TrainingRows {
+/// What is known of training rows without looking at one.
+struct TrainingFacts {
     std::string name;                           ///< in messages: the store's folder
     io::StoreMeta meta;                         ///< its labels may be empty: called 0..classes-1
+    std::int64_t row_count = 0;
+    std::int64_t labelled_count = 0;            ///< rows with a label
     std::int64_t classes = 0;                   ///< columns of the logits
     std::int64_t features = 0;                  ///< 0: there are none
     std::map<std::string, std::int64_t> extras; ///< columns of each further tensor
-    std::span<const std::int64_t> labels;       ///< [rows]; -1: no class of the model
     io::FloatRows head_weight;                  ///< [classes, features]; empty: there is none
     std::span<const float> head_bias;           ///< [classes]; empty where there is no weight
+
+    std::int64_t rows() const { return row_count; }
+};
+
+/// The labelled rows that a detector is fitted on, walked through once a pass: a store, or rows in memory. A view.
+struct TrainingRows : TrainingFacts {
+    std::span<const std::int64_t> labels; ///< [rows]; -1: no class of the model
     /// Calls its argument with block after block, in order. first  number of the block's first row
     std::function<void(const std::function<void(std::int64_t first, const io::Activations& block)>&)> for_each_block;
-
-    std::int64_t rows() const { return std::ssize(labels); }
 };
 
 /// store  must outlive the result

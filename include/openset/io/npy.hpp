@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,7 +63,8 @@ void write_npy(const std::filesystem::path& path, std::span<const Value> values,
                const std::vector<std::int64_t>& shape);
 
 /// A .npy file, mapped into memory and not read: opening it takes no time, whatever its size. The file must not be cut
-/// short while it is mapped. Value is float, double or std::int64_t.
+/// short while it is mapped: looking at what is no longer there, or at what the disk cannot read, raises SIGBUS (see
+/// mapped_file_at()). Value is float, double or std::int64_t.
 template <typename Value>
 class NpyArray {
 public:
@@ -85,5 +87,8 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+/// The file of the NpyArray that holds this address: what a handler of SIGBUS has to tell. None: it is no array's.
+std::optional<std::filesystem::path> mapped_file_at(const void* address);
 
 } // namespace openset::io
