@@ -7,6 +7,7 @@
 #include "cli/text_file.hpp"
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
+#include "openset/torch/runtime.hpp"
 #include "pictures/int8_networks.hpp"
 #include "pictures/networks.hpp"
 #include "pictures/run.hpp"
@@ -115,7 +116,13 @@ Pipelines::Signature Pipelines::signature_of(const std::vector<std::filesystem::
     return result;
 }
 
+void Pipelines::give_back_memory_of_replaced() {
+    const auto ended = [](const std::weak_ptr<Pipeline>& pipeline) { return pipeline.expired(); };
+    if (std::erase_if(replaced_, ended) > 0) torch::give_back_memory();
+}
+
 void Pipelines::reload_changed() {
+    give_back_memory_of_replaced();
     for (Served& served : served_) {
         const Signature now = signature_of(served.files);
         const bool stands_still = now == served.seen;
@@ -141,7 +148,7 @@ void Pipelines::reload(Served& served) {
             ++reloads_.done;
         }
         log_notice(served.config_file + ": loaded again as " + name);
-        // The pipeline of before ends here, or with the last request that holds it.
+        replaced_.push_back(fresh); // the pipeline of before ends here, or with the last request that holds it
     } catch (const std::exception& error) {
         const std::scoped_lock lock(mutex_);
         ++reloads_.refused;

@@ -65,11 +65,13 @@ private:
     };
 
     static Signature signature_of(const std::vector<std::filesystem::path>& files);
+    void give_back_memory_of_replaced();
     void reload(Served& served);
 
     const Options& options_;
     mutable std::mutex mutex_; ///< guards the pointers and the counts; the rest is reload_changed()'s alone
     std::vector<Served> served_;
+    std::vector<std::weak_ptr<Pipeline>> replaced_; ///< those of before, which requests may still hold
     Reloads reloads_;
 };
 

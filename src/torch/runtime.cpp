@@ -69,4 +69,10 @@ void prepare_process() {
 #endif
 }
 
+void give_back_memory() {
+#if defined(__GLIBC__)
+    ::malloc_trim(0);
+#endif
+}
+
 } // namespace openset::torch

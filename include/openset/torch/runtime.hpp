@@ -25,4 +25,7 @@ RuntimeFacts runtime_facts();
 /// each time.
 void prepare_process();
 
+/// Hands what the allocator has kept back to the system: after networks have gone for good.
+void give_back_memory();
+
 } // namespace openset::torch
