@@ -2,6 +2,7 @@
  *
  *   BROKEN_BELOW   the folder, an absolute path without links
  *   BROKEN_AT      number of the call that fails, from 1; 0: none does
+ *   BROKEN_STAYS   1: every later call fails too, the disk is gone
  *   BROKEN_ERRNO   with what: EIO (5), ENOSPC (28), EMFILE (24)...
  *   BROKEN_LOG     file that gets a line for each call, "NUMBER NAME PATH"; the one that failed with a ! in front
  *
@@ -43,7 +44,8 @@ static int fails_at(const char* call, const char* path) {
     if (!is_below(path)) return 0;
     pthread_mutex_lock(&turn);
     const long number = ++calls;
-    const int fails = number == atol(setting("BROKEN_AT"));
+    const long at = atol(setting("BROKEN_AT"));
+    const int fails = at > 0 && (number == at || (number > at && *setting("BROKEN_STAYS")));
     const char* log = setting("BROKEN_LOG");
     if (*log) {
         char line[4400];

@@ -4,7 +4,8 @@ broken_disk.py [--faults N] [--seed S] [--only COMMAND] [--all]
 
 Each command runs once undisturbed under broken_disk.c, which counts the calls that ask the disk for something below the work
 folder. Then N of them, drawn at random, fail one at a time (--all: every one): reading with EIO, writing with EIO or ENOSPC, opening with
-EIO or EMFILE, a mapped array with SIGBUS where its last page is looked at. After each
+EIO or EMFILE, a mapped array with SIGBUS where its last page is looked at. Every third fault stays: all later calls fail too, as on a
+disk that is gone. After each
  - the exit code is one of those that docs say, never a signal;
  - with 0 or 3 everything written is what the undisturbed run wrote, but for rows of pictures that could not be read, which say so;
  - with 1 or 2 there is a message, and nothing under the final name that differs from the undisturbed run's;
@@ -119,9 +120,10 @@ class Broken:
         shutil.rmtree(self.world / "out", ignore_errors=True)
         (self.world / "out").mkdir()
 
-    def run(self, at, error=0, more=()):
+    def run(self, at, error=0, stays=False, more=()):
         self.log.unlink(missing_ok=True)
-        environment = {**os.environ, "LD_PRELOAD": SHIM, "BROKEN_BELOW": str(self.world), "BROKEN_AT": str(at), "BROKEN_ERRNO": str(error), "BROKEN_LOG": str(self.log)}
+        environment = {**os.environ, "LD_PRELOAD": SHIM, "BROKEN_BELOW": str(self.world), "BROKEN_AT": str(at), "BROKEN_ERRNO": str(error), "BROKEN_LOG": str(self.log),
+                       "BROKEN_STAYS": "1" if stays else ""}
         return subprocess.run([BIN / "openset", *self.arguments, *more], cwd=self.world, capture_output=True, stdin=subprocess.DEVNULL, timeout=120, env=environment)
 
     def calls(self):
@@ -215,10 +217,10 @@ def main():
             assert calls, f"{label}: no call was seen: nothing would be tested"
             places = range(1, len(calls) + 1) if arguments.all else sorted(draw.sample(range(1, len(calls) + 1), min(arguments.faults, len(calls))))
             codes = collections.Counter()
-            for place in places:
+            for number, place in enumerate(places):
                 error = draw.choice(ERRORS[calls[place - 1][1]])
                 command.clear()
-                result = command.run(place, error)
+                result = command.run(place, error, stays=number % 3 == 2)
                 failed = command.failed_call()
                 if failed is None:
                     codes["not reached"] += 1
