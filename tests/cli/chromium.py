@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import time
@@ -82,6 +83,22 @@ class Chromium:
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
+    def drop_file(self, selector, file):
+        """As a hand that drags a file out of another window onto the middle of an element."""
+        place = self.value(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])(document.querySelector('{selector}').getBoundingClientRect())")
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, x=place[0], y=place[1], data={"items": [], "files": [str(file)], "dragOperationsMask": 1})
+
+    def paste_file(self, file, kind):
+        """As a picture that another program had copied."""
+        content = base64.b64encode(pathlib.Path(file).read_bytes()).decode()
+        self.value(f"""(() => {{
+            const bytes = Uint8Array.from(atob('{content}'), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], 'pasted', {{type: '{kind}'}}));
+            document.dispatchEvent(new ClipboardEvent('paste', {{clipboardData: data}}));
+        }})()""")
 
     def screenshot(self):
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])

@@ -151,6 +151,34 @@ class Limits(ServeTest):
         self.assertEqual(first.getresponse().status, 200)
         self.assertIn('openset_responses_total{status="429"} 1', self.ask("/metrics")[2].decode())
 
+    def test_a_picture_whose_turn_does_not_come_within_the_budget_is_not_run(self):
+        self.serve("--latency-budget", "1", "--threads", "1", "-j", "1")
+        large = b"P6 2000 2000 255\n" + bytes((200, 30, 30)) * 4_000_000
+        with concurrent.futures.ThreadPoolExecutor(16) as clients:
+            answers = list(clients.map(lambda _: self.ask("/prediction/", *form(large)), range(48)))
+        self.assertEqual({status for status, _, _ in answers}, {200, 503})
+        for status, headers, body in answers:
+            if status == 200:
+                self.assertEqual(json.loads(body)["pred"], "tomato")
+            else:
+                self.assertIn("turn did not come in time", body.decode())
+                self.assertTrue(headers["Retry-After"])
+        refused = sum(status == 503 for status, _, _ in answers)
+        self.assertIn(f'openset_responses_total{{status="503"}} {refused}', self.ask("/metrics")[2].decode())
+
+    def test_ipv6_is_an_address_like_the_other(self):
+        if not socket.has_ipv6 or not pathlib.Path("/proc/net/if_inet6").read_text().strip():
+            self.skipTest("no IPv6 on this machine")
+        server = subprocess.Popen([BIN / "openset-serve", "--listen", "[::1]:0", "-c", self.config], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (server.kill(), server.wait(), server.stderr.close()))
+        port = int(next(found for found in (re.search(r"listening on http://\[::1\]:(\d+)/", line) for line in server.stderr) if found)[1])
+        for host, status in ((f"[::1]:{port}", 200), (f"localhost:{port}", 200), ("[::2]", 403), ("evil.example", 403)):
+            connection = http.client.HTTPConnection("::1", port, timeout=30)
+            connection.request("GET", "/healthz", headers={"Host": host})
+            self.assertEqual(connection.getresponse().status, status, host)
+            connection.close()
+        self.assertIn("--token-file", self.run_program("openset-serve", "-c", self.config, "--listen", "[::]:0", code=2).messages)
+
     def test_other_addresses_need_a_token_and_other_sites_get_nothing(self):
         refused = self.run_program("openset-serve", "-c", self.config, "--listen", "0.0.0.0:0", code=2)
         self.assertIn("--token-file", str(refused.stderr))
@@ -183,10 +211,20 @@ class Page(ServeTest):
                 self.assertEqual(browser.value("document.getElementById('verdict').textContent"), verdict)
                 self.assertEqual(browser.value("[...document.querySelectorAll('#chain li')].map((stage) => stage.className)"), stages)
                 self.assertEqual(browser.value("document.documentElement.scrollWidth"), width, "it scrolls sideways")
+            browser.open(f"http://127.0.0.1:{self.port}/", 1280)
+            browser.until("document.querySelectorAll('#model option').length === 1")
+            browser.drop_file("#drop", PICTURES / "orange.jpg")
+            browser.until("document.getElementById('verdict').textContent === 'orange'")
+            browser.paste_file(PICTURES / "tomato.png", "image/png")
+            browser.until("document.getElementById('verdict').textContent === 'tomato'")
             browser.open(f"http://127.0.0.1:{self.port}/docs", 390)
             browser.until("document.querySelectorAll('#paths li').length === 4")
             self.assertEqual(browser.value("document.documentElement.scrollWidth"), 390, "it scrolls sideways")
             self.assertEqual(browser.console, [])
+            browser.open(f"http://127.0.0.1:{self.port}/", 390)
+            browser.until("document.querySelectorAll('#model option').length === 1")
+            browser.paste_file(PICTURES / "broken_truncated.jpg", "image/jpeg")
+            browser.until("document.body.textContent.includes('the JPEG data end after row 14 of 96')")
 
 
 class Change(ServeTest):
