@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "detect/fitted_state.hpp"
 #include "detect/linear_head.hpp"
@@ -16,6 +17,7 @@
 #include "openset/io/number_text.hpp"
 #include "openset/stats/activation.hpp"
 #include "stats/row_products.hpp"
+#include "stats/symmetric_eigen.hpp"
 
 namespace openset::detect {
 namespace {
@@ -199,6 +201,8 @@ struct TrainingData::State {
     std::array<std::optional<Scatter>, scales.size()> scatter;
     std::optional<GroupMeans> correct, softmax;
     std::optional<double> head_error;
+    std::array<std::optional<stats::SymmetricEigen>, scales.size()> eigen_within;
+    std::map<std::pair<FeatureScale, std::vector<double>>, stats::SymmetricEigen> eigen_about; ///< by centre
 
     static std::unique_ptr<State> read(const io::FittedFile& file);
     void expect_like(const State& other, const io::FittedFile& first, const io::FittedFile& file) const;
@@ -250,6 +254,24 @@ std::vector<double> TrainingData::squares_about(std::span<const double> centre, 
     add(sums, between.take());
     for (double& sum : sums) sum /= static_cast<double>(std::max<std::int64_t>(means.rows(), 1));
     return sums;
+}
+
+const stats::SymmetricEigen& TrainingData::eigen_about(std::span<const double> centre, FeatureScale scale) const {
+    const std::pair key(scale, std::vector<double>(centre.begin(), centre.end()));
+    const auto known = state_->eigen_about.find(key);
+    if (known != state_->eigen_about.end()) return known->second;
+    return state_->eigen_about.emplace(key, stats::symmetric_eigen(squares_about(centre, scale), centre.size()))
+        .first->second;
+}
+
+const stats::SymmetricEigen& TrainingData::eigen_within(FeatureScale scale) const {
+    auto& known = state_->eigen_within[index_of(scale)];
+    if (!known) {
+        std::vector<double> covariance = scatter(scale).labelled;
+        for (double& value : covariance) value /= static_cast<double>(facts().labelled_count);
+        known = stats::symmetric_eigen(covariance, static_cast<std::size_t>(facts().features));
+    }
+    return *known;
 }
 
 const GroupMeans& TrainingData::of_correct() const {

@@ -8,6 +8,10 @@
 #include "openset/detect/training_rows.hpp"
 #include "openset/io/fitted_file.hpp"
 
+namespace openset::stats {
+struct SymmetricEigen;
+} // namespace openset::stats
+
 namespace openset::detect {
 
 /// What the features are taken as.
@@ -74,6 +78,10 @@ public:
     const Scatter& scatter(FeatureScale scale) const;
     /// The mean of (f - centre)(f - centre)' over all rows, [features, features]. centre  [features]
     std::vector<double> squares_about(std::span<const double> centre, FeatureScale scale) const;
+    /// Of that matrix; the same centre is computed once.
+    const stats::SymmetricEigen& eigen_about(std::span<const double> centre, FeatureScale scale) const;
+    /// Of the labelled rows' covariance about their class's mean. Needs a row with a label.
+    const stats::SymmetricEigen& eigen_within(FeatureScale scale) const;
     /// Of the features, by label, of the rows whose label has the largest logit.
     const GroupMeans& of_correct() const;
     /// Of the softmax, by the class with the largest logit.

@@ -127,9 +127,8 @@ private:
     stats::PackedMatrix background_;  ///< [features, rank]; of a relative distance
 };
 
-stats::SymmetricEigen eigen_of(const std::vector<double>& covariance, const TrainingFacts& facts,
-                               const std::string& what) {
-    stats::SymmetricEigen eigen = stats::symmetric_eigen(covariance, static_cast<std::size_t>(facts.features));
+const stats::SymmetricEigen& with_rank(const stats::SymmetricEigen& eigen, const TrainingFacts& facts,
+                                       const std::string& what) {
     if (eigen.rank() == 0) {
         throw Error(ErrorKind::usage,
                     facts.name + ": the features of " + what +
@@ -161,15 +160,13 @@ std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed)
     const GroupMeans& means = data.by_label(scale);
     const std::vector<double> mean = means.overall();
     io::FittedFile file = begin_fitted(name, facts, none);
-    std::vector<double> covariance = data.scatter(scale).labelled;
-    for (double& value : covariance) value /= static_cast<double>(facts.labelled_count);
-    const auto of_class = eigen_of(covariance, facts, "each class");
+    const auto& of_class = with_rank(data.eigen_within(scale), facts, "each class");
     file.arrays["mean"] = {{facts.features}, mean};
     file.arrays["whitening"] = whitening_of(of_class);
     file.arrays["centres"] = centres_of(means, mean, packed(file.arrays["whitening"]));
     add_diagnostic(file, "rank", of_class.rank());
     if (is_relative(name)) {
-        const auto of_all = eigen_of(data.squares_about(mean, scale), facts, "all rows");
+        const auto& of_all = with_rank(data.eigen_about(mean, scale), facts, "all rows");
         file.arrays["background_whitening"] = whitening_of(of_all);
         add_diagnostic(file, "background_rank", of_all.rank());
     }

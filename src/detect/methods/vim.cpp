@@ -169,8 +169,7 @@ std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed)
     const std::size_t dim = dim_for(facts, values, file);
     LinearHead::check(file, data);
     const std::vector<double> origin = origin_of(facts, file);
-    const stats::SymmetricEigen eigen =
-        stats::symmetric_eigen(data.squares_about(origin, FeatureScale::as_they_are), origin.size());
+    const stats::SymmetricEigen& eigen = data.eigen_about(origin, FeatureScale::as_they_are);
     file.arrays["origin"] = {{facts.features}, origin};
     file.arrays["residual_space"] = residual_space(eigen, dim);
     add_diagnostic(file, "dim", dim);
