@@ -417,7 +417,7 @@ void TrainingData::State::add(const State& other) {
 }
 
 TrainingData TrainingData::merged(std::span<const io::FittedFile> parts) {
-    if (parts.empty()) throw Error(ErrorKind::usage, "no sums to put together, expected at least one file of them");
+    if (parts.empty()) throw Error(ErrorKind::usage, "--sums: found no file of them, expected at least one");
     auto all = State::read(parts.front());
     std::map<std::string, std::string> names = {{parts.front().fitted_on, parts.front().name}};
     for (const io::FittedFile& file : parts.subspan(1)) {

@@ -7,7 +7,9 @@
 #include <malloc.h>
 #include <sstream>
 #include <torch/version.h>
+#include <unistd.h>
 
+#include "openset/base/error.hpp"
 #include "torch/device.hpp"
 
 namespace openset::torch {
@@ -55,6 +57,11 @@ RuntimeFacts runtime_facts() {
 }
 
 void prepare_process() {
+    if (::access("/proc/cpuinfo", R_OK) != 0) {
+        throw Error(ErrorKind::unreadable,
+                    "/proc/cpuinfo: cannot be read, expected the processor's facts, without which LibTorch does not start; "
+                    "mount /proc, whole");
+    }
     at::set_num_threads(1);
     // TF32 rounds the factors of a product to 10 bits: a CUDA device would disagree with everything else by 1e-3.
     at::globalContext().setAllowTF32CuBLAS(false);

@@ -62,7 +62,7 @@ RETURNING_TYPE = "Validator"
 RETURNING_FILES = {"apps/cli/usage_error.cpp"}
 
 # Files whose refuse() itself says what to do, or which row it is.
-COMPLETING = {"src/io/merge.cpp", "src/io/resume.cpp", "src/io/row_reader.cpp", "src/io/npy.cpp", "src/io/samples.cpp"}
+COMPLETING = {"src/io/merge.cpp", "src/io/resume.cpp", "src/io/row_reader.cpp", "src/io/npy.cpp", "src/io/samples.cpp", "src/detect/training_data.cpp"}
 
 # Texts that are passed on, so that there is nothing to read: (file, call) -> where they are looked at.
 THROWN_BELOW = "errors are looked at where they are thrown"
@@ -116,6 +116,7 @@ RELAYS = {
     ("src/cascade/starter_config.cpp", "notes.push_back"): "of why_unused()",
     ("src/detect/openmax_diagnostics.cpp", "warnings.push_back"): "sentences of the callers of warn_of_classes()",
     ("src/detect/methods.cpp", "Error"): "of what_is_missing()",
+    ("src/detect/training_data.cpp", "refuse"): "of io::mismatches()",
     ("src/detect/methods.cpp", "warnings.push_back"): "what a fit warned of",
     ("src/flow/loaded_pipeline.cpp", "Error"): "lines of a config's problems",
     ("src/flow/loaded_pipeline.cpp", "notes.push_back"): "the gate's own warning, in cascade/decide.cpp",
