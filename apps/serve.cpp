@@ -1,7 +1,9 @@
 // openset serve -c CONFIG: the pipeline behind HTTP, with a page to try it
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <pthread.h>
 #include <thread>
 
 #include "cli/command.hpp"
@@ -42,8 +44,19 @@ int bind(httplib::Server& server, const serve::Options& options) {
     return port;
 }
 
+/// httplib reads header fields by regular expressions that recurse for each character; where the shell's limit is `unlimited`
+/// glibc gives threads 2 MB, which a long field would overflow.
+void give_threads_enough_stack() {
+    pthread_attr_t attributes;
+    if (::pthread_attr_init(&attributes) != 0) return;
+    ::pthread_attr_setstacksize(&attributes, std::size_t{16} << 20);
+    ::pthread_setattr_default_np(&attributes);
+    ::pthread_attr_destroy(&attributes);
+}
+
 int run(const serve::Options& options) {
     std::signal(SIGPIPE, SIG_IGN); // a client that has gone is no reason to end
+    give_threads_enough_stack();
     const Cancellation& cancellation = cli::catch_signals();
     serve::HttpServer server(limits_of(options));
     const int port = bind(server, options); // before the networks: a wrong address is told at once
@@ -52,18 +65,35 @@ int run(const serve::Options& options) {
     if (cancellation.requested()) return cli::end_by_signal(cli::caught_signal());
     serve::Api api(options, pipelines);
     api.install(server);
-    std::jthread listening([&server] { server.listen_after_bind(); });
+    std::atomic<bool> listens{true};
+    std::jthread listening([&] {
+        server.listen_after_bind();
+        listens = false;
+    });
+    // What ends it before it runs is lost.
+    while (listens && !server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const bool v6 = options.host.find(':') != std::string::npos;
     log_notice("listening on http://" + (v6 ? "[" + options.host + "]" : options.host) + ":" + std::to_string(port) +
                "/");
-    while (!cancellation.requested()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(250));
-        pipelines.reload_changed();
+    // Apart, so that a signal does not wait for a network that is being loaded.
+    std::jthread reloading([&pipelines](const std::stop_token& ended) {
+        while (!ended.stop_requested()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(250));
+            pipelines.reload_changed();
+        }
+    });
+    while (!cancellation.requested() && listens && pipelines.alive())
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const bool asked_to_end = cancellation.requested();
+    if (asked_to_end) {
+        log_notice("answering what has been asked, then ending");
+    } else {
+        log_error(listens ? "a pipeline has ended by itself, expected it to go on: start the server again"
+                          : "listening has ended by itself, expected it to go on: start the server again");
     }
-    log_notice("answering what has been asked, then ending");
     server.drain();
     listening.join();
-    return cli::exit_done;
+    return asked_to_end ? cli::exit_done : cli::exit_failed;
 }
 
 } // namespace

@@ -79,7 +79,9 @@ void Api::check(const httplib::Request& request) const {
     if (!post && request.method != "GET" && request.method != "HEAD") throw Refusal{405, "expected GET or POST"};
     if (post && request.path != "/prediction/" && request.path != "/prediction")
         throw Refusal{404, "nothing to post to; see /docs"};
-    if (request.has_header("Transfer-Encoding")) throw Refusal{411, "expected a Content-Length"};
+    if (request.has_header("Content-Encoding") && request.get_header_value("Content-Encoding") != "identity")
+        throw Refusal{415, "expected a body that is not compressed"};
+    if (post || request.has_header("Transfer-Encoding")) announced_length(request);
     if (options_.token.empty()) {
         // A page of another site that a browser here shows, or a name that was made to lead here, must not use the server.
         if (!is_loopback(host_of(request.get_header_value("Host"))))
@@ -135,8 +137,7 @@ void Api::install(httplib::Server& server) {
     fixed("/metrics", "text/plain; version=0.0.4; charset=utf-8",
           [this] { return metrics_.text(in_flight_, pipelines_.reloads()); });
     server.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
-        const auto pipelines = pipelines_.all();
-        const bool alive = std::ranges::all_of(pipelines, [](const auto& pipeline) { return pipeline->alive(); });
+        const bool alive = pipelines_.alive();
         response.status = alive ? 200 : 503;
         response.set_content(alive ? R"({"status": "ok"})" : R"({"status": "a pipeline has ended"})", json);
     });
@@ -177,7 +178,9 @@ void Api::predict(const httplib::Request& request, httplib::Response& response, 
     const auto start = Clock::now();
     auto row =
         pipeline->service(question.open_set)
-            .ask(upload.filename, std::move(upload.bytes), start + std::chrono::milliseconds(options_.latency_budget));
+            .ask(upload.filename, std::move(upload.bytes),
+                 start + std::min<Clock::duration>(std::chrono::milliseconds(options_.latency_budget),
+                                                   std::chrono::seconds(options_.timeout)));
     if (row.wait_for(std::chrono::seconds(options_.timeout)) != std::future_status::ready)
         throw Refusal{504, "the picture took too long"};
     const auto found = row.get();

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "serve/upload.hpp"
+
 namespace openset::serve {
 namespace {
 
@@ -69,6 +71,7 @@ public:
         in_body_ = true;
         const std::string length = request.get_header_value("Content-Length");
         std::from_chars(length.data(), length.data() + length.size(), body_);
+        // What has no length, or is more than is read, is never read to its end.
         if (request.has_header("Transfer-Encoding")) body_ = std::size_t(-1);
     }
 
@@ -92,8 +95,11 @@ public:
 
     ssize_t read(char* to, size_t size) override {
         if (!in_body_ && received_ >= limits_.head) return -1;
+        if (in_body_ && body_read_ >= std::min(body_, limits_.body)) return -1;
+        send_until_.reset(); // what was sent so far was no more than "100 Continue"
         if (!buffered() && (!wait(POLLIN, receive_until_) || !fill())) return -1;
-        const std::size_t count = std::min(size, filled_ - taken_);
+        std::size_t count = std::min(size, filled_ - taken_);
+        if (in_body_) count = std::min(count, std::min(body_, limits_.body) - body_read_);
         std::memcpy(to, buffer_.data() + taken_, count);
         taken_ += count;
         received_ += count;
@@ -117,8 +123,9 @@ private:
     bool wait(short what, Clock::time_point end) const {
         while (true) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+            if (left <= 0) return false; // also where bytes are there: who sends without end is cut off too
             pollfd place{socket_, what, 0};
-            const int ready = ::poll(&place, 1, static_cast<int>(std::max<std::int64_t>(0, left)));
+            const int ready = ::poll(&place, 1, static_cast<int>(left));
             if (ready >= 0 || errno != EINTR) return ready > 0;
         }
     }
@@ -179,7 +186,10 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
         connection.begin_request();
         bool closed = false;
         const bool answered = process_request(connection, draining_ || left == 1, closed,
-                                              [&](httplib::Request& request) { connection.begin_body(request); });
+                                              [&](httplib::Request& request) {
+                                                  keep_to_ourselves(request);
+                                                  connection.begin_body(request);
+                                              });
         go_on = answered && !closed && connection.body_is_read();
     }
     connection.linger();

@@ -68,7 +68,7 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option("--max-in-flight", options.max_in_flight,
                    "predictions at a time; more are answered 429 (default 64)")
         ->type_name("N")
-        ->check(cli::whole_number(1, 4096));
+        ->check(cli::whole_number(1, 900)); // httplib is built on select(), which knows 1024 descriptors
     app.add_option(
            "--latency-budget", options.latency_budget,
            "a picture that has waited longer for its turn is answered 503 instead of being run (default 2000 ms)")

@@ -15,19 +15,28 @@
 namespace openset::serve {
 namespace {
 
+cascade::PipelineConfig parse_config(const std::string& file) {
+    return cascade::parse_pipeline_config(cli::read_text_file(file, "a pipeline config, as openset init writes one"),
+                                          file, std::filesystem::path(file).parent_path());
+}
+
 cascade::PipelineConfig read_config(const std::string& file, const Options& options) {
-    auto config =
-        cascade::parse_pipeline_config(cli::read_text_file(file, "a pipeline config, as openset init writes one"), file,
-                                       std::filesystem::path(file).parent_path());
+    auto config = parse_config(file);
     if (options.precision == "int8") config = pictures::with_int8_networks(std::move(config), false);
     return config;
 }
 
-/// The config and every file that it names.
+/// The config and every file that it names, with what may describe the networks beside them.
 std::vector<std::filesystem::path> files_of(const std::string& config_file, const Options& options) {
     std::vector<std::filesystem::path> files = {config_file};
-    auto config = read_config(config_file, options);
-    for (const std::filesystem::path* path : cascade::paths_of(config)) files.push_back(*path);
+    const auto add = [&files](cascade::PipelineConfig config) {
+        for (const std::filesystem::path* path : cascade::paths_of(config)) {
+            files.push_back(*path);
+            files.emplace_back(path->string() + ".openset.json"); // there is one beside a network only, and not always
+        }
+    };
+    add(parse_config(config_file));
+    add(read_config(config_file, options)); // int8 networks are made from those that the config names
     return files;
 }
 
@@ -55,7 +64,8 @@ Pipeline::Pipeline(const std::string& config_file, const Options& options) {
 
 flow::PictureService& Pipeline::service(bool open_set) {
     if (open_set) return *open_set_;
-    std::call_once(closed_set_asked_, [this] {
+    const std::scoped_lock lock(mutex_);
+    if (!closed_set_) {
         closed_set_ =
             std::make_unique<flow::PictureService>([this](flow::InputSource& inputs, const flow::Receiver& receive) {
                 const Cancellation never;
@@ -63,8 +73,13 @@ flow::PictureService& Pipeline::service(bool open_set) {
                 runner.find_batch = false;
                 flow::run(closed_, {loaded_.networks().back()}, inputs, receive, runner, never);
             });
-    });
+    }
     return *closed_set_;
+}
+
+bool Pipeline::alive() const {
+    const std::scoped_lock lock(mutex_);
+    return open_set_->alive() && (!closed_set_ || closed_set_->alive());
 }
 
 Pipelines::Pipelines(const Options& options) : options_(options) {
@@ -97,6 +112,11 @@ std::vector<std::shared_ptr<Pipeline>> Pipelines::all() const {
     return result;
 }
 
+bool Pipelines::alive() const {
+    const auto pipelines = all();
+    return std::ranges::all_of(pipelines, [](const auto& pipeline) { return pipeline->alive(); });
+}
+
 Pipelines::Reloads Pipelines::reloads() const {
     const std::scoped_lock lock(mutex_);
     return reloads_;
@@ -116,13 +136,14 @@ Pipelines::Signature Pipelines::signature_of(const std::vector<std::filesystem::
     return result;
 }
 
-void Pipelines::give_back_memory_of_replaced() {
-    const auto ended = [](const std::weak_ptr<Pipeline>& pipeline) { return pipeline.expired(); };
-    if (std::erase_if(replaced_, ended) > 0) torch::give_back_memory();
+/// Not on a thread that answers: the last answer would wait for it, and what such a thread's allocator keeps cannot be given back.
+void Pipelines::end_replaced() {
+    const auto is_ours_alone = [](const std::shared_ptr<Pipeline>& pipeline) { return pipeline.use_count() == 1; };
+    if (std::erase_if(replaced_, is_ours_alone) > 0) torch::give_back_memory();
 }
 
 void Pipelines::reload_changed() {
-    give_back_memory_of_replaced();
+    end_replaced();
     for (Served& served : served_) {
         const Signature now = signature_of(served.files);
         const bool stands_still = now == served.seen;
@@ -148,7 +169,7 @@ void Pipelines::reload(Served& served) {
             ++reloads_.done;
         }
         log_notice(served.config_file + ": loaded again as " + name);
-        replaced_.push_back(fresh); // the pipeline of before ends here, or with the last request that holds it
+        replaced_.push_back(std::move(fresh)); // the pipeline of before
     } catch (const std::exception& error) {
         const std::scoped_lock lock(mutex_);
         ++reloads_.refused;

@@ -20,7 +20,8 @@ public:
 
     const std::string& name() const { return loaded_.pipeline.name; }
     const cascade::Pipeline& rules(bool open_set) const { return open_set ? loaded_.pipeline : closed_; }
-    bool alive() const { return open_set_->alive(); }
+    /// Whether its runs go on. Any thread.
+    bool alive() const;
 
     /// open_set  false: the classifier alone, rejecting nothing
     flow::PictureService& service(bool open_set);
@@ -30,7 +31,7 @@ private:
     cascade::Pipeline closed_;
     flow::RunnerOptions runner_;
     std::unique_ptr<flow::PictureService> open_set_, closed_set_;
-    std::once_flag closed_set_asked_;
+    mutable std::mutex mutex_; ///< guards closed_set_, made when it is first asked for
 };
 
 /// The pipelines that are served, each taken anew when one of its files has changed. Any thread may ask.
@@ -45,8 +46,11 @@ public:
     std::vector<std::shared_ptr<Pipeline>> all() const;
 
     /// Loads the configs whose files have changed and stand still since the last call. One that cannot be loaded is told on
-    /// the log, and the pipeline of before goes on.
+    /// the log, and the pipeline of before goes on. For one thread.
     void reload_changed();
+
+    /// Whether the runs of all of them go on. Any thread.
+    bool alive() const;
 
     struct Reloads {
         std::int64_t done = 0, refused = 0;
@@ -65,13 +69,13 @@ private:
     };
 
     static Signature signature_of(const std::vector<std::filesystem::path>& files);
-    void give_back_memory_of_replaced();
+    void end_replaced();
     void reload(Served& served);
 
     const Options& options_;
     mutable std::mutex mutex_; ///< guards the pointers and the counts; the rest is reload_changed()'s alone
     std::vector<Served> served_;
-    std::vector<std::weak_ptr<Pipeline>> replaced_; ///< those of before, which requests may still hold
+    std::vector<std::shared_ptr<Pipeline>> replaced_; ///< those of before, until no request holds them: they end here
     Reloads reloads_;
 };
 

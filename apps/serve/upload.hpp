@@ -16,15 +16,24 @@ struct Refusal {
     std::string detail;
 };
 
+/// The length that a request announces for its body; throws Refusal where it does not, or not plainly (RFC 9112, 6.3).
+std::size_t announced_length(const httplib::Request& request);
+
 /// The `file` of a multipart form.
 struct Upload {
     std::string filename, content_type;
     std::vector<std::uint8_t> bytes;
 };
 
-/// Reads the form as it comes: exactly one part `file` with a file name, at most 16 parts, names of at most 1024 bytes. Throws
-/// Refusal.
-/// most_bytes  of all parts together
+/// Takes out of a request what httplib would act on by itself: ranges, which multiply an answer; the compression of answers; and
+/// the reading of forms, whose regular expressions take stack and time that grow with a line's length and its square. To be
+/// called before httplib routes the request.
+void keep_to_ourselves(httplib::Request& request);
+
+/// The form of a request, which has exactly one part `file`, at most 16 parts and at most 4 KiB of lines in front of each. In time
+/// that grows with its length. Throws Refusal.
+/// request     keep_to_ourselves() was called with it
+/// most_bytes  of the file
 Upload read_upload(const httplib::Request& request, const httplib::ContentReader& body, std::size_t most_bytes);
 
 /// What a prediction is asked for with.

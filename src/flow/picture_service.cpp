@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "flow/runner_item.hpp"
 #include "openset/base/error.hpp"
 
 namespace openset::flow {
@@ -24,7 +25,8 @@ public:
             answer.set_exception(ended_);
         } else {
             input.ticket = ++tickets_;
-            waiting_.push_back({std::move(input), latest_start, std::move(answer)});
+            input.latest_start = latest_start;
+            waiting_.push_back({std::move(input), std::move(answer)});
             changed_.notify_one();
         }
         return result;
@@ -56,7 +58,9 @@ public:
         std::unique_lock lock(mutex_);
         auto taken = taken_.extract(delivery.input.ticket);
         lock.unlock();
-        if (taken) taken.mapped().set_value(delivery.row);
+        if (!taken) return;
+        if (delivery.row.failure && delivery.row.failure->kind == late) return taken.mapped().set_value(std::nullopt);
+        taken.mapped().set_value(delivery.row);
     }
 
     // ---- the run's side
@@ -68,7 +72,7 @@ public:
             if (stopped_ || waiting_.empty()) return std::nullopt;
             Request request = std::move(waiting_.front());
             waiting_.pop_front();
-            if (Clock::now() > request.latest_start) {
+            if (Clock::now() > *request.input.latest_start) {
                 request.answer.set_value(std::nullopt);
                 continue;
             }
@@ -86,7 +90,6 @@ public:
 private:
     struct Request {
         Input input;
-        Clock::time_point latest_start;
         Answer answer;
     };
 

@@ -164,24 +164,45 @@ private:
 
     std::optional<StageBatch> next_batch() {
         std::unique_lock lock(mutex_);
-        std::optional<std::size_t> stage;
-        const auto start = Clock::now();
-        ready_.wait(lock, [&] {
-            stage = choose_stage();
-            return stopped_ || stage || (decoding_ == 0 && inferring_ == 0);
-        });
-        statistics_.inference_wait_seconds += seconds_since(start);
-        if (stopped_ || !stage) {
+        while (true) {
+            std::optional<std::size_t> stage;
+            const auto start = Clock::now();
+            ready_.wait(lock, [&] {
+                stage = choose_stage();
+                return stopped_ || stage || (decoding_ == 0 && inferring_ == 0);
+            });
+            statistics_.inference_wait_seconds += seconds_since(start);
+            if (stopped_ || !stage) {
+                ready_.notify_all();
+                return std::nullopt;
+            }
+            ++inferring_;
+            StageBatch batch{*stage, take_batch(*stage)};
+            drop_late(batch.items);
+            if (!batch.items.empty()) return batch;
+            deliver(lock);
+            --inferring_;
             ready_.notify_all();
-            return std::nullopt;
         }
-        ++inferring_;
-        return StageBatch{*stage, take_batch(*stage)};
+    }
+
+    /// Pictures that have waited too long for their first network.
+    void drop_late(std::vector<Item>& items) {
+        const auto now = Clock::now();
+        std::erase_if(items, [&](Item& item) {
+            if (item.next_stage > 0 || !item.input.latest_start || now <= *item.input.latest_start) return false;
+            fail(item, std::nullopt, late, "its turn did not come in time");
+            item.next_stage = waiting_.size();
+            queue(std::move(item));
+            return true;
+        });
     }
 
     std::optional<std::size_t> choose_stage() const {
         std::optional<std::size_t> earliest;
         for (std::size_t stage = waiting_.size(); stage-- > 0;) {
+            // Whoever takes rows as they come waits for this one: it is not held back until its batch is full.
+            if (options_.any_order && !waiting_[stage].empty()) return stage;
             if (std::ssize(waiting_[stage]) >= work_.batch_sizes().of(stage)) return stage;
             if (!waiting_[stage].empty()) earliest = stage;
         }

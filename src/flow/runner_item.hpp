@@ -44,6 +44,9 @@ struct Item {
     std::map<std::size_t, model::Outputs> trunk_outputs;
 };
 
+/// The kind of failure of a picture that was not run (Input::latest_start).
+inline constexpr const char* late = "late";
+
 /// Makes the item's row a failed one. stage  none: it could not be decoded
 void fail(Item& item, std::optional<cascade::Stage> stage, std::string kind, std::string message);
 

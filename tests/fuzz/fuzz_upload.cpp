@@ -59,7 +59,7 @@ public:
     }
     void receive(httplib::Stream& stream) {
         bool closed = false;
-        process_request(stream, true, closed, nullptr);
+        process_request(stream, true, closed, serve::keep_to_ourselves);
     }
 };
 

@@ -1,6 +1,8 @@
 #include "openset/flow/runner.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -243,6 +245,37 @@ TEST_F(RunnerTest, APictureThatDoesNotFitAloneIsAFailedRow) {
     const auto rows = run({green});
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(rows[0].failure->kind, "model");
+}
+
+TEST_F(RunnerTest, APictureThatNoNetworkHasBegunWithInItsTimeIsNotRunAndTheOthersAre) {
+    std::vector<Input> inputs_of_which_some_are_late;
+    for (int i = 0; i < 40; ++i) {
+        Input input = green;
+        const auto now = std::chrono::steady_clock::now();
+        if (i % 4 == 1) input.latest_start = now - std::chrono::seconds(1);
+        if (i % 4 == 2) input.latest_start = now + std::chrono::hours(1);
+        inputs_of_which_some_are_late.push_back(input);
+    }
+    for (const bool any_order : {false, true}) {
+        options.any_order = any_order;
+        gate.batches.clear();
+        const auto rows = run(inputs_of_which_some_are_late);
+        ASSERT_EQ(rows.size(), 40U);
+        EXPECT_EQ(std::ranges::count_if(rows, [](const io::Row& row) { return row.failure && row.failure->kind == "late"; }), 10);
+        EXPECT_EQ(std::ranges::count_if(rows, [](const io::Row& row) { return row.verdict.label == "green"; }), 30);
+        EXPECT_EQ(std::accumulate(gate.batches.begin(), gate.batches.end(), 0), 30);
+    }
+}
+
+TEST_F(RunnerTest, WhereRowsAreTakenAsTheyComeALaterStageDoesNotWaitForItsBatchToFill) {
+    // One in eight reaches the classifier: in order it waits for eight of them, else it goes before the next gate batch.
+    std::vector<Input> list;
+    for (int i = 0; i < 256; ++i) list.push_back(i % 8 == 0 ? green : blue);
+    options.batch = 8;
+    options.threads = 1;
+    options.any_order = true;
+    EXPECT_EQ(run(list).size(), 256U);
+    EXPECT_GT(std::ssize(classifier.batches), 256 / 8 / 8);
 }
 
 TEST_F(RunnerTest, AReceiverThatSaysStopGetsNoFurtherRow) {

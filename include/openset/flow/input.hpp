@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -23,6 +24,8 @@ struct Input {
     std::optional<io::Failure> failure;             ///< known to fail already (a folder that cannot be entered)
     std::optional<std::string> label = {};          ///< the picture's class, where the list of inputs tells it
     std::uint64_t ticket = 0; ///< the source's own number for it: PictureService knows a row by it
+    /// A picture whose first network has not begun with it by then is not run: its row is a failure of the kind `late`.
+    std::optional<std::chrono::steady_clock::time_point> latest_start = {};
 };
 
 /// Hands out inputs one by one. next() and skip() are called by one thread at a time.

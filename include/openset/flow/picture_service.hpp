@@ -34,7 +34,7 @@ public:
 
     /// name          the row's path; nothing is ever opened by it
     /// bytes         the picture's file
-    /// latest_start  a picture that has waited longer than that is not run: none instead of its row
+    /// latest_start  a picture that no network has begun with by then is not run: none instead of its row
     /// The answer throws what ended the run, where it ended by an exception; later ones too. The future may be dropped.
     std::future<std::optional<io::Row>> ask(std::string name, std::vector<std::uint8_t> bytes,
                                             Clock::time_point latest_start);
