@@ -63,7 +63,10 @@ compare::Group group_of(const std::string& name, const std::vector<std::string>&
                                               ": no --unknown has this name, expected one of theirs" +
                                               did_you_mean(set, known));
         }
-        group.sets.push_back(static_cast<std::size_t>(found - known.begin()));
+        const auto number = static_cast<std::size_t>(found - known.begin());
+        if (std::ranges::find(group.sets, number) != group.sets.end())
+            throw Error(ErrorKind::usage, "--" + name + " " + set + ": found twice, expected each set once");
+        group.sets.push_back(number);
     }
     return group;
 }
@@ -104,7 +107,7 @@ void add_fits(const CompareOptions& options, const io::ActivationStore& known, s
             for (const std::string& warning : detect::fit_warnings(fitted)) log_warning(method.name + ": " + warning);
             columns.push_back(scores::fitted_column(method.name, fitted, options.train, known, options.allow_mismatch));
         } catch (const Error& error) {
-            if (is_asked_for) throw;
+            if (is_asked_for || error.kind() != ErrorKind::usage) throw;
             left_out.push_back(method.name + ", " + error.what());
         }
     }

@@ -255,7 +255,7 @@ int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
             for (const std::string& warning : detect::fit_warnings(file)) log_warning(method.name + ": " + warning);
             record["fitted"].push_back({{"method", method.name}, {"file", method.name + ".json"}});
         } catch (const Error& error) {
-            if (error.kind() == ErrorKind::output) throw;
+            if (error.kind() != ErrorKind::usage) throw; // a damaged store, a full disk
             log_warning(method.name + " is left out: " + error.what());
             record["left_out"].push_back({{"method", method.name}, {"why", error.what()}});
         }

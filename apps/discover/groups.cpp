@@ -43,6 +43,13 @@ std::optional<Nearest> nearest_class(std::span<const double> centre, const std::
     return nearest;
 }
 
+/// size  of a row of features
+void expect_finite(double size, const std::string& where) {
+    if (!std::isfinite(size))
+        throw Error(ErrorKind::corrupt, where + ": has a NaN or an infinity among its features, expected finite numbers; "
+                                                "take the picture out or extract the store again");
+}
+
 Trial try_groups(const stats::Points& points, int groups, std::uint64_t seed) {
     const auto clustering = stats::k_means(points, groups, seed);
     return {groups, stats::mean_silhouette(points, clustering.group, groups),
@@ -71,6 +78,7 @@ Group group_of(const stats::Clustering& clustering, int number, const stats::Poi
 
 void Rejected::add(const std::string& path, std::span<const float> row) {
     const double size = length(row);
+    expect_finite(size, path);
     paths.push_back(path);
     columns = row.size();
     for (const float value : row)
@@ -87,6 +95,7 @@ std::vector<KnownClass> means_of_classes(const io::ActivationStore& store) {
             auto& sum = sums[static_cast<std::size_t>(label)];
             const auto features = block.features.row(row);
             const double size = length(features);
+            expect_finite(size, store.folder().string() + ": row " + std::to_string(first + row));
             sum.resize(features.size());
             for (std::size_t j = 0; j < features.size() && size > 0; ++j)
                 sum[j] += static_cast<double>(features[j]) / size;
@@ -116,7 +125,7 @@ Groups find_groups(const Rejected& rejected, const std::vector<KnownClass>& know
         for (int groups = least; groups <= std::max(last, least); ++groups)
             result.tried.push_back(try_groups(points, groups, seed));
         number = std::ranges::max_element(result.tried, {}, [](const Trial& trial) {
-                     return trial.silhouette * trial.stability;
+                     return std::max(trial.silhouette, 0.0) * std::max(trial.stability, 0.0);
                  })->groups;
     }
     const auto clustering = stats::k_means(points, number, seed);

@@ -6,6 +6,7 @@
 
 #include "cli/in_parallel.hpp"
 #include "openset/base/cancellation.hpp"
+#include "openset/base/error.hpp"
 #include "openset/stats/activation.hpp"
 
 namespace openset::scores {
@@ -66,6 +67,13 @@ void Scorer::score_part(std::int64_t first) {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
         const auto to = std::span(scores_[i]).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
         columns_[i].detector->score(part, to);
+        const auto nan = std::ranges::find_if(to, [](double score) { return std::isnan(score); });
+        if (nan != to.end()) {
+            throw Error(ErrorKind::internal, store_.folder().string() + ": row " +
+                                                 std::to_string(first_ + first + (nan - to.begin())) +
+                                                 " has the score NaN of " + columns_[i].name +
+                                                 ", expected a number; fit the detector anew, or leave it out");
+        }
     }
 }
 

@@ -32,15 +32,13 @@ double LinearHead::largest_error(const TrainingRows& rows) {
     const std::int64_t step = std::max<std::int64_t>(rows.rows() / rows_looked_at, 1);
     std::vector<double> features(head.features()), logits(head.classes());
     double largest = 0;
-    rows.for_each_block([&](std::int64_t first, const io::Activations& block) {
-        for (std::int64_t i = (step - first % step) % step; i < block.rows; i += step) {
-            load_features(block.features.row(i), FeatureScale::as_they_are, features);
-            head.apply(features, 1, logits);
-            const auto stored = block.logits.row(i);
-            for (std::size_t c = 0; c < logits.size(); ++c) {
-                const double error = std::abs(logits[c] - static_cast<double>(stored[c]));
-                if (!(error <= largest)) largest = std::isnan(error) ? INFINITY : error;
-            }
+    for_each_row(rows, [&](const TrainingRow& row) { // which names a row that is not finite
+        if (row.number % step != 0) return;
+        load_features(row.features, FeatureScale::as_they_are, features);
+        head.apply(features, 1, logits);
+        for (std::size_t c = 0; c < logits.size(); ++c) {
+            const double error = std::abs(logits[c] - static_cast<double>(row.logits[c]));
+            if (!(error <= largest)) largest = std::isnan(error) ? INFINITY : error;
         }
     });
     return largest;

@@ -163,8 +163,9 @@ const io::FittedArray* read_means(const io::FittedFile& file, const OpenMaxParam
                                   io::in_quotes(params.space));
         return nullptr;
     }
-    if (!std::ranges::all_of(means.values, [](double value) { return std::isfinite(value); })) {
-        problems.add(pointer, "found a NaN or an infinity, expected finite numbers");
+    // As FittedState has it: what is computed from such numbers stays finite.
+    if (!std::ranges::all_of(means.values, [](double value) { return std::abs(value) <= 1e60; })) {
+        problems.add(pointer, "found a NaN, or a number beyond 1e60, expected finite and smaller ones; fit anew");
         return nullptr;
     }
     return &means;

@@ -168,10 +168,10 @@ void put(io::FittedFile& file, const Names& names, const GroupMeans& means) {
 
 GroupMeans get(const io::FittedFile& file, const FittedState& state, const Names& names, std::int64_t groups,
                std::int64_t columns) {
-    constexpr double largest_exact = 9007199254740992; // 2^53
+    constexpr double most_rows = 1LL << 40; // so that no number of groups overflows
     GroupMeans result;
     for (const double count : state.array(names.counts, groups).values) {
-        if (count < 0 || count > largest_exact || count != std::floor(count))
+        if (count < 0 || count > most_rows || count != std::floor(count))
             throw Error(ErrorKind::corrupt, file.name + ": /state/arrays/" + names.counts + ": found " +
                                                 io::shortest(count) + ", expected a number of rows; fit anew");
         result.counts.push_back(static_cast<std::int64_t>(count));
@@ -351,7 +351,7 @@ std::unique_ptr<TrainingData::State> TrainingData::State::read(const io::FittedF
         throw Error(ErrorKind::usage, file.name + ": is a fitted " + file.method +
                                           ", expected sums of a store, as openset fit --sums writes them");
     const FittedState state(file);
-    constexpr std::int64_t most_rows = std::int64_t{1} << 53;
+    constexpr std::int64_t most_rows = std::int64_t{1} << 40;
     auto part = std::make_unique<State>();
     TrainingFacts& facts = part->facts;
     facts.name = file.name;
@@ -382,7 +382,7 @@ std::unique_ptr<TrainingData::State> TrainingData::State::read(const io::FittedF
         }
     }
     if (file.float_arrays.contains("head_weight")) {
-        part->head_weight = state.floats("head_weight", facts.classes, FittedState::any).values;
+        part->head_weight = state.floats("head_weight", facts.classes, facts.features).values;
         part->head_bias = state.floats("head_bias", facts.classes).values;
         part->head_error = state.number("head_error");
     }

@@ -114,8 +114,10 @@ void read_measured(const CheckedValue& value, Calibration& calibration) {
     auto object = value.object();
     if (!object) return;
     constexpr std::int64_t most = std::int64_t{1} << 53;
-    if (const auto rows = object->optional("known_rows")) calibration.measured_rows = rows->count(most).value_or(0);
-    if (const auto rejected = object->optional("rejected")) {
+    const auto rows = object->optional("known_rows");
+    if (!rows) return;
+    calibration.measured_rows = rows->count(most).value_or(0);
+    if (const auto rejected = object->required("rejected", "how many of the known_rows were rejected")) {
         calibration.measured_rejected = rejected->count(most).value_or(0);
         if (calibration.measured_rejected > calibration.measured_rows) rejected->expected("no more than known_rows");
     }

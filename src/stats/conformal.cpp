@@ -56,7 +56,10 @@ double ConformalScores::smooth_p_value(double score) const {
     if (above == sorted_.begin()) return 1;
     const double all = static_cast<double>(size() + 1), below = *(above - 1);
     if (above == sorted_.end()) {
-        const double spread = below - sorted_[size() / 2];
+        if (score > below && !std::isfinite(score)) return 0;
+        const auto finite = std::ranges::upper_bound(sorted_, -std::numeric_limits<double>::infinity());
+        if (finite == sorted_.end()) return 1 / all / (1 + (score > below ? std::max(score, 0.0) : 0)); // none is
+        const double spread = below - *(finite + (sorted_.end() - finite) / 2); // from the middle of the finite ones
         const double distance = score > below ? (score - below) / (spread > 0 ? spread : 1) : 0;
         return 1 / all / (1 + distance);
     }

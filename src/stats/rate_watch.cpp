@@ -47,7 +47,8 @@ std::optional<RateWatch::Alarm> RateWatch::add(bool event) {
     events_ += event ? 1 : 0;
     // Evidence for a higher rate rises with an event alone, for a lower one without.
     bool& told = event ? above_told_ : below_told_;
-    if (told || (!event && observations_ % looks_apart != 0)) return std::nullopt;
+    if (told || (!event && observations_ < next_look_below_)) return std::nullopt;
+    if (!event) next_look_below_ = observations_ + looks_apart;
     Alarm alarm;
     alarm.side = event ? Side::above : Side::below;
     alarm.at = observations_;

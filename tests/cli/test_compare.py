@@ -53,6 +53,22 @@ class Compare(StoreTest):
         by_name = {each["method"]: each["unknown"] for each in from_files["methods"]}
         self.assertEqual(by_name, {name: each["unknown"] for name, each in methods.items()})
 
+    def test_a_damaged_training_store_and_a_fitted_file_that_overflows_are_refused(self):
+        self.openset("fit", self.training, "--preset", "recommended", "--distance", "cosine", "-o", self.folder / "o.json")
+        fitted = json.loads((self.folder / "o.json").read_text())
+        means = fitted["state"]["arrays"]["means"]
+        means["values"] = [1.7e308] * len(means["values"])
+        (self.folder / "o.json").write_text(json.dumps(fitted))
+        message = self.compare("--known", self.known, "--unknown", f"near={self.near}", "--fitted", self.folder / "o.json", code=1).messages
+        self.assertIn("beyond 1e60", message)
+        logits = np.load(self.training / "logits.npy")
+        logits[5, 1] = np.nan
+        np.save(self.training / "logits.npy", logits)
+        self.assertIn("row 5 has a NaN", self.compare(*self.stores(), code=1).messages)
+        self.assertIn("row 5 has a NaN", self.openset("fit", self.training, "--method", "all", "-o", self.folder / "x", code=1).messages)
+        self.assertFalse((self.folder / "x").exists())
+        self.assertIn("found twice", self.compare(*self.stores(), "--near", "near", "--near", "near", code=2).messages)
+
     def test_means_are_of_the_sets_they_name_and_the_best_is_the_best_mean(self):
         third = self.store("third", np.random.default_rng(5).normal(1, 1, (20, 3)).astype(np.float32))
         document = self.document(*self.stores(), "--unknown", f"third={third}", "--far", "far", "--far", "third", "--near", "near")

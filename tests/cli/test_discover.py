@@ -67,6 +67,18 @@ class Discover(StoreTest):
         self.discover("--force", "--groups", "2")
         self.assertEqual(len(set(self.groups(first).values())), 2)
 
+    def test_features_that_are_not_finite_are_refused_by_the_picture_s_name(self):
+        for value, where in ((np.nan, self.photos), (np.inf, self.photos), (np.nan, self.training)):
+            features = np.load(where / "features.npy")
+            changed = features.copy()
+            changed[3, 1] = value
+            np.save(where / "features.npy", changed)
+            message = self.discover("--train", self.training, name="bad", code=1)[1].messages
+            self.assertIn("has a NaN or an infinity among its features", message)
+            self.assertIn("0-3" if where == self.photos else "row 3", message)
+            np.save(where / "features.npy", features)
+        self.assertFalse((self.folder / "bad").exists())
+
     def test_a_stage_and_copies(self):
         folder, _ = self.discover("--stage", "species", "--groups", "1", "--copy")
         files = sorted((folder / "group-01").iterdir())

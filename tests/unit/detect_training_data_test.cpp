@@ -175,6 +175,10 @@ TEST(TrainingData, SumsThatDoNotHoldTogetherAreRefused) {
                 HasSubstr("label_counts"));
     EXPECT_THAT(refusal([](auto& file) { file.state_json = R"({"rows": 40, "labelled_rows": 41})"; }),
                 HasSubstr("/state/labelled_rows"));
+    EXPECT_THAT(refusal([](auto& file) {
+                    file.float_arrays["head_weight"] = {{3, 1}, {1, 2, 3}};
+                }),
+                HasSubstr("/state/arrays/head_weight: found one of [3, 1], expected an array [3, 5]"));
     EXPECT_THAT(refusal([](auto& file) { file.arrays.erase("scatter_unlabelled"); }), HasSubstr("scatter_unlabelled"));
 }
 

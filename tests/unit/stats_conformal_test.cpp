@@ -102,5 +102,17 @@ TEST(ConformalScores, RejectNoMoreThanAlphaOfKnownRowsOnAverage) {
     }
 }
 
+TEST(ConformalScores, OrderTheLargestAlsoWhereHalfOfThemAreMinusInfinity) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const ConformalScores scores({-infinity, -infinity, -infinity, 1});
+    EXPECT_EQ(scores.smooth_p_value(infinity), 0);
+    EXPECT_DOUBLE_EQ(scores.smooth_p_value(1), 1.0 / 5);
+    EXPECT_GT(scores.smooth_p_value(2), scores.smooth_p_value(1000));
+    const ConformalScores all({-infinity, -infinity});
+    EXPECT_EQ(all.smooth_p_value(infinity), 0);
+    EXPECT_DOUBLE_EQ(all.smooth_p_value(5), 1.0 / 3 / (1 + 5)); // beyond nothing finite: by the score itself
+    EXPECT_DOUBLE_EQ(all.smooth_p_value(-infinity), 1.0 / 3);
+}
+
 } // namespace
 } // namespace openset::stats

@@ -61,6 +61,7 @@ private:
     std::vector<Start> starts_;
     std::int64_t next_start_ = 0;
     std::int64_t observations_ = 0, events_ = 0;
+    std::int64_t next_look_below_ = 16; ///< observations
     bool above_told_, below_told_;
 };
 

@@ -166,6 +166,10 @@ std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed)
     file.arrays["centres"] = centres_of(means, mean, packed(file.arrays["whitening"]));
     add_diagnostic(file, "rank", of_class.rank());
     if (is_relative(name)) {
+        if (std::ranges::count_if(means.counts, [](std::int64_t rows) { return rows > 0; }) < 2) {
+            throw Error(ErrorKind::usage, facts.name + ": has rows of one class alone, expected two at least: the distance from "
+                                                       "it and that from all rows are the same");
+        }
         const auto& of_all = with_rank(data.eigen_about(mean, scale), facts, "all rows");
         file.arrays["background_whitening"] = whitening_of(of_all);
         add_diagnostic(file, "background_rank", of_all.rank());

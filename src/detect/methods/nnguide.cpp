@@ -91,6 +91,13 @@ std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed)
     std::vector<double> energies;
     FeatureBank::add_to(file, rows, values, values.whole("k", 1),
                         [&energies](const TrainingRow& row) { energies.push_back(energy(row.logits)); });
+    if (std::ssize(energies) <= values.whole("k", 1)) {
+        add_warning(file, "all " + std::to_string(energies.size()) +
+                              " kept rows are among the k nearest, so that no neighbour counts more than another: keep more "
+                              "(--set share=1) or set a smaller k");
+    }
+    if (std::ranges::any_of(energies, [](double each) { return each <= 0; }))
+        add_warning(file, "some rows have a log-sum-exp of 0 or less, whose sign turns the order of similarities round");
     file.arrays[energies_name] = {{std::ssize(energies)}, energies};
     return load_as<NnGuide>(file);
 }

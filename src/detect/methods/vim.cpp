@@ -158,6 +158,10 @@ double alpha_of(const TrainingRows& rows, const io::FittedFile& file) {
                                           ": no feature lies outside the principal space, expected some that do; "
                                           "fit with a smaller --set dim=N");
     }
+    if (!(logits > 0)) {
+        throw Error(ErrorKind::usage, rows.name + ": the largest logits are " + io::shortest(logits / static_cast<double>(rows.rows())) +
+                                          " on average, expected more than 0: vim weighs what lies outside by them");
+    }
     return logits / lengths;
 }
 
@@ -166,10 +170,24 @@ std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& typed)
     const TrainingFacts& facts = data.facts();
     const ParameterValues values(name, parameters(name), typed);
     io::FittedFile file = begin_fitted(name, facts, values);
-    const std::size_t dim = dim_for(facts, values, file);
+    std::size_t dim = dim_for(facts, values, file);
     LinearHead::check(file, data);
     const std::vector<double> origin = origin_of(facts, file);
     const stats::SymmetricEigen& eigen = data.eigen_about(origin, FeatureScale::as_they_are);
+    const std::string spanned = std::to_string(eigen.rank()) + " dimensions that the rows' features span";
+    if (eigen.rank() <= dim && std::string_view(name) == residual_name) {
+        add_warning(file, "no row lies outside of dim " + std::to_string(dim) + ", for it is not below the " + spanned);
+    } else if (eigen.rank() <= dim) {
+        // Outside is rounding alone, which alpha would blow up.
+        if (!values.is_auto("dim") || eigen.rank() < 2) {
+            throw Error(ErrorKind::usage, facts.name + ": dim: found " + std::to_string(dim) +
+                                              ", expected less than the " + spanned +
+                                              "; fit on more rows or set a smaller one");
+        }
+        add_warning(file, "dim is " + std::to_string(eigen.rank() / 2) + ", half of the " + spanned + ": " +
+                              std::to_string(dim) + " would leave nothing outside");
+        dim = eigen.rank() / 2;
+    }
     file.arrays["origin"] = {{facts.features}, origin};
     file.arrays["residual_space"] = residual_space(eigen, dim);
     add_diagnostic(file, "dim", dim);
