@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 STAGES = ["imagenet_effnetlite0", "spaniel_or_not_effnetlite0", "spaniels7_effnetlite0"]
+ENGINES = ["torch", "onednn"]
 ROUNDS = 3
 
 
@@ -121,40 +122,45 @@ def main():
     files = sorted(file for part in ["test", "unknown", "far"] for file in (shared / "data/spaniels" / part).rglob("*.jpg"))
     bodies = [body_of(file) for file in files]
     os.environ.setdefault("XDG_CACHE_HOME", str(work / "cache"))
-    ours = subprocess.Popen([bin_folder / "openset-serve", "-c", work / "spaniels.json", "--listen", "127.0.0.1:8191", "--latency-budget", "60000", "--timeout", "60"],
-                            stderr=open(work / "serve.log", "w"))
-    theirs = subprocess.Popen([sys.executable, __file__, "--reference", models, "8192"])
+    servers = [subprocess.Popen([bin_folder / "openset-serve", "-c", work / "spaniels.json", "--listen", f"127.0.0.1:{8191 + i}", "--engine", engine,
+                                 "--latency-budget", "60000", "--timeout", "60"], stderr=open(work / f"{engine}.log", "w")) for i, engine in enumerate(ENGINES)]
+    servers.append(subprocess.Popen([sys.executable, __file__, "--reference", models, str(8191 + len(ENGINES))]))
+    ports = [8191 + i for i in range(len(servers))]
     try:
-        for port in (8191, 8192):
+        for port in ports:
             wait_for(port)
             measure(port, bodies, 2, 2)  # the first pictures compile and allocate
-        print(f"{len(files)} pictures, {ROUNDS} alternated runs of {seconds:g} s; medians\n")
-        print("| clients | openset /s | p50 ms | p99 ms | reference /s | p50 ms | p99 ms | ratio of /s |\n" + "| ---: " * 8 + "|")
-        seen = ({}, {})
+        print(f"{len(files)} pictures, {ROUNDS} alternated runs of {seconds:g} s; medians; each three: pictures/s, p50 ms, p99 ms\n")
+        print("| clients | " + " | ".join(f"openset, {engine}" for engine in ENGINES) + " | reference | " + " | ".join(f"ratio, {engine}" for engine in ENGINES) + " |")
+        print("| ---: " * (2 + 2 * len(ENGINES)) + "|")
+        seen = [{} for _ in ports]
         for clients in (1, 8, 32):
-            runs = ([], [])
+            runs = [[] for _ in ports]
             for _ in range(ROUNDS):
-                for which, port in enumerate((8191, 8192)):
+                for which, port in enumerate(ports):
                     *figures, answers = measure(port, bodies, clients, seconds)
                     runs[which].append(figures)
                     seen[which].update(answers)
-            a, b = ([statistics.median(run[i] for run in each) for i in range(3)] for each in runs)
-            ratio = statistics.median(x[0] / y[0] for x, y in zip(*runs))
-            cells = [f"{clients}"] + [f"{rate:.1f} | {1000 * p50:.0f} | {1000 * p99:.0f}" for rate, p50, p99 in (a, b)] + [f"{ratio:.1f}"]
+            medians = [[statistics.median(run[i] for run in each) for i in range(3)] for each in runs]
+            ratios = [statistics.median(x[0] / y[0] for x, y in zip(each, runs[-1])) for each in runs[:-1]]
+            cells = [f"{clients}"] + [f"{rate:.1f}, {1000 * p50:.0f}, {1000 * p99:.0f}" for rate, p50, p99 in medians] + [f"{ratio:.1f}" for ratio in ratios]
             print("| " + " | ".join(cells) + " |", flush=True)
-        both = seen[0].keys() & seen[1].keys()
-        print(f"\nthe same pred and level for {sum(seen[0][i] == seen[1][i] for i in both)} of {len(both)} pictures that both were asked for")
+        print()
+        for engine, answers in zip(ENGINES, seen):
+            both = answers.keys() & seen[-1].keys()
+            print(f"{engine}: the same pred and level for {sum(answers[i] == seen[-1][i] for i in both)} of {len(both)} pictures that it and the reference were asked for")
         # The server's sum over a time beside infer's from a folder.
-        shares = []
-        for _ in range(ROUNDS):
-            rate = measure(8191, bodies, 32, 2 * seconds)[0]
-            told = subprocess.run([bin_folder / "openset-infer", "-c", work / "spaniels.json", "-o", "-", *map(str, files)], capture_output=True, text=True, check=True)
-            folder = float(re.search(r"\(([\d.]+)/s\)", told.stderr).group(1))
-            shares.append((folder / rate, rate, folder))
-        ratio, rate, folder = sorted(shares)[len(shares) // 2]
-        print(f"server, 32 clients: {rate:.1f}/s; infer from files: {folder:.1f}/s; {ratio:.2f} times the server's")
+        for engine, port in zip(ENGINES, ports):
+            shares = []
+            for _ in range(ROUNDS):
+                rate = measure(port, bodies, 32, 2 * seconds)[0]
+                told = subprocess.run([bin_folder / "openset-infer", "-c", work / "spaniels.json", "--engine", engine, "-o", "-", *map(str, files)], capture_output=True, text=True, check=True)
+                folder = float(re.search(r"\(([\d.]+)/s\)", told.stderr).group(1))
+                shares.append((folder / rate, rate, folder))
+            ratio, rate, folder = sorted(shares)[len(shares) // 2]
+            print(f"{engine}: server, 32 clients: {rate:.1f}/s; infer from files: {folder:.1f}/s; {ratio:.2f} times the server's")
     finally:
-        for process in (ours, theirs):
+        for process in servers:
             process.terminate()
             process.wait()
 
