@@ -1,7 +1,6 @@
 #include "serve/upload.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -213,8 +212,7 @@ Question read_question(const httplib::Request& request) {
     Question question;
     question.model_name = request.get_param_value("model_name");
     std::string open_set = request.get_param_value("open_set");
-    std::ranges::transform(open_set, open_set.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(open_set, open_set.begin(), lower);
     // What FastAPI takes for a bool.
     const auto is_one_of = [&open_set](std::initializer_list<const char*> words) {
         return std::ranges::find(words, open_set) != words.end();

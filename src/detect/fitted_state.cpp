@@ -9,9 +9,6 @@
 namespace openset::detect {
 namespace {
 
-// Fits of float32 activations stay far below it, and what is computed from numbers up to it stays finite.
-constexpr double largest_value = 1e60;
-
 std::string shape_in_words(const std::vector<std::int64_t>& shape) {
     std::string text;
     for (const std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
@@ -42,7 +39,7 @@ const auto& checked(const Arrays& arrays, const io::FittedFile& file, const std:
     if (!as_wanted || values != std::ssize(found->second.values))
         throw Error(ErrorKind::corrupt,
                     where + "found one of " + shape_in_words(shape) + ", expected " + wanted + "; fit anew");
-    const auto fits_range = [](auto value) { return std::abs(static_cast<double>(value)) <= largest_value; };
+    const auto fits_range = [](auto value) { return std::abs(static_cast<double>(value)) <= largest_fitted_value; };
     if (!std::ranges::all_of(found->second.values, fits_range))
         throw Error(ErrorKind::corrupt, where + "found a number beyond 1e60, expected smaller ones; fit anew");
     return found->second;
@@ -73,6 +70,19 @@ io::FittedFile begin_unfitted(std::string_view method, std::int64_t classes, con
     return begin_fitted(method, none, values);
 }
 
+io::StoreMeta store_meta_of(const io::FittedFile& file) {
+    io::StoreMeta origin;
+    origin.model_name = file.model_name;
+    origin.model_sha256 = file.model_sha256;
+    origin.labels = file.labels;
+    origin.activation = file.activation;
+    origin.preprocess_json = file.preprocess_json;
+    origin.precision = file.precision;
+    origin.engine = file.engine;
+    origin.fast_decode = file.fast_decode;
+    return origin;
+}
+
 void add_warning(io::FittedFile& file, const std::string& warning) {
     io::Json diagnostics = diagnostics_of(file);
     diagnostics["warnings"].push_back(warning);
@@ -95,7 +105,7 @@ FittedState::FittedState(const io::FittedFile& file) : file_(file) {
 
 double FittedState::number(const std::string& key) const {
     const auto found = json_.find(key);
-    if (found == json_.end() || !found->is_number() || !(std::abs(found->template get<double>()) <= largest_value)) {
+    if (found == json_.end() || !found->is_number() || !(std::abs(found->template get<double>()) <= largest_fitted_value)) {
         throw Error(ErrorKind::corrupt, file_.name + ": /state/" + key + ": found " +
                                             (found == json_.end() ? "nothing" : io::describe(*found)) +
                                             ", expected a number of at most 1e60; fit anew");

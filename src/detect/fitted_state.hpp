@@ -21,6 +21,13 @@ io::FittedFile begin_fitted(std::string_view method, const TrainingFacts& facts,
 /// The same for a method that needs no rows.
 io::FittedFile begin_unfitted(std::string_view method, std::int64_t classes, const ParameterValues& values);
 
+/// What a fitted file tells of the activations that it was fitted on.
+io::StoreMeta store_meta_of(const io::FittedFile& file);
+
+/// Magnitude of the numbers in a fitted file: fits of float32 activations stay far below it, and what is computed from numbers up to
+/// it stays finite.
+inline constexpr double largest_fitted_value = 1e60;
+
 /// Adds a sentence to the diagnostics' warnings.
 void add_warning(io::FittedFile& file, const std::string& warning);
 

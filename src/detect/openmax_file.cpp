@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "detect/fitted_state.hpp"
 #include "detect/openmax_params.hpp"
 #include "detect/openmax_state.hpp"
 #include "io/checked_json.hpp"
@@ -164,24 +165,11 @@ const io::FittedArray* read_means(const io::FittedFile& file, const OpenMaxParam
         return nullptr;
     }
     // As FittedState has it: what is computed from such numbers stays finite.
-    if (!std::ranges::all_of(means.values, [](double value) { return std::abs(value) <= 1e60; })) {
+    if (!std::ranges::all_of(means.values, [](double value) { return std::abs(value) <= largest_fitted_value; })) {
         problems.add(pointer, "found a NaN, or a number beyond 1e60, expected finite and smaller ones; fit anew");
         return nullptr;
     }
     return &means;
-}
-
-io::StoreMeta origin_of(const io::FittedFile& file) {
-    io::StoreMeta origin;
-    origin.model_name = file.model_name;
-    origin.model_sha256 = file.model_sha256;
-    origin.labels = file.labels;
-    origin.activation = file.activation;
-    origin.preprocess_json = file.preprocess_json;
-    origin.precision = file.precision;
-    origin.engine = file.engine;
-    origin.fast_decode = file.fast_decode;
-    return origin;
 }
 
 } // namespace
@@ -220,7 +208,7 @@ OpenMax OpenMax::from(const io::FittedFile& file) {
                      .space = DistanceSpace(params.space, means->shape[0], means->shape[1]),
                      .classes = std::move(classes),
                      .means = means->values,
-                     .origin = origin_of(file),
+                     .origin = store_meta_of(file),
                      .fitted_on = file.fitted_on,
                      .warnings = fit_warnings(file),
                      .diagnostics_json = file.diagnostics_json}));

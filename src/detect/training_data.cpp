@@ -22,6 +22,8 @@
 namespace openset::detect {
 namespace {
 
+constexpr std::int64_t most_rows = std::int64_t{1} << 40; ///< of a group, so that no number of groups overflows
+
 constexpr std::array scales = {FeatureScale::as_they_are, FeatureScale::l2};
 
 std::size_t index_of(FeatureScale scale) { return scale == FeatureScale::l2 ? 1 : 0; }
@@ -168,10 +170,9 @@ void put(io::FittedFile& file, const Names& names, const GroupMeans& means) {
 
 GroupMeans get(const io::FittedFile& file, const FittedState& state, const Names& names, std::int64_t groups,
                std::int64_t columns) {
-    constexpr double most_rows = 1LL << 40; // so that no number of groups overflows
     GroupMeans result;
     for (const double count : state.array(names.counts, groups).values) {
-        if (count < 0 || count > most_rows || count != std::floor(count))
+        if (count < 0 || count > static_cast<double>(most_rows) || count != std::floor(count))
             throw Error(ErrorKind::corrupt, file.name + ": /state/arrays/" + names.counts + ": found " +
                                                 io::shortest(count) + ", expected a number of rows; fit anew");
         result.counts.push_back(static_cast<std::int64_t>(count));
@@ -320,7 +321,7 @@ io::FittedFile TrainingData::sums() const {
         put(file, correct_names, of_correct());
     }
     io::Json state = {{"rows", facts().rows()}, {"labelled_rows", facts().labelled_count}};
-    if (!facts().head_weight.empty()) {
+    if (facts().features > 0 && !facts().head_weight.empty()) {
         LinearHead::add_to(file, *this);
         state["head_error"] = head_error();
     }
@@ -328,34 +329,16 @@ io::FittedFile TrainingData::sums() const {
     return file;
 }
 
-namespace {
-
-io::StoreMeta meta_of(const io::FittedFile& file) {
-    io::StoreMeta meta;
-    meta.model_name = file.model_name;
-    meta.model_sha256 = file.model_sha256;
-    meta.labels = file.labels;
-    meta.activation = file.activation;
-    meta.preprocess_json = file.preprocess_json;
-    meta.precision = file.precision;
-    meta.engine = file.engine;
-    meta.fast_decode = file.fast_decode;
-    return meta;
-}
-
-} // namespace
-
 /// Sums as a file has them.
 std::unique_ptr<TrainingData::State> TrainingData::State::read(const io::FittedFile& file) {
     if (file.method != sums_name)
         throw Error(ErrorKind::usage, file.name + ": is a fitted " + file.method +
                                           ", expected sums of a store, as openset fit --sums writes them");
     const FittedState state(file);
-    constexpr std::int64_t most_rows = std::int64_t{1} << 40;
     auto part = std::make_unique<State>();
     TrainingFacts& facts = part->facts;
     facts.name = file.name;
-    facts.meta = meta_of(file);
+    facts.meta = store_meta_of(file);
     facts.classes = state.classes();
     facts.row_count = state.whole("rows", 0, most_rows);
     facts.labelled_count = state.whole("labelled_rows", 0, facts.row_count);

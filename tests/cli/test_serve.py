@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -301,6 +302,15 @@ class Change(ServeTest):
             answers = [answer for each in asking for answer in each.result()]
         self.assertEqual({status for status, _ in answers}, {200})
         self.assertEqual({answer["row"]["outcome"] for _, answer in answers}, {"known", "unknown"})
+
+    def test_what_describes_a_network_is_watched_also_where_it_was_not_there(self):
+        config = fruit_config()
+        for stage in ("gate", "species", "classifier"):
+            config[stage]["model"] = shutil.copy(config[stage]["model"], self.folder / f"{stage}.pt")
+        self.write_config("fruit.json", {**config, **{stage: {**config[stage], "model": f"{stage}.pt"} for stage in ("gate", "species", "classifier")}})
+        self.serve()
+        (self.folder / "species.pt.openset.json").write_text("{ broken")
+        self.wait_for("fruit.json: (loaded again|changed, but not loaded again)")
 
     def test_sigterm_lets_a_request_end_that_had_begun(self):
         self.serve()

@@ -216,6 +216,9 @@ def main():
             whole, calls = command.content(), command.calls()
             assert calls, f"{label}: no call was seen: nothing would be tested"
             places = range(1, len(calls) + 1) if arguments.all else sorted(draw.sample(range(1, len(calls) + 1), min(arguments.faults, len(calls))))
+            maps = [number for number, call in enumerate(calls, 1) if call[1] == "map"]
+            if maps:  # what ends by a signal if nobody looks after it: one at least each time
+                places = sorted({*places, draw.choice(maps)})
             codes = collections.Counter()
             for number, place in enumerate(places):
                 error = draw.choice(ERRORS[calls[place - 1][1]])

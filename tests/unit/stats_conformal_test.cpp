@@ -61,10 +61,11 @@ TEST(ConformalScores, SmoothPValuesFallBetweenTheScoresAndBeyondThem) {
 
 TEST(ConformalScores, SmoothThresholdsRejectExactlyTheSmallSmoothPValues) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    const ConformalScores some({1, 2, 2, 3, 1e-300, -5}), ends({-infinity, 0, infinity}), same({7, 7, 7}), none({});
+    const ConformalScores some({1, 2, 2, 3, 1e-300, -5}), ends({-infinity, 0, infinity}), same({7, 7, 7}), none({}),
+        nothing_finite({-infinity, -infinity});
     std::mt19937 random(2);
     std::uniform_real_distribution<double> uniform(-8, 9);
-    for (const ConformalScores* scores : {&some, &ends, &same, &none}) {
+    for (const ConformalScores* scores : {&some, &ends, &same, &none, &nothing_finite}) {
         for (int i = 0; i < 300; ++i) {
             const double p = std::abs(uniform(random)) / 8, score = i % 10 == 0 ? infinity : uniform(random);
             const double threshold = scores->smooth_threshold_below(p);

@@ -67,7 +67,7 @@ public:
     /// All sums, as a file.
     io::FittedFile sums() const;
 
-    /// What is known without looking at a row. Where only sums are there its `labels` are empty and it has no blocks.
+    /// What is known without looking at a row.
     const TrainingFacts& facts() const;
 
     /// Null: only the sums are there.
