@@ -116,12 +116,15 @@ bool none_was_a_picture(const io::RowCounts& counts) {
     return counts.total() > 0 && decode != counts.decided_by.end() && decode->second == counts.total();
 }
 
-flow::LoadedPipeline load_networks(const Options& options, const cascade::PipelineConfig& config,
-                                   io::RunRecord& record) {
+using Preprocessing = std::vector<image::PreprocessSpec>;
+
+/// before_loading  see flow::PipelineLoadOptions
+flow::LoadedPipeline load_networks(const Options& options, const cascade::PipelineConfig& config, io::RunRecord& record,
+                                   const std::function<void(const Preprocessing&)>& before_loading = {}) {
     auto loaded =
         pictures::load_networks(config, options.config, options.load,
                                 {options.closed_set, options.allow_mismatch, infer::read_labels(options.labels, config),
-                                 cli::preprocess_named(options.preprocess), options.runner.fast_decode},
+                                 cli::preprocess_named(options.preprocess), options.runner.fast_decode, before_loading},
                                 record);
     // Engines that drive workers wait for a first line that says ready.
     if (!options.inputs.stream) pictures::tell_shared_trunks(record);
@@ -150,14 +153,13 @@ io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig
     return record;
 }
 
-flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipeline& loaded, flow::InputSource& source,
-                                 infer::RowOutput& output, const io::RunRecord& record,
-                                 const Cancellation& cancellation) {
+flow::RunStatistics run_pictures(const Options& options, const flow::LoadedPipeline& loaded, flow::Runner& runner,
+                                 infer::RowOutput& output, const io::RunRecord& record) {
     try {
-        return pictures::run(
-            loaded, source,
+        return pictures::finish(
+            runner, loaded,
             [&output](const flow::Delivery& delivery) { return output.receive(delivery.row, delivery.input); },
-            options.runner, record, cancellation);
+            options.runner, record);
     } catch (const Error& error) { // a full disk, a list that breaks off: what is there is not lost
         if (!infer::is_kept_file(options.output)) throw;
         throw Error(error.kind(), std::string(error.what()) + "; " + way_on(options));
@@ -205,8 +207,18 @@ int run(Options& options) {
     }
     const Cancellation& cancellation = cli::catch_signals();
     io::RunRecord record = begin_record(options, config, inputs);
+    pictures::choose_settings(options, torch::device_called(options.load.device));
+    record.threads = options.runner.threads;
+    record.batch = options.runner.batch;
+    const auto source = inputs.open(cancellation, options.runner.decode_memory);
+    std::optional<flow::Runner> runner;
+    const auto begin = [&](const Preprocessing& preprocess) {
+        runner.emplace(preprocess, *source, options.runner, cancellation);
+    };
+    // A run that goes on holds its rows against the inputs first; a driver sends none before the networks are there.
+    const bool early = !options.dry_run && !options.output.resume && !options.inputs.stream;
     const auto load_start = std::chrono::steady_clock::now();
-    const auto loaded = load_networks(options, config, record);
+    const auto loaded = load_networks(options, config, record, early ? begin : std::function<void(const Preprocessing&)>());
     record.load_seconds = pictures::seconds_since(load_start);
     std::optional<infer::Watch> watch;
     if (!options.watch_rate.empty())
@@ -217,11 +229,6 @@ int run(Options& options) {
         if (cli::caught_signal() != 0) throw cli::Interrupted();
         return inputs.missing().empty() ? cli::exit_done : cli::exit_some_failed;
     }
-    pictures::choose_settings(options, record.device);
-    record.threads = options.runner.threads;
-    record.batch = options.runner.batch;
-
-    const auto source = inputs.open(cancellation, options.runner.decode_memory);
     if (const auto whole = infer::whole_already(options.output, loaded.pipeline, record, *source)) {
         log_notice(options.output.file + ": whole already, " + std::to_string(whole->total()) + " rows; nothing to do");
         return whole->failed > options.max_errors ? cli::exit_some_failed : cli::exit_done;
@@ -232,7 +239,8 @@ int run(Options& options) {
     output.show_progress(wants_total ? inputs.count(cancellation) : std::nullopt);
     if (options.inputs.stream) say_ready();
     const auto run_start = std::chrono::steady_clock::now();
-    const auto statistics = run_pictures(options, loaded, *source, output, record, cancellation);
+    if (!runner) begin(flow::preprocess_of(loaded.networks()));
+    const auto statistics = run_pictures(options, loaded, *runner, output, record);
     record.run_seconds = pictures::seconds_since(run_start);
     const int ended_by = cli::caught_signal(); // a signal from here on comes too late to cut anything short
     record.complete = ended_by == 0 && output.first_failure().empty();

@@ -5,11 +5,10 @@
 
 namespace openset::pictures {
 
-flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& inputs, const flow::Receiver& receive,
-                        const flow::RunnerOptions& options, const io::RunRecord& record,
-                        const Cancellation& cancellation) {
+flow::RunStatistics finish(flow::Runner& runner, const flow::LoadedPipeline& loaded, const flow::Receiver& receive,
+                           const flow::RunnerOptions& options, const io::RunRecord& record) {
     auto networks = loaded.networks();
-    if (!options.find_batch) return flow::run(loaded.pipeline, networks, inputs, receive, options, cancellation);
+    if (!options.find_batch) return runner.finish(loaded.pipeline, networks, receive);
 
     const auto file = batch_sizes_file();
     const std::string machine = machine_of(record, options.threads);
@@ -26,7 +25,7 @@ flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& i
         networks[i].batch = size->second;
         tell(networks[i].stage, size->second, "which an earlier run has found to be fastest here");
     }
-    const auto statistics = flow::run(loaded.pipeline, networks, inputs, receive, options, cancellation);
+    const auto statistics = runner.finish(loaded.pipeline, networks, receive);
     std::map<std::string, int> found;
     for (std::size_t i = 0; i < networks.size(); ++i) {
         const int size = statistics.stages[i].batch_found;
@@ -36,6 +35,13 @@ flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& i
     }
     remember_batch_sizes(file, machine, found);
     return statistics;
+}
+
+flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& inputs, const flow::Receiver& receive,
+                        const flow::RunnerOptions& options, const io::RunRecord& record,
+                        const Cancellation& cancellation) {
+    flow::Runner runner(flow::preprocess_of(loaded.networks()), inputs, options, cancellation);
+    return finish(runner, loaded, receive, options, record);
 }
 
 } // namespace openset::pictures

@@ -288,6 +288,11 @@ LoadedPipeline load_pipeline(const cascade::PipelineConfig& config, const std::s
             used, labels_of(networks, [&files](std::size_t i) -> const model::ModelInfo& { return files[i].info; }),
             file, named.files);
     }
+    if (options.before_loading) {
+        std::vector<image::PreprocessSpec> preprocess;
+        for (const model::NetworkFile& each : files) preprocess.push_back(each.info.preprocess);
+        options.before_loading(preprocess);
+    }
     auto instances = load_all(files, load);
     for (std::size_t i = 0; i < networks.size(); ++i) {
         const image::PreprocessSpec preprocess = instances[i]->info().preprocess;

@@ -15,7 +15,8 @@ void OrderedDelivery::file(Item item) {
     finished_.emplace(place, Finished{std::move(item.row), std::move(item.input), std::move(item.activations)});
 }
 
-void OrderedDelivery::deliver(std::unique_lock<std::mutex>& lock, const std::function<bool(const Delivered&)>& told) {
+void OrderedDelivery::deliver(std::unique_lock<std::mutex>& lock, const Receiver& receive,
+                              const std::function<bool(const Delivered&)>& told) {
     if (delivering_) return;
     delivering_ = true;
     bool go_on = true;
@@ -23,7 +24,7 @@ void OrderedDelivery::deliver(std::unique_lock<std::mutex>& lock, const std::fun
         const Finished next = std::move(finished_.begin()->second);
         finished_.erase(finished_.begin());
         lock.unlock();
-        const Delivered result = hand_over(next);
+        const Delivered result = hand_over(next, receive);
         lock.lock();
         ++delivered_;
         go_on = told(result);
@@ -31,11 +32,11 @@ void OrderedDelivery::deliver(std::unique_lock<std::mutex>& lock, const std::fun
     delivering_ = false;
 }
 
-OrderedDelivery::Delivered OrderedDelivery::hand_over(const Finished& next) const {
+OrderedDelivery::Delivered OrderedDelivery::hand_over(const Finished& next, const Receiver& receive) {
     const auto start = Clock::now();
     Delivered result{kept_bytes(next.input), 0, false, nullptr};
     try {
-        result.go_on = receive_({next.row, next.input, next.activations.view()});
+        result.go_on = receive({next.row, next.input, next.activations.view()});
     } catch (...) {
         result.error = std::current_exception();
     }

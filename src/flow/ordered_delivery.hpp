@@ -22,13 +22,14 @@ public:
         std::exception_ptr error; ///< of the receiver
     };
 
-    OrderedDelivery(const Receiver& receive, bool any_order) : receive_(receive), any_order_(any_order) {}
+    explicit OrderedDelivery(bool any_order) : any_order_(any_order) {}
 
     void file(Item item);
 
     /// Delivers what is next in order, without the lock, until a row is missing or `told` returns false; at once where
     /// another thread is doing that. told  is called after each row, with the lock
-    void deliver(std::unique_lock<std::mutex>& lock, const std::function<bool(const Delivered&)>& told);
+    void deliver(std::unique_lock<std::mutex>& lock, const Receiver& receive,
+                 const std::function<bool(const Delivered&)>& told);
 
     std::int64_t delivered() const { return delivered_; }
 
@@ -39,9 +40,8 @@ private:
         KeptActivations activations;
     };
 
-    Delivered hand_over(const Finished& next) const;
+    static Delivered hand_over(const Finished& next, const Receiver& receive);
 
-    const Receiver& receive_;
     bool any_order_;
     std::int64_t filed_ = 0;
     std::map<std::int64_t, Finished> finished_; ///< not yet delivered, by number

@@ -17,14 +17,13 @@ constexpr std::int64_t most_warnings_shown = 5;
 
 } // namespace
 
-PicturePreparer::PicturePreparer(const std::vector<StageNetwork>& networks, const RunnerOptions& options)
+PicturePreparer::PicturePreparer(const std::vector<image::PreprocessSpec>& preprocess, const RunnerOptions& options)
     : options_(options), memory_(options.decode_memory) {
-    for (const StageNetwork& stage : networks) {
-        const auto same = std::ranges::find_if(preparations_, [&](const image::PreprocessSpec& known) {
-            return image::same_geometry(known, stage.preprocess);
-        });
+    for (const image::PreprocessSpec& spec : preprocess) {
+        const auto same = std::ranges::find_if(
+            preparations_, [&](const image::PreprocessSpec& known) { return image::same_geometry(known, spec); });
         preparation_of_.push_back(static_cast<std::size_t>(same - preparations_.begin()));
-        if (same == preparations_.end()) preparations_.push_back(stage.preprocess);
+        if (same == preparations_.end()) preparations_.push_back(spec);
     }
 }
 

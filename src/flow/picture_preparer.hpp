@@ -13,7 +13,8 @@ namespace openset::flow {
 /// The decode side of a run: inputs -> pictures as the networks' preprocessing has them. Every thread may call.
 class PicturePreparer {
 public:
-    PicturePreparer(const std::vector<StageNetwork>& networks, const RunnerOptions& options);
+    /// preprocess  by stage
+    PicturePreparer(const std::vector<image::PreprocessSpec>& preprocess, const RunnerOptions& options);
 
     /// Which of an item's prepared pictures a stage sees: one serves all stages of the same resize and crop.
     std::size_t preparation_of(std::size_t stage) const { return preparation_of_[stage]; }

@@ -20,42 +20,52 @@
 #include "openset/base/error.hpp"
 
 namespace openset::flow {
-namespace {
 
 /// The threads of a run and the queues between them.
-class Run {
+class Runner::Run {
 public:
-    Run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
-        const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation)
-        : inputs_(inputs), options_(options), cancellation_(cancellation), preparer_(networks, options),
-          work_(pipeline, networks, options, preparer_), waiting_(networks.size()), delivery_(receive, options.any_order),
+    Run(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
+        const Cancellation& cancellation)
+        : inputs_(inputs), options_(options), cancellation_(cancellation), preprocess_(preprocess),
+          preparer_(preprocess, options_), waiting_(preprocess.size()), delivery_(options.any_order),
           decoding_(options.jobs) {
-        for (const StageNetwork& stage : networks) statistics_.stages.push_back({stage.stage});
+        guarded([&] { start(options_.jobs, &Run::decode_loop); });
     }
 
-    RunStatistics operator()() {
+    ~Run() {
+        if (threads_.empty()) return;
+        const std::scoped_lock lock(mutex_);
+        stop();
+    }
+
+    RunStatistics finish(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks,
+                         const Receiver& receive) {
+        if (preprocess_of(networks) != preprocess_)
+            throw Error(ErrorKind::internal, "the networks' preprocessing is not that which pictures are prepared by");
+        StageWork work(pipeline, networks, options_, preparer_);
         {
-            std::vector<std::jthread> threads;
-            guarded([&] { start(threads); });
+            std::unique_lock lock(mutex_);
+            for (const StageNetwork& stage : networks) statistics_.stages.push_back({stage.stage});
+            work_ = &work;
+            receive_ = &receive;
+            deliver(lock); // what could not be read so far
         }
+        guarded([&] { start(options_.threads, &Run::inference_loop); });
+        threads_.clear();
         if (error_) std::rethrow_exception(error_);
         for (std::size_t stage = 0; stage < waiting_.size(); ++stage)
-            statistics_.stages[stage].batch_found = work_.batch_sizes().found(stage);
+            statistics_.stages[stage].batch_found = work.batch_sizes().found(stage);
         statistics_.warnings_not_shown = preparer_.warnings_not_shown();
         return statistics_;
     }
 
 private:
-    void start(std::vector<std::jthread>& threads) {
-        const int count = options_.jobs + options_.threads;
+    void start(int count, void (Run::*loop)()) {
         try {
-            for (int i = 0; i < options_.jobs; ++i)
-                threads.emplace_back([this] { guarded([this] { decode_loop(); }); });
-            for (int i = 0; i < options_.threads; ++i)
-                threads.emplace_back([this] { guarded([this] { inference_loop(); }); });
+            for (int i = 0; i < count; ++i) threads_.emplace_back([this, loop] { guarded([&] { (this->*loop)(); }); });
         } catch (const std::system_error& error) {
-            throw Error(ErrorKind::internal, "cannot start " + std::to_string(count) + " threads: " + error.what() +
-                                                 "; lower -j or --threads");
+            throw Error(ErrorKind::internal, "cannot start " + std::to_string(options_.jobs + options_.threads) +
+                                                 " threads: " + error.what() + "; lower -j or --threads");
         }
     }
 
@@ -138,9 +148,11 @@ private:
 
     bool has_room() const {
         const std::int64_t window =
-            std::int64_t{work_.batch_sizes().largest()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
+            std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
         return started_ - delivery_.delivered() < window && waiting_bytes_ < options_.waiting_bytes;
     }
+
+    int largest_batch() const { return work_ != nullptr ? work_->batch_sizes().largest() : options_.batch; }
 
     // ---- inference
 
@@ -152,7 +164,7 @@ private:
     void inference_loop() {
         while (auto batch = next_batch()) {
             std::vector<RunStatistics::Stage> done(waiting_.size());
-            work_.work(batch->stage, batch->items, done);
+            work_->work(batch->stage, batch->items, done);
             std::unique_lock lock(mutex_);
             for (std::size_t stage = 0; stage < done.size(); ++stage) statistics_.stages[stage].add(done[stage]);
             for (Item& item : batch->items) queue(std::move(item));
@@ -203,7 +215,7 @@ private:
         for (std::size_t stage = waiting_.size(); stage-- > 0;) {
             // Whoever takes rows as they come waits for this one: it is not held back until its batch is full.
             if (options_.any_order && !waiting_[stage].empty()) return stage;
-            if (std::ssize(waiting_[stage]) >= work_.batch_sizes().of(stage)) return stage;
+            if (std::ssize(waiting_[stage]) >= work_->batch_sizes().of(stage)) return stage;
             if (!waiting_[stage].empty()) earliest = stage;
         }
         return earliest;
@@ -218,12 +230,12 @@ private:
             const image::Picture& picture = item.prepared[preparation];
             return picture.width == first.width && picture.height == first.height;
         };
-        auto limit = std::min<std::ptrdiff_t>(work_.batch_sizes().of(stage), std::ssize(waiting));
+        auto limit = std::min<std::ptrdiff_t>(work_->batch_sizes().of(stage), std::ssize(waiting));
         // The last pictures are shared out: no thread works alone while the others have nothing left to do.
         if (decoding_ == 0) limit = std::min(limit, (std::ssize(waiting) + options_.threads - 1) / options_.threads);
         // Other devices choose, and may compile, their kernels anew for each size of batch: 20 to 80 ms for a ResNet-18 on
         // an H100. So they meet few sizes.
-        if (!options_.on_cpu && limit < work_.batch_sizes().of(stage))
+        if (!options_.on_cpu && limit < work_->batch_sizes().of(stage))
             limit = static_cast<std::ptrdiff_t>(std::bit_floor(static_cast<std::size_t>(limit)));
         auto end = waiting.begin();
         while (end - waiting.begin() < limit && same_size(*end)) ++end;
@@ -246,8 +258,8 @@ private:
     }
 
     void deliver(std::unique_lock<std::mutex>& lock) {
-        if (stopped_) return;
-        delivery_.deliver(lock, [this](const OrderedDelivery::Delivered& result) {
+        if (stopped_ || receive_ == nullptr) return;
+        delivery_.deliver(lock, *receive_, [this](const OrderedDelivery::Delivered& result) {
             statistics_.deliver_seconds += result.seconds;
             waiting_bytes_ -= result.bytes;
             room_.notify_one();
@@ -259,17 +271,19 @@ private:
     }
 
     InputSource& inputs_;
-    const RunnerOptions& options_;
+    const RunnerOptions options_;
     const Cancellation& cancellation_;
+    const std::vector<image::PreprocessSpec> preprocess_; ///< by stage
     PicturePreparer preparer_;
-    StageWork work_;
 
     std::mutex inputs_mutex_; ///< guards inputs_, numbered_, exhausted_
     std::int64_t numbered_ = 0;
     bool exhausted_ = false;
 
-    std::mutex mutex_; ///< guards everything below
+    std::mutex mutex_; ///< guards everything below but the threads
     std::condition_variable room_, ready_;
+    StageWork* work_ = nullptr;         ///< once there are networks
+    const Receiver* receive_ = nullptr; ///< from then on too
     std::vector<std::deque<Item>> waiting_; ///< by stage
     OrderedDelivery delivery_;
     RunStatistics statistics_;
@@ -278,9 +292,9 @@ private:
     int decoding_, inferring_ = 0;
     bool stopped_ = false;
     std::exception_ptr error_;
-};
 
-} // namespace
+    std::vector<std::jthread> threads_; ///< last: they end before what they use
+};
 
 void RunStatistics::Stage::add(const Stage& more) {
     pictures += more.pictures;
@@ -304,10 +318,28 @@ std::vector<std::size_t> trunk_of(const std::vector<StageNetwork>& networks) {
     return result;
 }
 
+std::vector<image::PreprocessSpec> preprocess_of(const std::vector<StageNetwork>& networks) {
+    std::vector<image::PreprocessSpec> result;
+    for (const StageNetwork& stage : networks) result.push_back(stage.preprocess);
+    return result;
+}
+
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
                   const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
-    assert(!networks.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
-    return Run(pipeline, networks, inputs, receive, options, cancellation)();
+    return Runner(preprocess_of(networks), inputs, options, cancellation).finish(pipeline, networks, receive);
+}
+
+Runner::Runner(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
+               const Cancellation& cancellation) {
+    assert(!preprocess.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
+    run_ = std::make_unique<Run>(preprocess, inputs, options, cancellation);
+}
+
+Runner::~Runner() = default;
+
+RunStatistics Runner::finish(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks,
+                             const Receiver& receive) {
+    return run_->finish(pipeline, networks, receive);
 }
 
 } // namespace openset::flow

@@ -56,6 +56,8 @@ RuntimeFacts runtime_facts() {
     return facts;
 }
 
+std::string device_called(const std::string& name) { return resolve_device(name).str(); }
+
 void prepare_process() {
     if (::access("/proc/cpuinfo", R_OK) != 0) {
         throw Error(ErrorKind::unreadable,

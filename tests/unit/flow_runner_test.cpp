@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <numeric>
 #include <set>
+#include <thread>
 
 #include "openset/base/error.hpp"
 #include "openset/io/row_writer.hpp"
@@ -305,6 +307,111 @@ TEST_F(RunnerTest, OnCancellationTheRowsInFlightAreStillDelivered) {
         options, cancellation);
     EXPECT_EQ(rows.size(), list.handed_out);
     EXPECT_LT(rows.size(), 1000U);
+}
+
+// ---- a run in two steps
+
+/// Inputs that come one by one and never end; how many were taken so far can be waited for.
+class EndlessInputs : public InputSource {
+public:
+    explicit EndlessInputs(Input each, std::size_t most = 1'000'000) : each_(std::move(each)), most_(most) {}
+
+    std::optional<Input> next() override {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return stopped_ || taken_ < most_; });
+        if (stopped_) return std::nullopt;
+        ++taken_;
+        changed_.notify_all();
+        return each_;
+    }
+
+    void stop() noexcept override {
+        const std::scoped_lock lock(mutex_);
+        stopped_ = true;
+        changed_.notify_all();
+    }
+
+    void wait_for(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return taken_ >= count; });
+    }
+
+    std::size_t taken() {
+        const std::scoped_lock lock(mutex_);
+        return taken_;
+    }
+
+private:
+    Input each_;
+    std::size_t most_, taken_ = 0;
+    bool stopped_ = false;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+};
+
+TEST_F(RunnerTest, PicturesAreReadBeforeThereAreNetworksButNoMoreThanMayBeInFlight) {
+    options.batch = 4;
+    options.jobs = 3;
+    options.threads = 2;
+    const std::size_t window = 4 * (1 + 2) + 3;
+    EndlessInputs endless(green);
+    Runner runner({classifier.info().preprocess}, endless, options, cancellation);
+    endless.wait_for(window);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20)); // for one too many
+    EXPECT_EQ(endless.taken(), window);
+    EXPECT_TRUE(classifier.batches.empty());
+    std::size_t rows = 0;
+    const auto receive = [&](const Delivery& delivery) {
+        EXPECT_EQ(delivery.row.verdict.label, "green");
+        return ++rows < 100;
+    };
+    runner.finish(cascade::closed_set(pipeline()), {{Stage::classifier, &classifier, classifier.info().preprocess}},
+                  receive);
+    EXPECT_EQ(rows, 100U);
+}
+
+TEST_F(RunnerTest, ARunThatIsNotFinishedEndsAlsoWhileItsSourceKeepsItWaiting) {
+    EndlessInputs waiting(green, 3);
+    {
+        const Runner runner({classifier.info().preprocess}, waiting, options, cancellation);
+        waiting.wait_for(3);
+    }
+    EXPECT_EQ(waiting.taken(), 3U);
+}
+
+TEST_F(RunnerTest, WhatCannotBeReadBeforeThereAreNetworksHasItsRow) {
+    ListedInputs list(std::vector<Input>(5, Input{"text", made::to_bytes("hello"), std::nullopt}));
+    Runner runner({classifier.info().preprocess}, list, options, cancellation);
+    std::vector<std::string> failures;
+    runner.finish(cascade::closed_set(pipeline()), {{Stage::classifier, &classifier, classifier.info().preprocess}},
+                  [&](const Delivery& delivery) {
+                      failures.push_back(delivery.row.failure->kind);
+                      return true;
+                  });
+    EXPECT_EQ(failures, std::vector<std::string>(5, "not-an-image"));
+}
+
+TEST_F(RunnerTest, AnErrorOfTheSourceBeforeThereAreNetworksComesWhenTheRunIsFinished) {
+    class Broken : public InputSource {
+    public:
+        std::optional<Input> next() override { throw Error(ErrorKind::unreadable, "the list breaks off"); }
+    } broken;
+    Runner runner({classifier.info().preprocess}, broken, options, cancellation);
+    EXPECT_THROW(runner.finish(cascade::closed_set(pipeline()),
+                               {{Stage::classifier, &classifier, classifier.info().preprocess}},
+                               [](const Delivery&) { return true; }),
+                 Error);
+}
+
+TEST_F(RunnerTest, NetworksOfAnotherPreprocessingAreRefused) {
+    ListedInputs list({green});
+    image::PreprocessSpec other = classifier.info().preprocess;
+    other.mean = {1, 1, 1};
+    Runner runner({other}, list, options, cancellation);
+    EXPECT_THROW(runner.finish(cascade::closed_set(pipeline()),
+                               {{Stage::classifier, &classifier, classifier.info().preprocess}},
+                               [](const Delivery&) { return true; }),
+                 Error);
 }
 
 TEST_F(RunnerTest, NeverHasMoreInFlightThanItSays) {

@@ -43,6 +43,8 @@ struct PipelineLoadOptions {
     std::map<cascade::Stage, std::vector<std::string>> labels; ///< for networks that carry none
     std::optional<image::PreprocessSpec> preprocess; ///< for networks that do not say theirs, nor the config for them
     bool fast_decode = false; ///< pictures will be decoded that way; a detector fitted on others is a mismatch
+    /// Told the preprocessing of each stage when all is found fine that can be told without loading a network.
+    std::function<void(const std::vector<image::PreprocessSpec>&)> before_loading = {};
 };
 
 /// Reads the network files that the config names, loads them, all at the same time, and resolves the config against their labels. What can be

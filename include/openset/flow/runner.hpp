@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "openset/base/cancellation.hpp"
@@ -27,6 +28,8 @@ struct StageNetwork {
 /// For each stage the first one whose trunk and preprocessing are its own too, itself where it shares them with none
 /// before it. What the first's network returned for a picture serves them all; each applies its own head.
 std::vector<std::size_t> trunk_of(const std::vector<StageNetwork>& networks);
+
+std::vector<image::PreprocessSpec> preprocess_of(const std::vector<StageNetwork>& networks);
 
 /// What one stage did to one picture.
 struct StageObservation {
@@ -120,5 +123,25 @@ using Receiver = std::function<bool(const Delivery&)>;
 /// Rethrows what the receiver or the source throws, after the threads have ended.
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
                   const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation);
+
+/// run() in two steps: the first pictures are read and prepared while the networks are still being loaded.
+class Runner {
+public:
+    /// Begins to read, decode and resize, up to as many pictures as may be in flight.
+    /// preprocess  of each stage; inputs and cancellation must outlive this
+    Runner(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
+           const Cancellation& cancellation);
+
+    /// A run that was not finished is stopped, without a row.
+    ~Runner();
+
+    /// The rest of the run, once: see run(). Throws Error(internal) where the networks have another preprocessing.
+    RunStatistics finish(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks,
+                         const Receiver& receive);
+
+private:
+    class Run;
+    std::unique_ptr<Run> run_;
+};
 
 } // namespace openset::flow

@@ -25,6 +25,9 @@ RuntimeFacts runtime_facts();
 /// each time.
 void prepare_process();
 
+/// What `auto`, `cpu`, `cuda` or `cuda:N` stands for here: "cpu", "cuda:0". Throws Error(usage) where there is none.
+std::string device_called(const std::string& name);
+
 /// Hands what the allocator has kept back to the system: after networks have gone for good.
 void give_back_memory();
 
