@@ -118,27 +118,33 @@ dnnl::primitive_attr new_attributes() {
     return attributes;
 }
 
-void append(dnnl::post_ops& operations, const Activation& activation) {
+/// A function that oneDNN applies to each number.
+struct Elementwise {
+    dnnl::algorithm algorithm;
+    float alpha = 0;
+    float beta = 0;
+};
+
+/// The functions that make up an activation, one after the other.
+std::vector<Elementwise> functions_of(const Activation& activation) {
     using Kind = Activation::Kind;
-    const auto eltwise = [&](dnnl::algorithm algorithm, float alpha, float beta) {
-        operations.append_eltwise(1.0F, algorithm, alpha, beta);
-    };
+    using dnnl::algorithm;
     switch (activation.kind) {
     case Kind::none: break;
     case Kind::clip:
-        if (activation.low == 0 && std::isinf(activation.high))
-            eltwise(dnnl::algorithm::eltwise_relu, 0, 0);
-        else
-            eltwise(dnnl::algorithm::eltwise_clip, activation.low, activation.high);
-        break;
-    case Kind::sigmoid: eltwise(dnnl::algorithm::eltwise_logistic, 0, 0); break;
-    case Kind::silu: eltwise(dnnl::algorithm::eltwise_swish, 1, 0); break;
-    case Kind::hard_sigmoid:
-        eltwise(dnnl::algorithm::eltwise_linear, 1.0F / 6, 0.5F);
-        eltwise(dnnl::algorithm::eltwise_clip, 0, 1);
-        break;
-    case Kind::hard_swish: eltwise(dnnl::algorithm::eltwise_hardswish, 0, 0); break;
+        if (activation.low == 0 && std::isinf(activation.high)) return {{algorithm::eltwise_relu}};
+        return {{algorithm::eltwise_clip, activation.low, activation.high}};
+    case Kind::sigmoid: return {{algorithm::eltwise_logistic}};
+    case Kind::silu: return {{algorithm::eltwise_swish, 1}};
+    case Kind::hard_sigmoid: return {{algorithm::eltwise_linear, 1.0F / 6, 0.5F}, {algorithm::eltwise_clip, 0, 1}};
+    case Kind::hard_swish: return {{algorithm::eltwise_hardswish}};
     }
+    return {};
+}
+
+void append(dnnl::post_ops& operations, const Activation& activation) {
+    for (const auto& [algorithm, alpha, beta] : functions_of(activation))
+        operations.append_eltwise(1.0F, algorithm, alpha, beta);
 }
 
 /// What a step reads or writes.
@@ -459,21 +465,16 @@ private:
     }
 
     void add(const Node& node, const Activate& activate) {
-        // oneDNN's element-wise primitive takes one function; post-operations of x * 1 take any.
-        const Place input = in_float(node.inputs[0]);
-        if (activate.activation == Activation{}) {
-            values_.back() = input;
-            return;
+        values_.back() = in_float(node.inputs[0]);
+        // One step a function: oneDNN has no fast kernel for one with post-operations.
+        for (const auto& [algorithm, alpha, beta] : functions_of(activate.activation)) {
+            const Place input = values_.back();
+            const dnnl::eltwise_forward::desc layer(dnnl::prop_kind::forward_inference, algorithm, input.layout, alpha,
+                                                    beta);
+            const dnnl::eltwise_forward::primitive_desc description(layer, new_attributes(), cpu());
+            values_.back() = new_buffer(description.dst_desc());
+            add_step(description, {{DNNL_ARG_SRC, input}, {DNNL_ARG_DST, values_.back()}}, "activation");
         }
-        dnnl::post_ops operations;
-        append(operations, activate.activation);
-        dnnl::primitive_attr attributes = new_attributes();
-        attributes.set_post_ops(operations);
-        const dnnl::eltwise_forward::desc layer(dnnl::prop_kind::forward_inference, dnnl::algorithm::eltwise_linear,
-                                                input.layout, 1.0F, 0.0F);
-        const dnnl::eltwise_forward::primitive_desc description(layer, attributes, cpu());
-        values_.back() = new_buffer(description.dst_desc());
-        add_step(description, {{DNNL_ARG_SRC, input}, {DNNL_ARG_DST, values_.back()}}, "activation");
     }
 
     void add(const Node& node, const Add&) {

@@ -14,6 +14,7 @@ namespace openset::engine {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Activation relu{Activation::Kind::clip, 0, std::numeric_limits<float>::infinity()};
 
@@ -256,6 +257,19 @@ TEST(CompiledNetworks, RefuseWeightsInEightBitsForValuesInFloat) {
     const ValueId made = build.convolution_in_eight_bits(0, 8, {}, sums);
     EXPECT_THAT(error_of([&] { const CompiledNetwork network(build.graph({made})); }),
                 HasSubstr("a convolution in eight bits takes values in float"));
+}
+
+TEST(CompiledNetworks, ApplyEveryActivationBehindASumByAFastKernel) {
+    for (const auto kind : {Activation::Kind::clip, Activation::Kind::sigmoid, Activation::Kind::silu,
+                            Activation::Kind::hard_sigmoid, Activation::Kind::hard_swish}) {
+        GraphBuilder build({8, 6, 6});
+        const ValueId twice = build.sum(build.pool(0, {Pool::Kind::maximum, {1, 1}, {1, 1}, {}, false}), 0);
+        const auto graph = build.graph({build.activate(twice, {kind, 0, 6})});
+        EXPECT_LT(relative_difference(graph), 1e-6);
+        const std::string kernels = CompiledNetwork(graph).description();
+        EXPECT_THAT(kernels, HasSubstr("activation: jit"));
+        EXPECT_THAT(kernels, Not(HasSubstr("ref"))); // 0.6 ms for the last sum of a ResNet-18
+    }
 }
 
 TEST(CompiledNetworks, SayWhichKernelsRun) {
