@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""openset train against the heads of ../shared/models: the same photos, the same trunk, the same splits, at least as good."""
+"""openset train against the heads of ../shared/models: the same photos, the same trunk, the same splits, at least as good.
+
+By onednn, which is three times as fast here: that both engines see the same is spaniels_chain.py's business.
+"""
 
 import json
 import pathlib
@@ -16,7 +19,7 @@ TRUNK = SHARED / "models/imagenet_effnetlite0.pt"
 def train(folder, name, *arguments):
     """The confusion matrix of the test set: truth -> prediction -> pictures."""
     network = folder / name
-    subprocess.run([BIN / "openset", "train", "--trunk", TRUNK, "-o", network, "-q", *map(str, arguments)], check=True,
+    subprocess.run([BIN / "openset", "train", "--trunk", TRUNK, "-o", network, "-q", "--engine", "onednn", *map(str, arguments)], check=True,
                    stdout=subprocess.DEVNULL)
     report = json.loads((folder / f"{name}.training.json").read_text())
     test = next(one for one in report["sets"] if one["name"] == "test")

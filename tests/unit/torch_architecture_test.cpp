@@ -102,6 +102,24 @@ TEST_F(Architectures, ASavedNetworkIsCutAtItsHeadAndFoldedAndGivesEqualBitsWhate
     }
 }
 
+TEST_F(Architectures, HaveOneTrunkOnlyWhereEveryNumberInFrontOfTheHeadIsTheSame) {
+    const auto trunk_with = [](const std::string& changed) {
+        const TrainableNetwork network = build_network({"resnet18", 4}, 3, seed);
+        const at::NoGradGuard as_data;
+        const auto& module = network.implementation().module;
+        for (const auto& named : module.named_parameters())
+            if (named.name == changed) named.value.flatten()[0] += 1e-3;
+        for (const auto& named : module.named_buffers())
+            if (named.name == changed) named.value.flatten()[0] += 1e-3;
+        return reopened(network, 64)->trunk();
+    };
+    const std::string trunk = trunk_with("");
+    EXPECT_FALSE(trunk.empty());
+    EXPECT_EQ(trunk_with("fc.weight"), trunk);
+    for (const char* name : {"conv1.weight", "layer2.0.downsample.0.weight", "layer4.1.bn2.bias", "bn1.running_mean"})
+        EXPECT_NE(trunk_with(name), trunk) << name;
+}
+
 TEST_F(Architectures, ADhrNetGivesThreeTimes32Latents) {
     const auto network = reopened(build_network({"dhrnet", 8}, 3, seed), 32);
     EXPECT_EQ(network->run(noise(2, 32)).extras.at("latents").columns, 96);
