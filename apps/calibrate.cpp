@@ -70,6 +70,10 @@ int run(const CalibrateOptions& options) {
     if (options.held_out.empty()) {
         measured = calibrate::measure_by_folds(known.chain, options.budget, options.per_class, options.seed);
     } else {
+        if (sha256_hex_of_file(options.held_out) == sha256_hex_of_file(options.known)) {
+            throw Error(ErrorKind::usage, "--held-out " + options.held_out + ": holds the very rows of " + options.known +
+                                              ", expected others; without --held-out ten folds of ROWS are measured");
+        }
         const auto held_out = calibrate::read_known({options.held_out, options.method, options.gate_score});
         calibrate::require_same_chain(known, held_out);
         measured = calibrate::measure(cascade::ChainCalibration(calibration), held_out.chain);
@@ -77,6 +81,7 @@ int run(const CalibrateOptions& options) {
     calibration.calibrated_on = calibrated_on(options, known);
     calibration.measured_rows = measured.rows;
     calibration.measured_rejected = measured.all_rejected();
+    calibration.measured_in_folds = measured.by_folds;
     calibration.measured = calibrate::to_json(measured).dump();
     tell(calibration, known.chain.rows());
     for (const std::string& line : calibrate::told(measured)) log_notice(line);

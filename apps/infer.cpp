@@ -142,10 +142,8 @@ int explain(const Options& options, const cascade::PipelineConfig& config) {
 }
 
 /// What is known of a run before its first row.
-io::RunRecord begin_record(const Options& options, const cascade::PipelineConfig& config,
-                           const pictures::Inputs& inputs) {
+io::RunRecord begin_record(const Options& options, const pictures::Inputs& inputs) {
     io::RunRecord record = pictures::begin_record(options, options.inputs, inputs);
-    record.config_json = cascade::to_json(pictures::with_absolute_paths(config));
     record.closed_set = options.closed_set;
     record.all_stages = options.runner.all_stages;
     record.top = options.runner.top;
@@ -206,7 +204,7 @@ int run(Options& options) {
                         ", whose pictures are sorted, and would be sorted itself; choose another folder");
     }
     const Cancellation& cancellation = cli::catch_signals();
-    io::RunRecord record = begin_record(options, config, inputs);
+    io::RunRecord record = begin_record(options, inputs);
     pictures::choose_settings(options, torch::device_called(options.load.device));
     record.threads = options.runner.threads;
     record.batch = options.runner.batch;
@@ -220,6 +218,8 @@ int run(Options& options) {
     const auto load_start = std::chrono::steady_clock::now();
     const auto loaded = load_networks(options, config, record, early ? begin : std::function<void(const Preprocessing&)>());
     record.load_seconds = pictures::seconds_since(load_start);
+    record.config_json = cascade::to_json(
+        cascade::with_thresholds_by_name(pictures::with_absolute_paths(config), loaded.pipeline.classifier));
     std::optional<infer::Watch> watch;
     if (!options.watch_rate.empty())
         watch.emplace(options.watch_rate, options.false_alarm, loaded.pipeline.calibration.get(), config.significance);

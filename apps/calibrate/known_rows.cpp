@@ -15,9 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using io::Stage;
 
-/// A multi-label classifier names nothing below this where its config does not say (interface of the pipeline config).
-constexpr double sigmoid_min_probability = 0.95;
-
 void add_stage(Stage stage, scores::Side side, const io::LabelNames& labels, KnownRows& known) {
     const scores::Origin& origin = side.origins.front();
     io::StageCalibration calibration;
@@ -55,20 +52,25 @@ std::vector<Rejecting> rejecting_stages(const cascade::PipelineConfig& config, c
 /// Which rows the classifier rejects by its min_probability, also of those that an earlier stage rejected.
 void find_rejected_by_classifier(const cascade::PipelineConfig& config, KnownRows& known) {
     io::RowReader reader(known.file);
-    reader.want({"classifier.probability"}, {"classifier.label"});
-    const auto& given = config.classifier.min_probability;
-    bool multi_label = false;
-    std::vector<std::pair<double, std::string>> likeliest;
+    reader.want({"classifier.probability"}, {"classifier.label", "classifier.labels"});
+    struct Named {
+        double probability;
+        std::string label;
+        bool has_labels; ///< that pass, of a multi-label network
+    };
+    std::vector<Named> rows;
+    bool multi_label = reader.header().find("classifier_labels") != std::string::npos;
     while (const auto row = reader.next()) {
         if (row->outcome == io::Outcome::failed) continue;
-        multi_label =
-            multi_label || (!given && row->decided_by == "classifier" && row->outcome == io::Outcome::unknown);
-        likeliest.emplace_back(row->numbers[0].value_or(1), row->texts[0].value_or(""));
+        multi_label = multi_label || row->texts[1].has_value();
+        rows.push_back({row->numbers[0].value_or(1), row->texts[0].value_or(""), !row->texts[1].value_or("").empty()});
     }
-    const double any = given && given->any ? *given->any : multi_label ? sigmoid_min_probability : 0;
-    for (const auto& [probability, label] : likeliest) {
-        const bool has_own = given && given->by_label.contains(label);
-        known.chain.classifier_rejects.push_back(probability < (has_own ? given->by_label.at(label) : any) ? 1 : 0);
+    const auto given = config.classifier.min_probability.value_or(cascade::ThresholdConfig{});
+    known.chain.classifier_can_reject = multi_label || given.any.value_or(0) > 0 || !given.by_label.empty();
+    for (const Named& row : rows) {
+        const auto own = given.by_label.find(row.label);
+        const double least = own != given.by_label.end() ? own->second : given.any.value_or(0);
+        known.chain.classifier_rejects.push_back((multi_label ? !row.has_labels : row.probability < least) ? 1 : 0);
     }
 }
 

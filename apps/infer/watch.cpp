@@ -7,7 +7,6 @@
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/io/number_text.hpp"
-#include "openset/stats/metrics.hpp"
 
 namespace openset::infer {
 namespace {
@@ -46,12 +45,11 @@ stats::RateRange measured_range(const cascade::ChainCalibration* calibration, st
                                           io::shortest(calibration->budget()) + ", not at a significance of " +
                                           io::shortest(*significance) + give + ", or calibrate with that budget");
     }
-    if (calibration->measured_rows() == 0)
+    const auto range = calibration->rejection_range(1 - false_alarm);
+    if (!range)
         throw Error(ErrorKind::usage, "--watch-rate auto: nothing was measured when the calibration was made" + give +
                                           ", or calibrate with --held-out");
-    const auto interval =
-        stats::clopper_pearson(calibration->measured_rejected(), calibration->measured_rows(), 1 - false_alarm);
-    return {interval.lower, interval.upper};
+    return {range->lower, range->upper};
 }
 
 std::string text_of(const stats::RateRange& range) {

@@ -12,8 +12,8 @@ namespace openset::infer {
 /// Warns when the share of rejected pictures in a run leaves what is expected (--watch-rate).
 class Watch {
 public:
-    /// expected     `auto`, a share such as 0.1, or a range such as 0.05:0.15. auto: what was measured when the calibration was
-    ///              made, with its Clopper-Pearson interval, which takes half of the false alarms.
+    /// expected     `auto`, a share such as 0.1, or a range such as 0.05:0.15. auto: where the calibration's own share lies, as far as was
+    ///              measured when it was made (ChainCalibration::rejection_range), which takes half of the false alarms.
     /// calibration  of the pipeline; may be null
     /// significance that the run rejects at
     /// Throws Error(usage): text that is none of these; auto without a calibration that was measured at this significance.

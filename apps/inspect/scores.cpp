@@ -319,7 +319,8 @@ void print_calibration(const fs::path& file, const Wanted& wanted) {
                        scores::rows_text(static_cast<std::int64_t>(rows), "known") +
                        (stage.scores_by_label.empty() ? ""
                                                       : ", ranked by predicted label for " +
-                                                            std::to_string(stage.scores_by_label.size()) + " labels") +
+                                                            std::to_string(stage.scores_by_label.size()) +
+                                                            (stage.scores_by_label.size() == 1 ? " label" : " labels")) +
                        (stage.fitted_sha256.empty() ? "" : "; fitted file sha256 " + short_hash(stage.fitted_sha256)) +
                        (stage.network_sha256.empty() ? "" : "; network sha256 " + short_hash(stage.network_sha256)));
     }

@@ -93,7 +93,7 @@ std::vector<std::string> told(const stats::ThresholdSweep& sweep, const Picked& 
     const auto& [rule, point, by_label, without_promise] = picked;
     std::string line = "picked by " + rule.text + ": unknown where " + unit.rule(point.threshold);
     if (!by_label.empty())
-        line += " (" + std::to_string(by_label.size()) + " predicted labels have thresholds of their own)";
+        line += " (predicted labels with thresholds of their own: " + std::to_string(by_label.size()) + ")";
     std::vector<std::string> lines = {line,
                                       "known_acceptance " + scores::rate_text(point.known_accepted, sweep.known_rows)};
     if (sweep.named) lines.push_back("known_accuracy " + scores::rate_text(point.known_right, sweep.known_rows));

@@ -12,14 +12,19 @@
 namespace openset::cascade {
 namespace {
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 /// The scores of a stage for some of the rows.
 io::StageCalibration stage_of(const ChainRows& rows, std::size_t stage, std::span<const std::size_t> which,
                               std::size_t enough_for_own) {
     io::StageCalibration result = rows.stages[stage];
     std::map<std::int32_t, std::vector<double>> by_label;
     for (const std::size_t row : which) by_label[rows.predicted[row]].push_back(rows.scores[stage][row]);
-    for (auto& [label, scores] : by_label) {
-        if (label >= 0 && scores.size() >= enough_for_own)
+    std::vector<std::pair<std::int32_t, std::vector<double>>> rarest_first;
+    for (auto& entry : by_label) rarest_first.emplace_back(entry.first, std::move(entry.second));
+    std::ranges::stable_sort(rarest_first, {}, [](const auto& entry) { return entry.second.size(); });
+    for (auto& [label, scores] : rarest_first) {
+        if (label >= 0 && scores.size() >= enough_for_own && result.scores.size() >= enough_for_own)
             result.scores_by_label[rows.label_names[static_cast<std::size_t>(label)]] = std::move(scores);
         else
             result.scores.insert(result.scores.end(), scores.begin(), scores.end());
@@ -49,10 +54,10 @@ void require_rows(std::size_t all, std::size_t ranking, double budget) {
 }
 
 void require_room_beside_the_classifier(const ChainCalibration& calibration, const io::Calibration& file) {
-    if (calibration.p_value(0) <= file.budget) return;
-    const auto rejected = std::ranges::count(*file.least_shares, 0.0);
-    throw Error(ErrorKind::usage, "the classifier alone, by its min_probability, rejects " + std::to_string(rejected) +
-                                      " of " + std::to_string(file.least_shares->size()) +
+    if (calibration.least_p_value() <= file.budget) return;
+    throw Error(ErrorKind::usage, "the classifier alone, by its min_probability, rejects " +
+                                      std::to_string(calibration.rejected_by_classifier()) + " of " +
+                                      std::to_string(calibration.ranking_rows()) +
                                       " known rows, expected fewer than a budget of " + percent(file.budget) +
                                       " leaves; lower its min_probability, or raise --budget");
 }
@@ -61,7 +66,7 @@ void require_room_beside_the_classifier(const ChainCalibration& calibration, con
 
 ChainCalibration::ChainCalibration(const io::Calibration& calibration)
     : budget_(calibration.budget), measured_rows_(calibration.measured_rows),
-      measured_rejected_(calibration.measured_rejected) {
+      measured_rejected_(calibration.measured_rejected), measured_in_folds_(calibration.measured_in_folds) {
     for (const io::StageCalibration& stage : calibration.stages) {
         Test test{stats::ConformalScores(stage.scores), {}};
         for (const auto& [label, scores] : stage.scores_by_label)
@@ -84,6 +89,39 @@ double ChainCalibration::stage_share(Stage stage, double score, const std::strin
 }
 
 double ChainCalibration::p_value(double least) const { return ranked_ ? ranked_->p_value(-least) : least; }
+
+double ChainCalibration::least_p_value() const {
+    if (ranked_) return ranked_->p_value(0);
+    double least = 1;
+    for (const Test& test : tests_) {
+        const auto largest = [](const stats::ConformalScores& scores) { return scores.p_value(infinity); };
+        least = std::min(least, largest(test.others));
+        for (const auto& [label, scores] : test.own) least = std::min(least, largest(scores));
+    }
+    return least;
+}
+
+std::int64_t ChainCalibration::ranking_rows() const {
+    if (ranked_) return std::ssize(ranked_->sorted());
+    std::int64_t rows = 0;
+    for (const Test& test : tests_) {
+        rows += std::ssize(test.others.sorted());
+        for (const auto& [label, scores] : test.own) rows += std::ssize(scores.sorted());
+    }
+    return rows;
+}
+
+std::int64_t ChainCalibration::rejected_by_classifier() const {
+    return ranked_ ? std::ranges::count(ranked_->sorted(), 0.0) : 0;
+}
+
+std::optional<stats::Interval> ChainCalibration::rejection_range(double confidence) const {
+    if (measured_rows_ == 0) return std::nullopt;
+    const auto measured = stats::clopper_pearson(measured_rejected_, measured_rows_, confidence);
+    if (!measured_in_folds_) return measured;
+    const auto law = stats::conformal_rate_law(ranking_rows(), budget_, confidence);
+    return stats::Interval{std::min(measured.lower, law.lower), std::max(measured.upper, law.upper)};
+}
 
 std::map<Stage, io::OperatingPoint> ChainCalibration::operating_points(double significance) const {
     const double just_above = std::nextafter(significance, 2); // p <= significance is p < that
@@ -113,8 +151,7 @@ std::string ChainRows::label(std::size_t row) const {
 io::Calibration calibrate(const ChainRows& rows, std::span<const std::size_t> which, double budget, bool by_label,
                           std::uint64_t seed) {
     std::vector<std::size_t> order(which.begin(), which.end());
-    const bool ranks = rows.stages.size() > 1 ||
-                       std::ranges::any_of(order, [&](std::size_t row) { return rows.classifier_rejects[row] != 0; });
+    const bool ranks = rows.stages.size() > 1 || rows.classifier_can_reject;
     if (ranks) Random(seed).shuffle(order);
     const std::size_t scoring = ranks ? order.size() / 2 : order.size();
     require_rows(order.size(), ranks ? order.size() - scoring : scoring, budget);

@@ -208,7 +208,7 @@ void read_pipeline(io::CheckedObject& root, const std::filesystem::path& folder,
     }
     if (const auto unknown = root.optional("unknown")) {
         if (auto stage = unknown->object("an object with fitted and threshold"))
-            config.unknown = read_unknown(*stage, folder);
+            config.unknown = read_unknown(*stage, folder, root.optional("calibration").has_value());
     }
     read_calibration(root, folder, config);
     root.refuse_other_keys();
@@ -372,6 +372,18 @@ Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, con
     if (config.calibration && files.calibration) set_calibration(pipeline, config, files, problems);
     problems.throw_if_any(ErrorKind::usage);
     return pipeline;
+}
+
+PipelineConfig with_thresholds_by_name(PipelineConfig config, const Classifier& classifier) {
+    if (!config.classifier.min_probability) return config;
+    const std::vector<std::string>& names = classifier.labels.names;
+    io::JsonProblems none("");
+    const LabelFinder finder(names, config.classifier.network, none);
+    std::map<std::string, double> by_name;
+    for (const auto& [id, threshold] : finder.find_each(config.classifier.min_probability->by_label, ""))
+        by_name[names[static_cast<std::size_t>(id)]] = threshold;
+    config.classifier.min_probability->by_label = std::move(by_name);
+    return config;
 }
 
 std::string accept_of(std::string_view config_json, Stage stage) {

@@ -135,6 +135,7 @@ std::vector<double> by_id(const StageLabels& labels, double any, const std::map<
 std::vector<double> thresholds_of(const UnknownConfig& config, const StageLabels& labels, const LabelFinder& finder,
                                   const detect::Detector& detector, io::JsonProblems& problems) {
     const std::string pointer = "/unknown/threshold";
+    if (!config.any && config.by_label.empty()) return by_id(labels, INFINITY, {}); // a calibration gives it
     std::map<int, double> own;
     for (const auto& [id, threshold] : finder.find_each(config.by_label, pointer))
         own[id] = to_score(threshold, detector, io::pointer_to(pointer, labels.names[static_cast<std::size_t>(id)]),
@@ -158,7 +159,7 @@ std::optional<std::filesystem::path> read_path(const io::CheckedValue& value, co
     return folder / *path;
 }
 
-UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder) {
+UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder, bool calibrated) {
     UnknownConfig config;
     if (const auto fitted = stage.optional("fitted"))
         config.fitted = read_path(*fitted, folder, "the path of a file that openset fit wrote");
@@ -174,7 +175,7 @@ UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path
     const auto threshold = stage.optional("threshold");
     config.operating_point = read_operating_point(stage, folder, {"threshold"});
     if (threshold) read_threshold(*threshold, config);
-    if (!threshold && !config.operating_point)
+    if (!threshold && !config.operating_point && !calibrated)
         stage.required("threshold",
                        "a threshold on the score, or an \"operating_point\" that openset sweep --pick wrote");
     if (const auto epsilon = stage.optional("epsilon")) {
@@ -204,7 +205,7 @@ nlohmann::ordered_json unknown_to_json(const UnknownConfig& config) {
     } else if (config.argmax) {
         result["threshold"] = "argmax";
     } else if (config.by_label.empty()) {
-        result["threshold"] = threshold_to_json(config.any.value_or(ScoreThreshold()));
+        if (config.any) result["threshold"] = threshold_to_json(*config.any);
     } else {
         for (const auto& [label, threshold] : config.by_label)
             result["threshold"][label] = threshold_to_json(threshold);
@@ -294,7 +295,20 @@ void set_calibration(Pipeline& pipeline, const PipelineConfig& config, const Pip
                                   "; calibrate on rows of this config (openset infer --all-stages)");
         return;
     }
-    const auto points = files.calibration->operating_points(config.significance.value_or(files.calibration->budget()));
+    const double significance = config.significance.value_or(files.calibration->budget());
+    if (significance < files.calibration->least_p_value()) {
+        const std::int64_t rejected = files.calibration->rejected_by_classifier();
+        problems.add(config.significance ? "/significance" : pointer,
+                     "found " + io::shortest(significance) + ", but among " +
+                         std::to_string(files.calibration->ranking_rows()) + " known rows" +
+                         (rejected > 0 ? ", of which the classifier itself rejects " + std::to_string(rejected) +
+                                             " by its min_probability,"
+                                       : "") +
+                         " no p-value is below " + io::shortest(files.calibration->least_p_value()) +
+                         "; give that or more, or calibrate on more pictures");
+        return;
+    }
+    const auto points = files.calibration->operating_points(significance);
     if (pipeline.gate) set_operating_point(*pipeline.gate, points.at(Stage::gate), pointer, problems);
     if (pipeline.species) set_operating_point(*pipeline.species, points.at(Stage::species), pointer, problems);
     if (pipeline.unknown) {

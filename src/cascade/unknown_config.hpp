@@ -15,7 +15,8 @@ namespace openset::cascade {
 std::optional<std::filesystem::path> read_path(const io::CheckedValue& value, const std::filesystem::path& folder,
                                                const std::string& what);
 
-UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder);
+/// calibrated  the config names a calibration, which gives the threshold
+UnknownConfig read_unknown(io::CheckedObject& stage, const std::filesystem::path& folder, bool calibrated);
 
 /// other_keys  which an operating point makes meaningless
 std::optional<std::filesystem::path> read_operating_point(io::CheckedObject& stage, const std::filesystem::path& folder,

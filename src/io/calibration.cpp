@@ -121,6 +121,7 @@ void read_measured(const CheckedValue& value, Calibration& calibration) {
         calibration.measured_rejected = rejected->count(most).value_or(0);
         if (calibration.measured_rejected > calibration.measured_rows) rejected->expected("no more than known_rows");
     }
+    if (const auto folds = object->optional("in_folds")) calibration.measured_in_folds = folds->boolean().value_or(false);
 }
 
 Calibration read_calibration_object(CheckedObject& object) {
@@ -145,6 +146,7 @@ std::string to_json(const Calibration& calibration) {
     if (calibration.measured_rows > 0) {
         json["measured"]["known_rows"] = calibration.measured_rows;
         json["measured"]["rejected"] = calibration.measured_rejected;
+        if (calibration.measured_in_folds) json["measured"]["in_folds"] = true;
     }
     json["calibrated_on"] = OrderedJson::parse(calibration.calibrated_on);
     json["stages"] = OrderedJson::array();

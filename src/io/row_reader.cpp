@@ -126,8 +126,14 @@ struct RowReader::State {
         }
         for (const Figure& figure : texts) {
             const auto value = member(figure);
-            row.texts.push_back(value ? value->text() : std::nullopt);
+            row.texts.push_back(!value                     ? std::nullopt
+                                : value->json().is_array() ? list_in(*value)
+                                                           : value->text());
         }
+    }
+
+    static std::string list_in(const CheckedValue& value) {
+        return value.json().empty() ? "" : value.json().dump(-1, ' ', false, Json::error_handler_t::replace);
     }
 
     static std::optional<double> number_in(const CheckedValue& value) {

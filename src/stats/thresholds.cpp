@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/special_functions/beta.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -304,6 +305,14 @@ std::int64_t conformal_rank(std::int64_t rows, double alpha) {
 }
 
 std::int64_t rows_for_conformal(double alpha) { return static_cast<std::int64_t>(std::ceil(1 / alpha - 1 - 1e-9)); }
+
+Interval conformal_rate_law(std::int64_t rows, double alpha, double confidence) {
+    const double tail = (1 - confidence) / 2, all = static_cast<double>(rows + 1);
+    const double k = std::floor(alpha * all + 1e-9);
+    if (k < 1) return {0, 0};
+    if (k >= all) return {1, 1};
+    return {boost::math::ibeta_inv(k, all - k, tail), boost::math::ibetac_inv(k, all - k, tail)};
+}
 
 double conformal_threshold(std::vector<double> known_scores, double alpha) {
     const std::int64_t rank = conformal_rank(static_cast<std::int64_t>(known_scores.size()), alpha);

@@ -62,10 +62,16 @@ class OneStage(CalibrateTest):
     def test_each_class_with_enough_rows_has_a_threshold_of_its_own(self):
         known = self.scores("known.csv", range(60), predicted=lambda i: "ab"[i % 2])
         told = self.calibrate(known, "-o", "c.json", "--per-class").messages
-        self.assertIn("2 predicted labels have thresholds of their own", told)
+        self.assertIn("predicted labels with thresholds of their own: 1", told)  # what else is predicted shares b's
         text = self.openset("inspect", self.folder / "c.json").text
         self.assertIn("5 % of known pictures, of all stages together", text)
-        self.assertIn("among 60 known rows, ranked by predicted label for 2 labels", text)
+        self.assertIn("among 60 known rows, ranked by predicted label for 1 label", text)
+
+    def test_rows_are_not_held_out_of_themselves(self):
+        known = self.scores("known.csv", range(199))
+        (self.folder / "copy.csv").write_bytes(known.read_bytes())
+        refused = self.calibrate(known, "-o", "c.json", "--held-out", "copy.csv", code=2).messages
+        self.assertIn("--held-out copy.csv: holds the very rows of", refused)
 
     def test_too_few_rows_are_refused_with_how_many_it_needs(self):
         known = self.scores("known.csv", range(10))
@@ -147,6 +153,46 @@ class Chain(CalibrateTest):
         (self.folder / "some.jsonl.run.json").unlink()
         self.assertIn("has no run record beside it", self.calibrate("some.jsonl", "-o", "d.json", code=2).messages)
 
+    def test_the_detector_needs_no_threshold_beside_it(self):
+        (calibrated,), rows = self.thresholds()
+        self.config["unknown"].pop("threshold")
+        (alone,), same = self.thresholds()
+        self.assertEqual((alone, rows), (calibrated, same))
+        self.config.pop("calibration")
+        refused = self.infer(*SOUND, config=self.write_config("bare.json", self.config), code=2).messages
+        self.assertIn('/unknown: no "threshold"', refused)
+
+    def test_a_significance_that_no_p_value_reaches_is_refused(self):
+        config = self.write_config("calibrated.json", self.config)
+        refused = self.infer(*SOUND, "--significance", 0.001, config=config, code=2).messages
+        self.assertRegex(refused, r"/significance: found 0\.001, but among 100 known rows.* no p-value is below 0\.0[0-9]+; give that or more")
+
+    def test_the_classifiers_own_thresholds_count_whichever_way_they_are_given(self):
+        # Every second row is one that the classifier does not name: its label has a threshold of its own, by name or by id.
+        by_name, by_id = {"tomato": 0.999, "*": 0}, {"0": 0.999, "*": 0}
+        shares = []
+        for thresholds in (by_name, by_id):
+            config = {**fruit_config(), "unknown": {"method": "msp", "threshold": 0}}
+            config["classifier"] = {**config["classifier"], "min_probability": thresholds}
+            self.infer(*SOUND, "--all-stages", "-o", self.folder / "own.jsonl", config=self.write_config("own.json", config))
+            rows = [json.loads(line) for line in (self.folder / "own.jsonl").read_text().splitlines()]
+            label = next(row["classifier"]["label"] for row in rows if row["classifier"]["id"] == 0)
+            self.assertEqual(label, next(iter(by_name)))
+            one = next(row for row in rows if row["classifier"]["id"] == 0)
+            with open(self.folder / "many.jsonl", "w") as file:
+                for i in range(100):
+                    one["path"], one["classifier"]["probability"] = f"{i}.png", 0.5 if i % 10 == 0 else 1.0
+                    file.write(json.dumps(one) + "\n")
+            (self.folder / "own.jsonl.run.json").rename(self.folder / "many.jsonl.run.json")
+            self.calibrate("many.jsonl", "--budget", 0.3, "-o", "own-c.json")
+            shares.append(json.loads((self.folder / "own-c.json").read_text())["least_shares"])
+        self.assertEqual(shares[0], shares[1])
+        self.assertIn(0, shares[0])
+        self.config["classifier"]["min_probability"] = by_id
+        self.config["calibration"] = "own-c.json"
+        refused = self.infer(*SOUND, "--significance", 0.05, config=self.write_config("own.json", self.config), code=2).messages
+        self.assertIn("by its min_probability, no p-value is below", refused)
+
     def test_flags_that_contradict_it_are_refused(self):
         config = self.write_config("calibrated.json", self.config)
         refused = self.infer(*SOUND, "--unknown-threshold", 1, config=config, code=2)
@@ -185,6 +231,19 @@ class WatchRate(CalibrateTest):
         self.assertLess(alarm["at"], 10)
         quiet = self.infer("--files-from", self.folder / "list", "--watch-rate", "0.5:1", config=config).messages
         self.assertNotIn("expected", quiet)
+
+    def test_auto_expects_what_the_calibration_is_known_to_reject(self):
+        known = self.chain_rows("known.jsonl", 200, 1)
+        others = self.chain_rows("others.jsonl", 1000, 2)
+        config = {**fruit_config(), "unknown": {"method": "msp"}, "calibration": "c.json"}
+        wide = []
+        for more in ((), ("--held-out", others)):
+            self.calibrate(known, "--budget", 0.1, "-o", "c.json", *more)
+            output = self.folder / "rows.jsonl"
+            self.infer(*SOUND, "--watch-rate", "auto", "-o", output, config=self.write_config("watched.json", config))
+            lower, upper = json.loads((self.folder / "rows.jsonl.run.json").read_text())["rate_watch"]["expected"]
+            wide.append(upper - lower)
+        self.assertGreater(wide[0], 2 * wide[1])  # 100 rows that rank against 1,000 that were held out
 
     def test_what_is_no_share_is_refused(self):
         config = self.write_config("config.json", fruit_config())

@@ -118,6 +118,7 @@ TEST(ChainCalibration, AllStagesTogetherRejectNoMoreThanTheBudgetOnAverage) {
 TEST(ChainCalibration, WhatTheClassifierRejectsItselfIsSpentOfTheBudget) {
     ChainRows rows = some_rows(400, 4);
     for (std::size_t row = 0; row < 400; row += 50) rows.classifier_rejects[row] = 1; // 2 %
+    rows.classifier_can_reject = true;
     const io::Calibration file = calibrate(rows, all_of(rows), 0.1, false, 1);
     EXPECT_GT(std::ranges::count(*file.least_shares, 0.0), 0);
     const auto points = ChainCalibration(file).operating_points(0.1);
@@ -129,6 +130,7 @@ TEST(ChainCalibration, WhatTheClassifierRejectsItselfIsSpentOfTheBudget) {
     EXPECT_GT(by_classifier, 0);
     EXPECT_LE(rejected, 48);
     for (std::size_t row = 0; row < 400; row += 5) rows.classifier_rejects[row] = 1;
+    rows.classifier_can_reject = true;
     const std::string refused = error_of([&] { calibrate(rows, all_of(rows), 0.1, false, 1); });
     EXPECT_TRUE(refused.starts_with("usage: the classifier alone, by its min_probability, rejects ")) << refused;
 }
@@ -138,17 +140,79 @@ TEST(ChainCalibration, ClassesWithEnoughRowsAreRankedByThemselves) {
     rows.stages = {stage(Stage::unknown)};
     rows.scores.resize(1);
     rows.label_names = {"cat", "dog", "hen"};
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 40; ++i) {
         rows.scores[0].push_back(i);
-        rows.predicted.push_back(i < 20 ? 0 : i < 25 ? 1 : 2);
+        rows.predicted.push_back(i < 20 ? 0 : i < 30 ? 1 : 2);
         rows.classifier_rejects.push_back(0);
     }
     const ChainCalibration chain(calibrate(rows, all_of(rows), 0.05, true, 0));
-    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 19.5, "cat"), 1.0 / 21);
-    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 19.5, "dog"), 1); // among the ten of dog and hen
-    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 29.5, "hen"), 1.0 / 11);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 39.5, "cat"), 1.0 / 21);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 29.5, "dog"), 11.0 / 21); // among the twenty of dog and hen
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 39.5, "hen"), 1.0 / 21);
+    EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 39.5, "owl"), 1.0 / 21) << "which nothing was predicted to be";
     EXPECT_EQ(chain.operating_points(0.05).at(Stage::unknown).threshold_for("cat"), 19);
-    EXPECT_EQ(chain.operating_points(0.05).at(Stage::unknown).threshold_for("hen"), infinity); // too few to reject any
+    EXPECT_EQ(chain.operating_points(0.05).at(Stage::unknown).threshold_for("hen"), 39);
+}
+
+TEST(ChainCalibration, LabelsThatWouldShareTooFewRowsShareThoseOfTheRarestThatHasEnough) {
+    ChainRows rows;
+    rows.stages = {stage(Stage::unknown)};
+    rows.scores.resize(1);
+    rows.label_names = {"cat", "dog", "hen"};
+    for (int i = 0; i < 60; ++i) {
+        rows.scores[0].push_back(i);
+        rows.predicted.push_back(i < 30 ? 0 : i < 55 ? 1 : 2);
+        rows.classifier_rejects.push_back(0);
+    }
+    const auto points = ChainCalibration(calibrate(rows, all_of(rows), 0.05, true, 0)).operating_points(0.05);
+    EXPECT_EQ(points.at(Stage::unknown).threshold_for("cat"), 29);
+    EXPECT_EQ(points.at(Stage::unknown).threshold_for("hen"), 59) << "five alone would never be rejected";
+    EXPECT_EQ(points.at(Stage::unknown).threshold_for("dog"), 59);
+}
+
+TEST(ChainCalibration, AClassifierThatCouldRejectTakesItsPartEvenWhereItRejectsNothing) {
+    ChainRows rows = some_rows(60, 6);
+    rows.stages.resize(1);
+    rows.scores.resize(1);
+    EXPECT_FALSE(calibrate(rows, all_of(rows), 0.1, false, 0).least_shares);
+    rows.classifier_can_reject = true;
+    EXPECT_TRUE(calibrate(rows, all_of(rows), 0.1, false, 0).least_shares);
+}
+
+TEST(ChainCalibration, KnowsTheLeastPValueThatItCanGive) {
+    io::Calibration file;
+    file.stages = {stage(Stage::unknown, {1, 2, 3, 4})};
+    EXPECT_DOUBLE_EQ(ChainCalibration(file).least_p_value(), 1.0 / 5);
+    EXPECT_EQ(ChainCalibration(file).ranking_rows(), 4);
+    file.least_shares = {{0, 0, 0.6, 0.8, 0.9}};
+    EXPECT_DOUBLE_EQ(ChainCalibration(file).least_p_value(), 3.0 / 6);
+    EXPECT_EQ(ChainCalibration(file).rejected_by_classifier(), 2);
+}
+
+TEST(ChainCalibration, ItsOwnRateLiesInTheRangeThatIsToldOfItAlsoWhereFoldsMeasuredOthers) {
+    constexpr int sets = 400, judged = 4000;
+    int outside = 0, outside_of_folds = 0;
+    const auto folds = stats::clopper_pearson(20, 200, 0.95);
+    for (std::uint32_t set = 0; set < sets; ++set) {
+        const ChainRows rows = some_rows(200 + judged, 1000 + set);
+        std::vector<std::size_t> which(200);
+        std::iota(which.begin(), which.end(), 0);
+        io::Calibration file = calibrate(rows, which, 0.1, false, set);
+        file.measured_rows = 200;
+        file.measured_rejected = 20; // what folds tell on the average
+        file.measured_in_folds = true;
+        const ChainCalibration chain(file);
+        const auto points = chain.operating_points(0.1);
+        double rejected = 0;
+        for (std::size_t row = 200; row < rows.rows(); ++row)
+            rejected += rejected_by(rows, row, points) != RejectedBy::nothing ? 1 : 0;
+        const auto range = *chain.rejection_range(0.95);
+        outside += rejected / judged < range.lower || rejected / judged > range.upper ? 1 : 0;
+        outside_of_folds += rejected / judged < folds.lower || rejected / judged > folds.upper ? 1 : 0;
+    }
+    EXPECT_LE(outside, 33); // 20 and three standard errors
+    EXPECT_GT(outside_of_folds, 33) << "what folds tell is no range of this calibration's own rate";
+    EXPECT_FALSE(ChainCalibration(io::Calibration{}).rejection_range(0.95));
 }
 
 TEST(ChainCalibration, SaysHowManyRowsABudgetNeeds) {

@@ -601,8 +601,8 @@ TEST(ResolveCalibration, ItsThresholdsStandInThePlaceOfTheConfigs) {
     EXPECT_EQ(thresholds(), (std::vector{-0.7, -0.75})); // at the budget: above the largest of the three
     json["significance"] = 0.5;
     EXPECT_EQ(thresholds(), (std::vector{-0.8, -0.85}));
-    json["significance"] = 0.2;
-    EXPECT_EQ(thresholds(), (std::vector<double>{INFINITY, INFINITY})); // three rows are too few
+    json["significance"] = 0.2; // three rows a label are too few
+    EXPECT_THROW(thresholds(), Error);
     EXPECT_EQ(Json::parse(to_json(parse(json)))["calibration"], "/data/cal.json");
 }
 

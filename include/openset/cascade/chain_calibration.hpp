@@ -10,6 +10,7 @@
 #include "openset/io/calibration.hpp"
 #include "openset/io/operating_point.hpp"
 #include "openset/stats/conformal.hpp"
+#include "openset/stats/metrics.hpp"
 
 /// One budget of wrongly rejected known pictures for all stages of a chain together.
 ///
@@ -42,9 +43,19 @@ public:
     std::map<Stage, io::OperatingPoint> operating_points(double significance) const;
 
     double budget() const { return budget_; }
-    /// Held-out known rows that were judged at the budget when the calibration was made; 0: none.
-    std::int64_t measured_rows() const { return measured_rows_; }
-    std::int64_t measured_rejected() const { return measured_rejected_; }
+    /// The least p-value that a score can have: below it the thresholds reject nothing.
+    double least_p_value() const;
+
+    /// Known rows that p-values are ranks among; those of the stage where one stage alone rejects.
+    std::int64_t ranking_rows() const;
+    /// Of these, how many the classifier itself rejects.
+    std::int64_t rejected_by_classifier() const;
+
+    /// In which this calibration's own share of wrongly rejected known pictures lies at its budget, as far as was measured when
+    /// it was made: on held-out rows their Clopper-Pearson interval. Folds tell of calibrations like this one; what a single
+    /// one is off by them is in the law of its rank, a beta distribution (Vovk 2012), so that the range holds both.
+    /// None: nothing was measured.
+    std::optional<stats::Interval> rejection_range(double confidence) const;
     /// As the file has them, without scores.
     const std::vector<io::StageCalibration>& stages() const { return stages_; }
 
@@ -56,6 +67,7 @@ private:
 
     double budget_;
     std::int64_t measured_rows_, measured_rejected_;
+    bool measured_in_folds_;
     std::vector<io::StageCalibration> stages_;
     std::vector<Test> tests_; ///< [stages]
     /// Of minus the least p-values: larger = more unknown. None: one stage alone.
@@ -68,7 +80,8 @@ struct ChainRows {
     std::vector<std::vector<double>> scores;  ///< [stages][rows]
     std::vector<std::int32_t> predicted;      ///< [rows] index into label_names; -1: not told
     std::vector<std::string> label_names;
-    std::vector<std::uint8_t> classifier_rejects; ///< [rows] 1: by its own min_probability, whatever the stages say
+    bool classifier_can_reject = false;           ///< it has a min_probability
+    std::vector<std::uint8_t> classifier_rejects; ///< [rows] 1: by that, whatever the stages say
 
     std::size_t rows() const { return predicted.size(); }
     std::string label(std::size_t row) const;
@@ -79,7 +92,8 @@ struct ChainRows {
 /// which      indices of rows
 /// budget     in (0, 1)
 /// by_label   a row is ranked among those of its predicted label at the stage unknown, where these are enough for the
-///            budget; the other labels share one ranking. With one stage the promise then holds among the pictures that
+///            budget; the other labels share one ranking, with the rarest of those that have enough where it would be too
+///            few otherwise: a label that shares too short a ranking would never be rejected. With one stage the promise then holds among the pictures that
 ///            are predicted as a label too (Mondrian, by prediction: truth is not known when a picture comes).
 /// Throws Error(usage): too few rows for the budget (says how many it needs); a classifier that alone rejects more.
 io::Calibration calibrate(const ChainRows& rows, std::span<const std::size_t> which, double budget, bool by_label,

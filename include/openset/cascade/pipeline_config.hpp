@@ -125,6 +125,10 @@ struct PipelineFiles {
 Pipeline resolve(const PipelineConfig& config, const PipelineLabels& labels, const std::string& file,
                  const PipelineFiles& files = {});
 
+/// The same config with the classifier's own thresholds under the names of their labels, as rows have them: a config may give
+/// ids. classifier  as the config was resolved
+PipelineConfig with_thresholds_by_name(PipelineConfig config, const Classifier& classifier);
+
 /// The `accept` of a config's gate or species as JSON, spelt the same for configs that say the same; empty where there is
 /// no such stage.
 /// config_json  as to_json() gives it

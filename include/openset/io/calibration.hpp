@@ -35,6 +35,8 @@ struct Calibration {
     std::string calibrated_on = "{}";   ///< JSON object for people: file, hash, numbers of rows, seed of the split
     std::int64_t measured_rows = 0;     ///< held-out known rows that the budget was measured on; 0: it was not
     std::int64_t measured_rejected = 0; ///< of these
+    /// Of these, each was held out of a calibration of its own: they tell of calibrations like this one, not of this one.
+    bool measured_in_folds = false;
     std::string measured = "{}";        ///< JSON object for people: how it was measured, rates with their intervals
 };
 

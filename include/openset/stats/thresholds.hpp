@@ -82,6 +82,12 @@ std::int64_t conformal_rank(std::int64_t rows, double alpha);
 /// The smallest n whose threshold is finite.
 std::int64_t rows_for_conformal(double alpha);
 
+/// Between which shares of known rows one conformal threshold rejects, with this confidence: a share is beta-distributed,
+/// B(k, n + 1 - k) with k = floor(alpha (n + 1)), over thresholds from n scores without ties (Vovk 2012, Conditional validity
+/// of inductive conformal predictors). Where k is 0 nothing is rejected.
+/// confidence  in (0, 1), the two tails alike
+Interval conformal_rate_law(std::int64_t rows, double alpha, double confidence);
+
 /// Conformal thresholds by predicted class.
 struct ConformalByClass {
     std::map<std::int32_t, double> own; ///< of the classes with enough rows of their own
