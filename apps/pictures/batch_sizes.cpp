@@ -67,7 +67,12 @@ void remember_batch_sizes(const std::filesystem::path& file, const std::string& 
     Json document = read_document(file);
     Json& networks = document["machines"][machine];
     if (!networks.is_object()) networks = Json::object();
-    for (const auto& [sha256, size] : found) networks[sha256] = size;
+    for (const auto& [sha256, size] : found) {
+        if (size == forget_batch_size)
+            networks.erase(sha256);
+        else
+            networks[sha256] = size;
+    }
     try {
         std::error_code ignored; // writing says what is wrong
         std::filesystem::create_directories(file.parent_path(), ignored);

@@ -20,7 +20,9 @@ std::string machine_of(const io::RunRecord& record, int threads);
 /// said in the log (info).
 std::map<std::string, int> read_batch_sizes(const std::filesystem::path& file, const std::string& machine);
 
-/// Adds what was found to what the file holds, whole or not at all. That it cannot be written is said in the log (info)
+inline constexpr int forget_batch_size = 0;
+
+/// Adds what was found to what the file holds, and takes out what is to be forgotten, whole or not at all. That it cannot be written is said in the log (info)
 /// and nothing else: the next run searches again.
 void remember_batch_sizes(const std::filesystem::path& file, const std::string& machine,
                           const std::map<std::string, int>& found);

@@ -29,6 +29,7 @@ flow::RunStatistics finish(flow::Runner& runner, const flow::LoadedPipeline& loa
     std::map<std::string, int> found;
     for (std::size_t i = 0; i < networks.size(); ++i) {
         const int size = statistics.stages[i].batch_found;
+        if (statistics.stages[i].batch_outgrown) found.emplace(name_of(i), forget_batch_size);
         if (size == 0) continue;
         found.emplace(name_of(i), size);
         tell(networks[i].stage, size, "found to be fastest here");

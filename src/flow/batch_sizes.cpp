@@ -87,10 +87,15 @@ int BatchSizes::lower(std::size_t network, int size) {
     if (searching) {
         search.up = search.moved = false;
         search.challenge();
-    } else {
-        search.found = true;
+    } else if (!search.found) {
+        search.outgrown = true;
     }
     return before;
+}
+
+bool BatchSizes::outgrown(std::size_t network) const {
+    const std::scoped_lock lock(mutex_);
+    return networks_[network].outgrown;
 }
 
 int BatchSizes::found(std::size_t network) const {

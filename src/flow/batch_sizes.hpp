@@ -24,12 +24,14 @@ public:
     /// A pass has taken so long. Sizes that are not being tried teach nothing.
     void measured(std::size_t network, int pictures, double seconds);
 
-    /// No larger pass from now on: it ran out of memory. Returns the size that was allowed before. A size that was known
-    /// counts as found then, so that the one that does not fit is not known any longer.
+    /// No larger pass from now on: it ran out of memory. Returns the size that was allowed before.
     int lower(std::size_t network, int size);
 
-    /// What the search ended with, or was left by lower(); 0 while it has not ended, and where there was none.
+    /// What the search ended with; 0 while it has not ended, and where there was none.
     int found(std::size_t network) const;
+
+    /// A size that was known found no memory: it is not to be known any longer. What was left says what else took memory then.
+    bool outgrown(std::size_t network) const;
 
 private:
     struct Trial {
@@ -42,6 +44,7 @@ private:
         int best = 0;  ///< the fastest so far
         int rival = 0; ///< that is held against it; 0: none, the search has ended or there is none
         bool found = false;
+        bool outgrown = false;
         bool up = false, moved = false; ///< the direction of the rivals; whether one of them was faster
         Trial of_best, of_rival;
 

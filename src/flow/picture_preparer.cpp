@@ -44,13 +44,16 @@ Item PicturePreparer::prepare(std::int64_t number, Input input, MemoryBudget::Le
     try {
         const auto start = Clock::now();
         std::vector<std::uint8_t> bytes;
+        double read_wait_seconds = 0;
         if (!item.input.bytes) {
             bytes = memory_.read(item.row.path, content);
+            read_wait_seconds = content.waited_seconds();
         } else if (!options_.keep_bytes) {
             bytes = std::move(*item.input.bytes);
             item.input.bytes.reset();
         }
-        item.decode_seconds = seconds_since(start);
+        item.wait_seconds = content.waited_seconds();
+        item.decode_seconds = seconds_since(start) - read_wait_seconds;
         prepare(item, item.input.bytes ? *item.input.bytes : bytes);
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::usage || error.kind() == ErrorKind::internal) throw; // not the picture's fault
@@ -75,7 +78,8 @@ void PicturePreparer::prepare(Item& item, std::span<const std::uint8_t> bytes) {
     }
     item.decoded = {decoded.picture.height, decoded.picture.width};
     item.divisor = decoded.divisor;
-    item.decode_seconds += seconds_since(start);
+    item.wait_seconds += pixels.waited_seconds();
+    item.decode_seconds += seconds_since(start) - pixels.waited_seconds();
     start = Clock::now();
     for (const auto& spec : preparations_) {
         item.prepared.push_back(image::resize_crop(decoded.picture, spec));

@@ -53,8 +53,10 @@ public:
         guarded([&] { start(options_.threads, &Run::inference_loop); });
         threads_.clear();
         if (error_) std::rethrow_exception(error_);
-        for (std::size_t stage = 0; stage < waiting_.size(); ++stage)
+        for (std::size_t stage = 0; stage < waiting_.size(); ++stage) {
             statistics_.stages[stage].batch_found = work.batch_sizes().found(stage);
+            statistics_.stages[stage].batch_outgrown = work.batch_sizes().outgrown(stage);
+        }
         statistics_.warnings_not_shown = preparer_.warnings_not_shown();
         return statistics_;
     }
@@ -97,6 +99,7 @@ private:
             const double cpu_seconds = thread_seconds() - before;
             std::unique_lock lock(mutex_);
             statistics_.decode_seconds += item.decode_seconds;
+            statistics_.decode_wait_seconds += item.wait_seconds;
             statistics_.resize_seconds += item.resize_seconds;
             statistics_.prepare_cpu_seconds += cpu_seconds;
             waiting_bytes_ += item.bytes + kept_bytes(item.input);

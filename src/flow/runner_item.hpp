@@ -37,6 +37,7 @@ struct Item {
     std::vector<image::Picture> prepared; ///< one for each distinct resize and crop
     std::int64_t bytes = 0;               ///< of the prepared pictures
     double decode_seconds = 0;            ///< reading and decoding
+    double wait_seconds = 0;              ///< for the memory that both take
     double resize_seconds = 0;
     bool decided = false;       ///< with all_stages a verdict may stand before the last stage
     std::size_t next_stage = 0; ///< that it waits for; past the last: none

@@ -84,7 +84,7 @@ void StageWork::work(std::size_t stage, std::span<Item> items, Statistics& stati
             const auto outputs = item.trunk_outputs.find(trunk_of_[item.next_stage]);
             if (outputs == item.trunk_outputs.end()) break;
             const auto start = Clock::now();
-            judge(item.next_stage, item, outputs->second);
+            judge_or_fail(item.next_stage, item, outputs->second);
             statistics[item.next_stage].judge_seconds += seconds_since(start);
             ++statistics[item.next_stage].pictures;
             item.next_stage = stage_after(item.next_stage, item);
@@ -99,7 +99,8 @@ std::size_t StageWork::stage_after(std::size_t stage, const Item& item) const {
 
 void StageWork::infer(std::size_t stage, std::span<Item> items, Statistics& statistics) {
     try {
-        forward(stage, items, statistics);
+        const model::Outputs outputs = forward(stage, items, statistics);
+        judge_all(stage, items, outputs, statistics);
     } catch (const std::bad_alloc&) {
         infer_in_halves(stage, items, "out of memory", statistics);
     } catch (const Error& error) {
@@ -141,7 +142,7 @@ void StageWork::fail_at(std::size_t stage, Item& item, const std::string& messag
     }
 }
 
-void StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& statistics) {
+model::Outputs StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& statistics) {
     const StageNetwork& stage_network = networks_[stage];
     std::vector<const image::Picture*> pictures;
     for (const Item& item : items) pictures.push_back(&item.prepared[preparer_.preparation_of(stage)]);
@@ -160,22 +161,39 @@ void StageWork::forward(std::size_t stage, std::span<Item> items, Statistics& st
     const double pass_seconds = seconds_since(start);
     batch_sizes_.measured(stage, count, options_.on_cpu ? thread_seconds() - cpu_start : pass_seconds);
 
-    const auto judge_start = Clock::now();
-    const std::size_t trunk = trunk_of_[stage], last = last_on_trunk_[trunk];
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        model::Outputs one = row_of(outputs, static_cast<int>(i), looks_at_extras(last));
-        judge(stage, items[i], one);
-        if (last > stage) items[i].trunk_outputs.emplace(trunk, std::move(one));
-    }
     RunStatistics::Stage& done = statistics[stage];
-    done.pictures += count;
     done.passed += count;
     ++done.passes;
     done.normalise_seconds += normalise_seconds;
     done.forward_seconds += pass_seconds - normalise_seconds;
-    done.judge_seconds += seconds_since(judge_start);
     log_debug(std::string(to_string(stage_network.stage)) + ": " + std::to_string(count) + " pictures in " +
               std::to_string(1000 * pass_seconds) + " ms");
+    return outputs;
+}
+
+void StageWork::judge_all(std::size_t stage, std::span<Item> items, const model::Outputs& outputs,
+                          Statistics& statistics) const {
+    const auto start = Clock::now();
+    const std::size_t trunk = trunk_of_[stage], last = last_on_trunk_[trunk];
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        model::Outputs one = row_of(outputs, static_cast<int>(i), looks_at_extras(last));
+        judge_or_fail(stage, items[i], one);
+        if (last > stage) items[i].trunk_outputs.emplace(trunk, std::move(one));
+    }
+    statistics[stage].pictures += std::ssize(items);
+    statistics[stage].judge_seconds += seconds_since(start);
+}
+
+/// What goes wrong with one picture here is no matter of the batch that it came in.
+void StageWork::judge_or_fail(std::size_t stage, Item& item, const model::Outputs& outputs) const {
+    try {
+        judge(stage, item, outputs);
+    } catch (const std::bad_alloc&) {
+        fail_at(stage, item, "out of memory behind the network");
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::model) throw;
+        fail_at(stage, item, error.what());
+    }
 }
 
 /// The further tensors matter to who keeps them and to the detector behind the classifier.

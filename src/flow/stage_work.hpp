@@ -30,7 +30,10 @@ private:
 
     void infer(std::size_t stage, std::span<Item> items, Statistics& statistics);
     void infer_in_halves(std::size_t stage, std::span<Item> items, const std::string& message, Statistics& statistics);
-    void forward(std::size_t stage, std::span<Item> items, Statistics& statistics);
+    model::Outputs forward(std::size_t stage, std::span<Item> items, Statistics& statistics);
+    void judge_all(std::size_t stage, std::span<Item> items, const model::Outputs& outputs,
+                   Statistics& statistics) const;
+    void judge_or_fail(std::size_t stage, Item& item, const model::Outputs& outputs) const;
     void judge(std::size_t stage, Item& item, const model::Outputs& outputs) const;
     void decide(std::size_t stage, Item& item, const cascade::StageScores& scores,
                 const io::Activations& activations) const;

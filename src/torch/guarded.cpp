@@ -22,14 +22,17 @@ std::string short_message(const std::string& text) {
 }
 
 bool is_out_of_memory(std::string_view text) {
-    static constexpr std::array<std::string_view, 4> signs = {"can't allocate memory", "not enough memory",
-                                                              "out of memory", "bad_alloc"};
+    // The last one is of cuBLAS and cuDNN.
+    static constexpr std::array<std::string_view, 5> signs = {"can't allocate memory", "not enough memory",
+                                                              "out of memory", "bad_alloc", "STATUS_ALLOC_FAILED"};
     return std::ranges::any_of(signs,
                                [text](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
 }
 
 void throw_ours(const std::string& what, const std::string& text) {
     if (is_out_of_memory(text)) throw Error(ErrorKind::out_of_memory, what + ": out of memory");
+    // A card that has failed once fails every call from then on: no picture is to blame, and the run cannot go on.
+    if (text.find("CUDA error") != std::string::npos) throw Error(ErrorKind::internal, what + ": " + short_message(text));
     throw Error(ErrorKind::model, what + ": " + short_message(text));
 }
 

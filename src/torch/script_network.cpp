@@ -8,6 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
+#include <set>
 #include <span>
 #include <string_view>
 #include <torch/csrc/jit/api/module.h>
@@ -121,10 +123,7 @@ public:
             }
             optimise(plan);
             if (!expected || in_eight_bits) return;
-            why_not_optimised_ = difference(
-                *expected,
-                outputs_on_noise(module_, noise(picture).to(plan.device, type_, false, true).contiguous(layout_)),
-                type_ == at::kHalf ? Precision::fp16 : Precision::fp32);
+            why_not_optimised_ = difference_on_noise(*expected, noise(picture).to(plan.device, type_, false, true));
             if (why_not_optimised_.empty()) return;
             module_ = as_it_was;
             type_ = at::kFloat;
@@ -176,6 +175,18 @@ private:
         named.first = at::tensor(matrices.front().values);
         for (std::size_t i = 1; i < matrices.size(); ++i) named.rest[outputs_[i].name] = at::tensor(matrices[i].values);
         return named;
+    }
+
+    /// What is wrong with the optimised module; empty where nothing is. Converted to half precision, a graph that names its
+    /// types may fail.
+    std::string difference_on_noise(const NamedTensors& expected, const at::Tensor& input) {
+        try {
+            return difference(expected, outputs_on_noise(module_, input.contiguous(layout_)),
+                              type_ == at::kHalf ? Precision::fp16 : Precision::fp32);
+        } catch (const std::exception& error) {
+            if (is_out_of_memory(error.what())) throw;
+            return "it fails: " + short_message(error.what());
+        }
     }
 
     /// Before anything is done to the module. None where there is nothing to compare: the network refuses the picture, or
@@ -425,7 +436,12 @@ private:
                    outputs);
         for (const auto& [name, tensor] : named.rest) {
             // What has no rows is nothing of a picture, a temperature, say.
-            if (has_rows(tensor, rows)) take_further(name, to_matrix(tensor, rows), outputs);
+            if (per_picture_ ? !per_picture_->contains(name) : !has_rows(tensor, rows)) continue;
+            if (!has_rows(tensor, rows)) {
+                throw WrongOutput("returned the output " + name + " with another first size than expected, the number of "
+                                  "pictures: " + std::to_string(rows));
+            }
+            take_further(name, to_matrix(tensor, rows), outputs);
         }
         return outputs;
     }
@@ -440,6 +456,10 @@ private:
     }
 
     static void append(model::Matrix& all, const model::Matrix& more) {
+        if (more.columns != all.columns) {
+            throw WrongOutput("gives " + std::to_string(all.columns) + " numbers for one picture and " +
+                              std::to_string(more.columns) + " for another, expected as many for each");
+        }
         all.rows += more.rows;
         all.values.insert(all.values.end(), more.values.begin(), more.values.end());
     }
@@ -447,7 +467,29 @@ private:
     static void append(model::Outputs& all, const model::Outputs& more) {
         append(all.logits, more.logits);
         append(all.features, more.features);
+        if (!std::ranges::equal(std::views::keys(all.extras), std::views::keys(more.extras)))
+            throw WrongOutput("gives other outputs for one picture than for another, expected the same for each");
         for (auto& [name, matrix] : all.extras) append(matrix, more.extras.at(name));
+    }
+
+    /// A batch of any size has an output that is constant, of 8 rows say; its rows would be those of pictures in batches of 8.
+    /// What is of pictures follows their number: tried with one, which `outputs` came of, and two.
+    void find_outputs_of_pictures(const model::Outputs& outputs, const image::Size& size) {
+        std::set<std::string> names;
+        for (const auto& [name, matrix] : outputs.extras) names.insert(name);
+        if (!head_ && outputs.features.columns > 0) names.insert("features");
+        if (names.empty() || (trunk_ && trunk_->compiled() != nullptr)) return;
+        try {
+            const model::Outputs of_two = forward(at::zeros({2, 3, size.height, size.width}));
+            std::erase_if(names, [&](const std::string& name) {
+                return name == "features" ? of_two.features.columns != outputs.features.columns
+                                          : !of_two.extras.contains(name);
+            });
+            per_picture_ = std::move(names);
+        } catch (const std::exception& error) {
+            if (is_out_of_memory(error.what())) throw;
+            if (report_.picture_by_picture) per_picture_ = std::move(names); // it may take one alone
+        }
     }
 
     /// One blank picture, to learn the number of outputs and to hear of a wrong input size before the first photograph.
@@ -460,7 +502,9 @@ private:
                 model::Batch blank{1, size.height, size.width, {}};
                 blank.data.resize(std::size_t{3} * static_cast<std::size_t>(size.height) *
                                   static_cast<std::size_t>(size.width));
-                return run(blank);
+                model::Outputs of_one = run(blank);
+                find_outputs_of_pictures(of_one, size);
+                return of_one;
             });
         } catch (const WrongOutput& error) {
             throw Error(ErrorKind::model, where_ + ": " + error.what());
@@ -510,6 +554,7 @@ private:
     std::optional<model::Head> head_;
     LoadReport report_;
     int outputs_ = 0;
+    std::optional<std::set<std::string>> per_picture_; ///< further outputs that have a row a picture; none: not found out
 };
 
 } // namespace

@@ -241,6 +241,21 @@ def forward(self, x):
 def forward(self, x):
     return {"logits": torch.linear(self.features(x), self.weight, self.bias), "temperature": torch.mean(x)}
 )");
+    save("constants_beside", R"(
+def forward(self, x):
+    f = self.features(x)
+    return {"logits": torch.linear(f, self.weight, self.bias), "means": f * 2.0, "prototypes": torch.ones([8, 3]),
+            "temperature": torch.ones([1])}
+)");
+    save("varying_columns", R"(
+def forward(self, x):
+    y = torch.conv1d(torch.flatten(torch.relu(torch.conv2d(x, self.conv_weight, self.conv_bias, [1, 1], [1, 1])), 2), self.mixing)
+    logits = torch.linear(torch.mean(y, [2]), self.weight, self.bias)
+    if bool((x[0, 0, 0, 0] > 0.4).item()):
+        logits = logits[:, :2]
+    return logits
+)",
+         {{"mixing", at::eye(3).reshape({3, 3, 1})}});
     save("squeezed", R"(
 def forward(self, x):
     return torch.linear(torch.squeeze(self.features(x)), self.weight, self.bias)

@@ -106,13 +106,15 @@ TEST(BatchSizesTest, ASizeThatFindsNoMemoryIsNotTriedAgain) {
     EXPECT_EQ(sizes.of(0), 8);
 }
 
-TEST(BatchSizesTest, AKnownSizeThatFindsNoMemoryIsReplacedByTheOneThatDoes) {
+TEST(BatchSizesTest, AKnownSizeThatFindsNoMemoryIsKnownNoLonger) {
     BatchSizes sizes({16}, 32);
+    EXPECT_FALSE(sizes.outgrown(0));
     sizes.lower(0, 8);
     EXPECT_EQ(sizes.of(0), 8);
-    EXPECT_EQ(sizes.found(0), 8); // and so remembered in place of the 16
-    sizes.lower(0, 12);           // of a batch that was larger when it began
-    EXPECT_EQ(sizes.found(0), 8);
+    EXPECT_TRUE(sizes.outgrown(0));
+    EXPECT_EQ(sizes.found(0), 0) << "what is left is no fastest size";
+    sizes.lower(0, 12); // of a batch that was larger when it began
+    EXPECT_EQ(sizes.of(0), 8);
 }
 
 TEST(BatchSizesTest, EachNetworkHasItsOwn) {

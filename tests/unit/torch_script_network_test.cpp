@@ -13,6 +13,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "error_of.hpp"
 #include "openset/base/error.hpp"
 #include "openset/torch/runtime.hpp"
 
@@ -156,6 +157,24 @@ TEST_F(ScriptNetworks, MayReturnTensorsThatSayNothingOfAPicture) {
     const auto network = load("scalar_beside");
     EXPECT_THAT(logits_of(*network, a_colour(2)), ElementsAre(2.75F, 0.0F, -5.0F, 2.75F, 0.0F, -5.0F));
     EXPECT_THAT(network->run(a_colour(2)).extras, IsEmpty());
+}
+
+TEST_F(ScriptNetworks, GiveTheSameOutputsWhateverTheBatchAlsoWhereAConstantHasAsManyRows) {
+    const auto network = load("constants_beside");
+    for (const int batch : {1, 2, 8}) {
+        const auto extras = network->run(a_colour(batch)).extras;
+        EXPECT_THAT(extras, SizeIs(1)) << batch;
+        EXPECT_EQ(extras.at("means").rows, batch);
+    }
+}
+
+TEST_F(ScriptNetworks, AreRefusedABatchWhereOnePictureHasAnotherNumberOfOutputsThanTheNext) {
+    const auto network = load("varying_columns");
+    ASSERT_TRUE(network->report().picture_by_picture);
+    auto batch = of_one_colour({0, 0, 0}, 2);
+    EXPECT_EQ(network->run(batch).logits.columns, 3);
+    batch.data[std::size_t{3} * 32 * 32] = 0.5F; // of the second one
+    EXPECT_THAT(error_of([&] { network->run(batch); }), HasSubstr("gives 3 numbers for one picture and 2 for another"));
 }
 
 TEST_F(ScriptNetworks, MaySqueezeTheFirstDimensionOfOnePictureAway) {

@@ -17,7 +17,8 @@ public:
     class Lease {
     public:
         Lease() = default;
-        Lease(MemoryBudget& budget, std::int64_t bytes) : budget_(&budget), bytes_(bytes) {}
+        Lease(MemoryBudget& budget, std::int64_t bytes, double waited_seconds)
+            : budget_(&budget), bytes_(bytes), waited_seconds_(waited_seconds) {}
         Lease(Lease&& other) noexcept { swap(other); }
         Lease& operator=(Lease&& other) noexcept {
             Lease taken(static_cast<Lease&&>(other));
@@ -28,14 +29,18 @@ public:
             if (budget_ != nullptr) budget_->give_back(bytes_);
         }
 
+        double waited_seconds() const { return waited_seconds_; } ///< until it was free
+
     private:
         void swap(Lease& other) noexcept {
             std::swap(budget_, other.budget_);
             std::swap(bytes_, other.bytes_);
+            std::swap(waited_seconds_, other.waited_seconds_);
         }
 
         MemoryBudget* budget_ = nullptr;
         std::int64_t bytes_ = 0;
+        double waited_seconds_ = 0;
     };
 
     std::int64_t total() const { return total_; }

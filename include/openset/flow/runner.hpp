@@ -83,6 +83,7 @@ struct RunStatistics {
         double forward_seconds = 0;   ///< the network
         double judge_seconds = 0;     ///< head, rule, detector
         int batch_found = 0;          ///< the fastest number of pictures a pass; 0: not looked for, or not found yet
+        bool batch_outgrown = false;  ///< StageNetwork::batch pictures found no memory
 
         double seconds() const { return normalise_seconds + forward_seconds + judge_seconds; }
         void add(const Stage& more);
@@ -90,7 +91,7 @@ struct RunStatistics {
     double decode_seconds = 0;           ///< reading and decoding, on decode threads
     double resize_seconds = 0;           ///< resizing and cropping, on decode threads
     double prepare_cpu_seconds = 0;      ///< CPU time of these two: the rest was waiting for a disk or a core
-    double decode_wait_seconds = 0;      ///< of decode threads, for room: inference is the slower part
+    double decode_wait_seconds = 0;      ///< of decode threads, for room or memory: inference is the slower part
     double inference_wait_seconds = 0;   ///< of inference threads, for pictures: decoding is the slower part
     double deliver_seconds = 0;          ///< in the receiver of rows
     std::vector<Stage> stages;           ///< as networks were given
