@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "cli/command.hpp"
@@ -206,9 +207,18 @@ std::optional<report::Chain> add_chain(const ReportOptions& options, const std::
 report::Separation separation_of(const ReportOptions& options, const std::optional<report::Chain>& chain,
                                  const scores::Inputs& inputs) {
     eval::Wanted wanted = wanted_of(options);
-    const bool is_own = chain && inputs.stage == io::Stage::unknown && options.known.empty() && chain->threshold &&
-                        wanted.threshold.empty() && !wanted.point;
+    const bool of_pipeline = chain && inputs.stage == io::Stage::unknown && options.known.empty() &&
+                             wanted.threshold.empty() && !wanted.point;
+    const bool is_own = of_pipeline && chain->threshold;
     if (is_own) wanted.threshold = io::shortest(scores::Unit(chain->method).shown(*chain->threshold));
+    if (of_pipeline && !chain->threshold_by_label.empty()) {
+        wanted.point.emplace();
+        wanted.point->stage = "unknown";
+        wanted.point->method = chain->method;
+        wanted.point->threshold = std::numeric_limits<double>::infinity(); // of labels that no row has
+        wanted.point->threshold_by_label = chain->threshold_by_label;
+        wanted.point_file = "the pipeline's own thresholds, by label";
+    }
     report::Separation separation = report::separate(inputs, wanted);
     for (eval::Result& result : separation.results) {
         if (is_own) result.threshold_from = "the pipeline's own threshold";

@@ -36,8 +36,11 @@ std::vector<double> ticks(const Range& range) {
 std::string escaped(const std::string& text) {
     using Json = nlohmann::json;
     std::string xml;
-    for (const char c :
-         Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>()) {
+    std::string utf8 = Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+    for (const char* none : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"}) { // U+FFFE and U+FFFF are no characters of XML
+        for (std::size_t at = 0; (at = utf8.find(none, at)) != std::string::npos;) utf8.replace(at, 3, "?");
+    }
+    for (const char c : utf8) {
         switch (c) {
         case '&': xml += "&amp;"; break;
         case '<': xml += "&lt;"; break;
@@ -61,10 +64,12 @@ std::string svg_text(const std::string& x, const std::string& y, const std::stri
 }
 
 std::string shortened(std::string title, std::size_t longest) {
-    if (title.size() <= longest) return title;
-    std::size_t end = longest;
-    while (end > 0 && (static_cast<unsigned char>(title[end]) & 0xC0U) == 0x80U) --end; // no half character
-    return title.substr(0, end) + "...";
+    const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
+    std::size_t characters = 0;
+    for (std::size_t i = 0; i < title.size(); ++i) {
+        if (begins_character(title[i]) && characters++ == longest) return title.substr(0, i) + "...";
+    }
+    return title;
 }
 
 } // namespace openset::charts

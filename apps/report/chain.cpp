@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "openset/io/csv_field.hpp"
@@ -179,6 +181,50 @@ Figure gate_figure(const Chain& chain) {
             draw(chart), csv_of(chart)};
 }
 
+/// What rows say of the detector's threshold: one for all, one for each label, or neither (OpenMax's own rule).
+class Thresholds {
+public:
+    void add(const std::string& label, const std::optional<double>& threshold) {
+        if (!threshold) {
+            differ_ = true;
+            return;
+        }
+        const auto [place, is_new] = by_label_.emplace(label, *threshold);
+        if (!is_new && !std::equal_to<>()(place->second, *threshold)) differ_ = true;
+    }
+
+    void give(Chain& chain) const {
+        if (differ_ || by_label_.empty()) return;
+        const double first = by_label_.begin()->second;
+        if (std::ranges::all_of(by_label_, [&](const auto& one) { return std::equal_to<>()(one.second, first); }))
+            chain.threshold = first;
+        else
+            chain.threshold_by_label = by_label_;
+    }
+
+private:
+    std::map<std::string, double> by_label_;
+    bool differ_ = false;
+};
+
+/// The labels of the list of the likeliest: of a JSON array, or of `label:probability;label:probability`.
+std::vector<std::string> labels_in(const std::string& top, io::RowFormat format) {
+    std::vector<std::string> labels;
+    if (format == io::RowFormat::csv) {
+        for (std::size_t first = 0; first < top.size();) {
+            const std::size_t end = std::min(top.find(';', first), top.size());
+            const std::string entry = top.substr(first, end - first);
+            labels.push_back(entry.substr(0, entry.rfind(':')));
+            first = end + 1;
+        }
+        return labels;
+    }
+    for (const auto& entry : nlohmann::json::parse(top, nullptr, false))
+        if (entry.is_object() && entry.contains("label") && entry["label"].is_string())
+            labels.push_back(entry["label"].get<std::string>());
+    return labels;
+}
+
 } // namespace
 
 std::int64_t Chain::stopped_by(const std::string& stage) const {
@@ -191,13 +237,18 @@ Chain read_chain(const std::filesystem::path& rows,
                  const std::function<std::optional<std::string>(const std::string& path)>& truth) {
     io::RowReader reader(rows);
     reader.want({"gate.mass", "species.probability", "classifier.probability", "unknown.score", "unknown.threshold"},
-                {"classifier.label", "unknown.method"});
+                {"classifier.label", "unknown.method", "classifier.top"});
     Chain chain;
     std::set<std::string> labels;
-    bool one_threshold = true;
+    Thresholds thresholds;
     while (const auto row = reader.next()) {
         const std::string named = row->texts[0].value_or("");
-        if (!named.empty() && labels.insert(named).second) chain.labels.push_back(named);
+        const auto add = [&](const std::string& label) {
+            if (!label.empty() && labels.insert(label).second) chain.labels.push_back(label);
+        };
+        add(named);
+        if (row->texts[2])
+            for (const std::string& label : labels_in(*row->texts[2], reader.format())) add(label);
         if (row->outcome == io::Outcome::failed) {
             ++chain.failed;
             ++chain.failures[row->error_kind.value_or("")];
@@ -212,12 +263,11 @@ Chain read_chain(const std::filesystem::path& rows,
         chain.has_unknown |= one.score.has_value();
         if (one.score) {
             chain.method = row->texts[1].value_or("");
-            if (!one.threshold || (chain.threshold && *chain.threshold != *one.threshold)) one_threshold = false;
-            chain.threshold = one.threshold;
+            thresholds.add(named, one.threshold);
         }
         chain.pictures.push_back(std::move(one));
     }
-    if (!one_threshold) chain.threshold.reset();
+    thresholds.give(chain);
     for (Judged& one : chain.pictures) one.truth_is_known = one.truth && labels.contains(*one.truth);
     return chain;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <variant>
 
 #include "openset/base/error.hpp"
@@ -34,7 +35,14 @@ std::string distance_name(const OpenMax& openmax) {
     return detect::option_text(openmax.params(), "distance") + " distance to the class mean";
 }
 
-Table class_table(const OpenMax& openmax) {
+/// What fit told of a class for people; a loaded detector knows it no longer.
+std::optional<double> told_ks(const nlohmann::json& diagnostics, std::size_t index) {
+    const nlohmann::json::json_pointer place("/classes/" + std::to_string(index) + "/ks");
+    const bool is_told = diagnostics.is_object() && diagnostics.contains(place) && diagnostics[place].is_number();
+    return is_told ? std::optional(diagnostics[place].get<double>()) : std::nullopt;
+}
+
+Table class_table(const OpenMax& openmax, const nlohmann::json& diagnostics) {
     Table table{
         "tails",
         "What was learned of each class",
@@ -43,18 +51,22 @@ Table class_table(const OpenMax& openmax) {
         {"class", "pictures", "in the tail", "nearest of the tail", "furthest", "KS"},
         {},
         "class,rows,tail,nearest,furthest,ks,status\r\n"};
-    for (const OpenMaxClass& one : openmax.classes()) {
+    for (std::size_t i = 0; i < openmax.classes().size(); ++i) {
+        const OpenMaxClass& one = openmax.classes()[i];
         const stats::TailSummary& tail = one.summary();
         const std::string status(to_string(tail.status));
+        const std::optional<double> ks = told_ks(diagnostics, i);
         table.csv +=
             io::csv_field(one.label) + "," + std::to_string(one.rows) + "," + std::to_string(tail.n_used) + "," +
             (tail.has_tail() ? io::shortest(tail.smallest_tail) + "," + io::shortest(tail.largest_tail) : ",") + "," +
-            (tail.ok() ? io::shortest(tail.ks) : "") + "," + status + "\r\n";
+            (ks ? io::shortest(*ks) : "") + "," + status + "\r\n";
         if (table.rows.size() == 40) continue;
         table.rows.push_back({one.label, grouped(one.rows), grouped(tail.n_used),
                               tail.has_tail() ? charts::formatted("%.4g", tail.smallest_tail) : "",
                               tail.has_tail() ? charts::formatted("%.4g", tail.largest_tail) : "",
-                              tail.ok() ? charts::formatted("%.3f", tail.ks) : "no fit: " + status});
+                              !tail.ok() ? "no fit: " + status
+                              : ks       ? charts::formatted("%.3f", *ks)
+                                         : ""});
     }
     if (openmax.classes().size() > table.rows.size())
         table.caption += " The first 40 of " + std::to_string(openmax.classes().size()) + "; the CSV has all.";
@@ -162,13 +174,15 @@ double quantile(const OpenMaxClass& one, double share) {
     return high;
 }
 
+constexpr std::size_t most_quantiles = 8; ///< classes whose dots can be told apart
+
 /// All classes in one chart, each in the unit of its own tail: 0 its nearest, 1 its furthest distance.
 Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<double>>& distances,
                        const std::vector<std::size_t>& classes) {
     Chart chart{
         "Quantile by quantile", {"as the fitted law has it", {-0.25, 1.75}}, {"as the tail has it", {-0.25, 1.75}}, {}};
     chart.diagonal = true;
-    for (std::size_t i = 0; i < std::min<std::size_t>(classes.size(), 8); ++i) {
+    for (std::size_t i = 0; i < std::min(classes.size(), most_quantiles); ++i) {
         const OpenMaxClass& one = openmax.classes()[classes[i]];
         const std::vector<double>& all = distances[classes[i]];
         const auto n = std::min<std::int64_t>(one.summary().n_used, std::ssize(all));
@@ -184,7 +198,11 @@ Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<dou
     return {"quantiles", chart.title,
             "The tail's distances against those that the law expects, 0 the nearest of a tail and 1 the furthest. On "
             "the thin "
-            "line the law fits; dots above it at the right are outliers that it did not expect.",
+            "line the law fits; dots above it at the right are outliers that it did not expect." +
+                std::string(classes.size() > most_quantiles
+                                ? " The first " + std::to_string(most_quantiles) + " of " +
+                                      std::to_string(classes.size()) + " classes."
+                                : ""),
             draw(chart), csv_of(chart)};
 }
 
@@ -229,7 +247,7 @@ Figure tail_size_figure(const OpenMax& openmax, const Stores& stores) {
             draw(chart), csv_of(chart)};
 }
 
-Section of_openmax(const OpenMax& openmax, const Stores& stores,
+Section of_openmax(const OpenMax& openmax, const nlohmann::json& diagnostics, const Stores& stores,
                    std::vector<std::pair<std::string, std::string>>& left_out) {
     Section section{"detector", "What the detector learned", {}, {}};
     section.words.emplace_back(
@@ -260,7 +278,7 @@ Section of_openmax(const OpenMax& openmax, const Stores& stores,
                               "--store, and --known and --unknown scores whose stores lie where their records say");
     }
     if (!means.empty()) section.parts.emplace_back(means_figure(openmax, means));
-    section.parts.emplace_back(class_table(openmax));
+    section.parts.emplace_back(class_table(openmax, diagnostics));
     return section;
 }
 
@@ -282,7 +300,10 @@ Section detector_section(const std::filesystem::path& fitted, const Stores& stor
                                               fitted.string() + " was fitted on, expected that one");
         }
     }
-    if (file.method.starts_with("openmax")) return of_openmax(OpenMax::from(file), stores, left_out);
+    if (file.method.starts_with("openmax")) {
+        const auto diagnostics = nlohmann::json::parse(file.diagnostics_json, nullptr, false);
+        return of_openmax(OpenMax::from(file), diagnostics, stores, left_out);
+    }
     return method_section(file);
 }
 

@@ -56,7 +56,7 @@ dl.list{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.4re
 dl.list dt{font-weight:600}dl.list dd{margin:0;color:var(--muted);overflow-wrap:anywhere}
 footer{color:var(--muted);font-size:.82rem;padding-top:2rem;padding-bottom:3rem}
 @media(max-width:32rem){body{font-size:15px}header{padding-top:1.6rem}main,header,footer{padding-left:.9rem;padding-right:.9rem}figure{padding:.8rem .65rem}figure.wide .os{min-width:30rem}dl.list{grid-template-columns:1fr;gap:0}dl.list dd{margin-bottom:.6rem}.facts{grid-template-columns:1fr 1fr}.tiles{grid-template-columns:repeat(3,1fr);gap:.8rem .6rem}}
-@media print{@page{margin:14mm}body{background:#fff;font-size:10.5pt}nav,.csv{display:none}h2{break-after:avoid;margin-top:1.6rem}header{padding-top:0}.parts{grid-template-columns:1fr 1fr;gap:4mm}figure{border-color:#ccc;padding:3mm}figure.wide .os{max-width:130mm}table{font-size:7.5pt}.scroll{overflow:visible}.tiles{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{@page{margin:14mm}body{background:#fff;font-size:10.5pt}nav,.csv{display:none}h2{break-after:avoid;margin-top:1.6rem}header{padding-top:0}.parts{grid-template-columns:1fr 1fr;gap:4mm}figure{border-color:#ccc;padding:3mm}figure.wide .os{max-width:130mm}table{font-size:7.5pt}.scroll{overflow:visible}td.hint{min-width:0}.tiles{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )";
 
 std::string element(const std::string& tag, const std::string& text, const std::string& attributes = "") {
@@ -183,7 +183,7 @@ std::string page(const Content& content) {
     text += list("left-out", "What is not shown, and what would bring it", content.left_out) +
             list("made-from", "What this was made from", content.made_from);
     return text +
-           "</main>\n<footer>Colours are told apart with any colour vision; series differ in their dashes too. The "
+           "</main>\n<footer>Colours are told apart with any colour vision; lines differ in their dashes too. The "
            "page needs no network and runs no script.</footer>\n</body></html>\n";
 }
 

@@ -465,10 +465,11 @@ Table metric_table(const Separation& separation) {
     return table;
 }
 
-std::string threshold_words(const eval::Result& result) {
+std::string threshold_words(const eval::Result& result, bool by_label) {
     if (!result.threshold) return "There is no threshold: " + result.threshold_from + ".";
-    const std::string rule =
-        "A picture is unknown where " + scores::Unit(result.method).rule_in_short(*result.threshold);
+    const std::string rule = "A picture is unknown where " +
+                             (by_label ? "its score is above that of its predicted label"
+                                       : scores::Unit(result.method).rule_in_short(*result.threshold));
     if (result.threshold_from == "youden")
         return rule +
                ": Youden's point of these very rows, which flatters; choose one on others with openset sweep --pick.";
@@ -495,7 +496,7 @@ Section separation_section(const Separation& separation) {
     Section section{"separation", "How well known and unknown are told apart", {}, {}};
     for (const eval::Result& result : separation.results) {
         section.words.push_back((separation.results.size() > 1 ? "Against " + result.unknown + ": " : "") +
-                                threshold_words(result));
+                                threshold_words(result, separation.point && !separation.point->threshold_by_label.empty()));
         for (const std::string& sentence : result.diagnoses) section.words.push_back("Note: " + sentence + ".");
     }
     constexpr std::size_t most = 4; // sets with charts of their own
@@ -532,8 +533,27 @@ Section classes_section(const Separation& separation) {
     return section;
 }
 
+namespace {
+
+/// One threshold for all sets: that of the results, and where each has Youden's point of its own, that of all sets together.
+std::optional<double> one_threshold(const Separation& separation) {
+    const std::vector<eval::Result>& results = separation.results;
+    if (results.size() < 2 || results.front().threshold_from != "youden") return results.front().threshold;
+    std::vector<std::size_t> sets(separation.inputs.unknown.size());
+    std::iota(sets.begin(), sets.end(), 0);
+    const scores::Contest contest(separation.inputs, 0, sets);
+    const stats::RankedRows rows(contest.rows());
+    stats::ScoreCounts counts;
+    stats::count_scores(rows, {}, counts);
+    const auto youden = stats::youden(counts);
+    return youden ? std::optional(rows.scores[youden->score]) : std::nullopt;
+}
+
+} // namespace
+
 std::vector<Judged> judged(const Separation& separation) {
     const scores::Inputs& inputs = separation.inputs;
+    const std::optional<double> of_all = one_threshold(separation);
     const auto& names = inputs.labels.names();
     std::vector<Judged> all;
     const auto add = [&](const scores::Side& side, bool known) {
@@ -545,7 +565,7 @@ std::vector<Judged> judged(const Separation& separation) {
             const double score = table.scores[0][row];
             const std::optional<double> threshold = separation.point
                                                         ? separation.point->threshold_for(name(table.predicted[row]))
-                                                        : separation.results.front().threshold;
+                                                        : of_all;
             const bool accepted = !threshold || score <= *threshold;
             Judged one{table.paths[row],
                        accepted ? name(table.predicted[row]) : "unknown",
@@ -583,9 +603,13 @@ std::vector<std::string> summary_of(const Separation& separation) {
                            " of all pairs of an unknown and a known picture, it finds the unknown one more unknown.";
         const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
         if (accepted && rejected) {
-            text += std::string(" Its threshold lets ") + percent(*accepted) +
-                    " of the known pictures pass and stops " + percent(*rejected) + " of the unknown ones" +
-                    (separation.inputs.from_rows ? ", among those that reach it" : "") + ". This was measured on " +
+            const bool chosen_here = result.threshold_from == "youden";
+            text += std::string(chosen_here ? " The threshold that tells these very pictures apart best would let "
+                                            : " Its threshold lets ") +
+                    percent(*accepted) + " of the known pictures pass and " + (chosen_here ? "stop " : "stops ") +
+                    percent(*rejected) + " of the unknown ones" +
+                    (separation.inputs.from_rows ? ", among those that reach it" : "") +
+                    (chosen_here ? "; chosen on them, it flatters" : "") + ". This was measured on " +
                     pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
                     " unknown ones.";
         }

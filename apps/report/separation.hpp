@@ -26,7 +26,7 @@ Section separation_section(const Separation& separation);
 /// Who was taken for what, the classes one by one, confidence held against truth, W-scores; each where its data is there.
 Section classes_section(const Separation& separation);
 
-/// The rows as pictures; of the first threshold. Needs inputs with paths.
+/// The rows as pictures, all held against one threshold, whatever set they are of. Needs inputs with paths.
 std::vector<Judged> judged(const Separation& separation);
 
 std::vector<std::string> summary_of(const Separation& separation);

@@ -29,6 +29,8 @@ struct Columns {
     std::size_t count = 0, path = 0, verdict = 0, outcome = 0, decided_by = 0, error_kind = 0, path_base64 = 0;
 };
 
+constexpr const char* own_rule = "argmax"; ///< in the place of a threshold: OpenMax's own
+
 /// One of the figures that are wanted of a stage.
 struct Figure {
     std::string stage, name;
@@ -139,6 +141,7 @@ struct RowReader::State {
     static std::optional<double> number_in(const CheckedValue& value) {
         if (value.json() == "inf") return std::numeric_limits<double>::infinity();
         if (value.json() == "-inf") return -std::numeric_limits<double>::infinity();
+        if (value.json() == own_rule) return std::nullopt;
         return value.number(std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
                             "a number, \"inf\" or \"-inf\"");
     }
@@ -149,6 +152,7 @@ struct RowReader::State {
             row.numbers.emplace_back();
             if (!figure.column || fields[*figure.column].empty()) continue;
             const std::string_view field = fields[*figure.column];
+            if (field == own_rule) continue;
             double number = 0;
             const auto [end, code] = std::from_chars(field.data(), field.data() + field.size(), number);
             if (code != std::errc() || end != field.data() + field.size() || std::isnan(number))

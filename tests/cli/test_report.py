@@ -142,6 +142,68 @@ class Numbers(ReportTest):
         self.assertEqual(sheet.count("rejected by"), 1)
 
 
+    def chain_rows(self, thresholds):
+        """Rows of a detector with these thresholds by label, or "argmax", beside the class of each."""
+        decided = {"a": (1, 4, 9), "b": (2, 5, 8)}
+        rows, truth = [], ["path,label"]
+        for label, scores in decided.items():
+            for i, score in enumerate(scores):
+                threshold = thresholds if isinstance(thresholds, str) else thresholds[label]
+                passes = score < 8 if isinstance(thresholds, str) else score <= threshold
+                for kind, true in (("known", label), ("other", "c")):
+                    path = f"{label}{i}-{kind}.jpg"
+                    truth.append(f"{path},{true}")
+                    rows.append({"path": path, "verdict": label if passes else "unknown", "outcome": "known" if passes else "unknown",
+                                 "decided_by": "classifier" if passes else "unknown",
+                                 "classifier": {"id": 0, "label": label, "probability": 0.9, "max_logit": 3,
+                                                "top": [{"id": 0, "label": label, "probability": 0.9}, {"id": 2, "label": "z", "probability": 0.1}]},
+                                 "unknown": {"method": "openmax", "score": score, "threshold": threshold, "pass": passes}})
+        (self.folder / "chain.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (self.folder / "truth.csv").write_text("\n".join(truth) + "\n")
+        return self.folder / "chain.jsonl"
+
+    def test_the_pipelines_thresholds_by_label_are_what_is_measured(self):
+        page = self.report("--rows", self.chain_rows({"a": 4, "b": 2}), "--truth", self.folder / "truth.csv")
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        measured = dict(zip(head, row))
+        self.assertEqual(measured["threshold_from"], "the pipeline's own thresholds, by label")
+        self.assertEqual(float(measured["known_acceptance"]), 0.5)
+        self.assertIn("Its threshold lets 50.0 % of the known pictures pass and stops 50.0 % of the unknown ones", page.words.replace("\xa0", " "))
+        self.assertIn("above that of its predicted label (the pipeline's own thresholds, by label)", page.words)
+
+    def test_rows_of_openmaxs_own_rule_are_told_as_they_were_decided(self):
+        rows = self.chain_rows("argmax")
+        self.assertIn("8 were given a name and 4 were rejected as unknown", self.report("--rows", rows).words)
+        page = self.report("--rows", rows, "--truth", self.folder / "truth.csv")
+        self.assertNotIn("Its threshold", page.words)
+        self.assertIn("The threshold that tells these very pictures apart best would let", page.words)
+        self.assertIn("it flatters", page.words)
+
+    def test_a_class_that_is_only_listed_among_the_likeliest_is_known(self):
+        rows = self.chain_rows({"a": 4, "b": 4})
+        (self.folder / "truth.csv").write_text("path,label\na0-known.jpg,z\na2-known.jpg,elsewhere\n")
+        words = self.report("--rows", rows, "--truth", self.folder / "truth.csv").words
+        self.assertIn("Of the 1 picture of known classes", words)
+        self.assertIn("Of the 1 picture of nothing that it knows", words)
+
+    def test_sheets_of_several_sets_hold_one_threshold_whichever_is_named_first(self):
+        known = self.scores("k.csv", [(1, "a", "a"), (2, "b", "b"), (3, "a", "a"), (4, "b", "b")])
+        near, far = self.scores("near.csv", [(2.5, "", "a"), (3.5, "", "b")]), self.scores("far.csv", [(8, "", "a"), (9, "", "b")])
+        sheets = []
+        for order in ((near, far), (far, near)):
+            words = self.report("--known", known, *[part for file in order for part in ("--unknown", file)]).words
+            sheets.append([words.count("rejected by"), words.count("taken for")])
+        self.assertEqual(sheets[0], sheets[1])
+
+    def test_the_fit_of_each_tail_is_the_one_that_inspect_tells(self):
+        train, fitted, *_ = self.stores()
+        page = self.report("--fitted", fitted, "--store", train)
+        told = [one["ks"] for one in json.loads(fitted.read_text())["diagnostics"]["classes"]]
+        shown = [float(line["ks"]) for line in csv.DictReader(io.StringIO(page.csv["tails.csv"]))]
+        self.assertEqual(shown, told)
+        self.assertGreater(min(shown), 0)
+
+
 class Rows(ReportTest):
     def test_alone_they_give_the_flow_and_the_pictures(self):
         page = self.report("--rows", self.rows())

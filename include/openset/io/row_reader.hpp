@@ -54,7 +54,8 @@ public:
     ~RowReader();
 
     /// Asks for figures of stages, by the names that they have in jsonl: `gate.mass`, `unknown.method`. What rows do not
-    /// have is left out. A list is a text too: empty iff it has no entries, and left out then in csv. Before the first next().
+    /// have is left out. So is the number of a rule that has a name instead
+    /// (unknown.threshold: argmax). A list is a text too: empty iff it has no entries, and left out then in csv. Before the first next().
     void want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts = {});
 
     RowFormat format() const;
