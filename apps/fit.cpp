@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <span>
 
 #include "cli/command.hpp"
+#include "cli/key_values.hpp"
 #include "cli/output_file.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
@@ -103,12 +105,7 @@ detect::Parameters parameters_of(const CLI::App& app, const FitOptions& options)
     for (const auto& [name, value] : options.flags) {
         if (app.get_option("--" + name)->count() > 0) parameters.emplace_back(name, value);
     }
-    for (const std::string& text : options.set) {
-        const auto equals = text.find('=');
-        if (equals == std::string::npos)
-            throw Error(ErrorKind::usage, "--set " + text + ": expected KEY=VALUE, such as k=50");
-        parameters.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-    }
+    std::ranges::move(cli::key_values("--set", options.set), std::back_inserter(parameters));
     return parameters;
 }
 

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "cli/command.hpp"
+#include "cli/key_values.hpp"
 #include "cli/output_file.hpp"
 #include "openset/base/byte_sink.hpp"
 #include "openset/base/error.hpp"
@@ -34,7 +35,8 @@ struct SweepOptions {
     std::string pick, point_file, svg_file;
     bool per_class = false, plot = false;
     std::vector<std::string> grid;
-    std::string store; ///< training rows of --grid
+    std::string store;            ///< training rows of --grid
+    std::vector<std::string> set; ///< parameters of its method, as key=value
 };
 
 /// `LO:HI:STEP` or a single threshold, as they are written for people.
@@ -202,7 +204,7 @@ void check_grid(const SweepOptions& options) {
         throw Error(ErrorKind::usage, "--grid " + options.grid.front() + ": expected --store with the training rows");
     const bool of_thresholds = !options.thresholds.empty() || !options.pick.empty() || options.plot ||
                                !options.svg_file.empty() || options.points > 0 || !options.stage.empty() ||
-                               options.sort != "threshold" || !options.method.empty() || options.per_class ||
+                               options.sort != "threshold" || options.per_class ||
                                !options.point_file.empty();
     if (of_thresholds) {
         throw Error(ErrorKind::usage, "--grid " + options.grid.front() +
@@ -239,7 +241,9 @@ int run_grid(const SweepOptions& options) {
     check_grid(options);
     const bool to_file = !options.output.empty() && options.output != "-";
     check_table(options.output);
-    const sweep::Grid grid = sweep::run_grid({options.grid, options.store, options.known, options.unknown});
+    const sweep::Grid grid = sweep::run_grid({options.method.empty() ? "openmax" : options.method,
+                                              cli::key_values("--set", options.set), options.grid, options.store,
+                                              options.known, options.unknown});
     const auto sink = to_file ? open_atomic_file(options.output) : open_standard_output();
     sweep::write_grid(grid, *sink);
     sink->commit();
@@ -251,6 +255,8 @@ int run(const SweepOptions& options) {
     if (!options.grid.empty()) return run_grid(options);
     if (!options.store.empty())
         throw Error(ErrorKind::usage, "--store " + options.store + ": expected --grid KEY=VALUE,VALUE with it");
+    if (!options.set.empty())
+        throw Error(ErrorKind::usage, "--set " + options.set.front() + ": expected --grid KEY=VALUE,VALUE with it");
     check(options);
     scores::Request request{scores::named_file(options.known), {}, {}, options.stage, false};
     for (const std::string& file : options.unknown) request.unknown.push_back(scores::named_file(file));
@@ -287,7 +293,8 @@ void add_options(cli::Command& command, SweepOptions& options) {
     each(app.add_option("--unknown", options.unknown, "the same of unknown pictures; several are pooled")
              ->type_name("FILE"));
     app.add_option("--method", options.method,
-                   "score column (default: the only one); of rows: mass or rank for --stage gate")
+                   "score column (default: the only one); of rows: mass or rank for --stage gate; of --grid: what is fitted "
+                   "(default openmax)")
         ->type_name("NAME");
     app.add_option("--stage", options.stage, "rows of infer: which stage's score; gate, species or unknown")
         ->type_name("STAGE")
@@ -314,9 +321,11 @@ void add_options(cli::Command& command, SweepOptions& options) {
     app.add_flag("--plot", options.plot, "a small plot on standard output; without -o instead of the table");
     app.add_option("--svg", options.svg_file, "the plot as a picture")->type_name("FILE");
     each(app.add_option("--grid", options.grid,
-                        "fit OpenMax with every combination of settings and tabulate, instead of thresholds")
+                        "fit --method with every combination of settings and tabulate, instead of thresholds")
              ->type_name("KEY=VALUE,..."));
     app.add_option("--store", options.store, "--grid: activation store of training pictures")->type_name("DIR");
+    each(app.add_option("--set", options.set, "--grid: a parameter that every setting has, such as k=50")
+             ->type_name("KEY=VALUE"));
 }
 
 } // namespace
@@ -331,6 +340,8 @@ int main(int argc, char** argv) {
         "infer).",
         {{"openset sweep --known known.csv --unknown unknown.csv --method openmax -o sweep.csv --pick tpr=0.95",
           "every operating point, and the one that accepts 95 % of known in operating_point.json"},
+         {"openset sweep --grid k=10,50,200 --method knn --store train.store --known held-out.store --unknown far.store",
+          "which setting of a fit, by known rows alone and in hindsight"},
          {"openset sweep --known rows.jsonl --unknown others.jsonl --stage gate --plot",
           "the gate's threshold, drawn in the terminal"}});
     add_options(command, options);

@@ -220,7 +220,7 @@ Figure tail_size_figure(const OpenMax& openmax, const Stores& stores) {
     sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
     std::string listed;
     for (const std::int64_t size : sizes) listed += (listed.empty() ? "" : ",") + std::to_string(size);
-    sweep::GridRequest request{axes_of(openmax.params(), listed), stores.train.string(), stores.known.string(), {}};
+    sweep::GridRequest request{std::string(openmax.method()), {}, axes_of(openmax.params(), listed), stores.train.string(), stores.known.string(), {}};
     for (const auto& store : stores.unknown) request.unknown.push_back(store.string());
     const sweep::Grid grid = sweep::run_grid(request);
     Chart chart{"What the tail size does", {"tail size, rows a class", {}}, {"share", {0, 1}, true}, {}};

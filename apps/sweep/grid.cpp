@@ -1,12 +1,14 @@
 #include "sweep/grid.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/base/spelling.hpp"
 #include "openset/detect/openmax.hpp"
+#include "openset/detect/training_data.hpp"
 #include "openset/io/activation_store.hpp"
 #include "openset/io/csv_field.hpp"
 #include "openset/io/fitted_file.hpp"
@@ -23,21 +25,24 @@ struct Axis {
     std::vector<std::string> values;
 };
 
-std::vector<std::string> keys_there_are() {
-    std::vector<std::string> keys = {"preset"};
-    for (const detect::OpenMaxOption& option : detect::openmax_options()) keys.push_back(option.name);
+std::vector<std::string> keys_of(const detect::Method& method) {
+    std::vector<std::string> keys;
+    for (const detect::Parameter& parameter : method.parameters) keys.push_back(parameter.name);
     return keys;
 }
 
-Axis read_axis(const std::string& text) {
+Axis read_axis(const std::string& text, const detect::Method& method) {
     const auto sign = text.find('=');
     if (sign == std::string::npos || sign == 0 || sign + 1 == text.size())
         throw Error(ErrorKind::usage, "--grid " + text + ": expected KEY=VALUE,VALUE, such as tail-size=5,10,20");
     Axis axis{text.substr(0, sign), {}};
-    const std::vector<std::string> keys = keys_there_are();
+    const std::vector<std::string> keys = keys_of(method);
     if (std::ranges::find(keys, axis.key) == keys.end()) {
-        throw Error(ErrorKind::usage, "--grid " + text + ": found the key " + axis.key +
-                                          ", expected preset or a parameter of openset fit" +
+        std::string listed;
+        for (const std::string& key : keys) listed += (listed.empty() ? "" : ", ") + key;
+        throw Error(ErrorKind::usage, "--grid " + text + ": found the key " + axis.key + ", expected " +
+                                          (keys.empty() ? "another method: " + method.name + " has no parameters"
+                                                        : "one of " + method.name + "'s: " + listed) +
                                           did_you_mean(axis.key, keys));
     }
     std::string rest = text.substr(sign + 1);
@@ -49,15 +54,16 @@ Axis read_axis(const std::string& text) {
     }
 }
 
-std::vector<Axis> read_axes(const std::vector<std::string>& texts) {
+std::vector<Axis> read_axes(const GridRequest& request, const detect::Method& method) {
     std::vector<Axis> axes;
     std::set<std::string> keys;
     std::size_t settings = 1;
-    for (const std::string& text : texts) {
-        axes.push_back(read_axis(text));
+    for (const auto& [key, value] : request.fixed) keys.insert(key);
+    for (const std::string& text : request.axes) {
+        axes.push_back(read_axis(text, method));
         if (!keys.insert(axes.back().key).second)
             throw Error(ErrorKind::usage,
-                        "--grid " + text + ": the key is there twice, expected all its values in one");
+                        "--grid " + text + ": the key is there twice, expected all its values in one --grid, and no --set of it");
         settings *= axes.back().values.size();
         if (settings > most_settings) {
             throw Error(ErrorKind::usage, "--grid " + text + ": more than " + std::to_string(most_settings) +
@@ -68,13 +74,31 @@ std::vector<Axis> read_axes(const std::vector<std::string>& texts) {
 }
 
 /// A preset first, whatever the order of the axes: the others change it.
-detect::OpenMaxParams params_of(const std::vector<Axis>& axes, const std::vector<std::string>& values) {
+detect::Parameters parameters_of(const GridRequest& request, const std::vector<Axis>& axes,
+                                 const std::vector<std::string>& values) {
+    detect::Parameters parameters = request.fixed;
+    for (std::size_t i = 0; i < axes.size(); ++i) parameters.emplace_back(axes[i].key, values[i]);
+    std::ranges::stable_partition(parameters, [](const auto& one) { return one.first == "preset"; });
+    return parameters;
+}
+
+std::unique_ptr<detect::Detector> detector_of(const detect::Method& method, const detect::TrainingData& data,
+                                              const detect::Parameters& parameters) {
+    return method.fit != nullptr ? detect::fit_detector(method, data, parameters)
+                                 : method.make(data.facts().classes, parameters);
+}
+
+/// What can be told of a setting without a row to fit on.
+void check_setting(const detect::Method& method, const detect::Parameters& parameters) {
+    if (method.make != nullptr) method.make(2, parameters);
+    if (!method.name.starts_with("openmax")) return;
     detect::OpenMaxParams params;
-    for (std::size_t i = 0; i < axes.size(); ++i)
-        if (axes[i].key == "preset") params = detect::openmax_preset(values[i]).params;
-    for (std::size_t i = 0; i < axes.size(); ++i)
-        if (axes[i].key != "preset") set_option(params, axes[i].key, values[i]);
-    return params;
+    for (const auto& [name, value] : parameters) {
+        if (name == "preset")
+            params = detect::openmax_preset(value).params;
+        else
+            set_option(params, name, value);
+    }
 }
 
 /// Every combination, the last axis running fastest.
@@ -93,7 +117,7 @@ std::vector<std::vector<std::string>> combinations(const std::vector<Axis>& axes
     return all;
 }
 
-std::vector<double> scores_of(const detect::OpenMax& detector, const io::ActivationStore& store) {
+std::vector<double> scores_of(const detect::Detector& detector, const io::ActivationStore& store) {
     std::vector<double> scores(static_cast<std::size_t>(store.rows()));
     store.for_each_block([&](std::int64_t first, const io::Activations& block) {
         detector.score(
@@ -172,9 +196,10 @@ std::string number(const std::optional<double>& value) { return value ? io::shor
 } // namespace
 
 Grid run_grid(const GridRequest& request) {
-    const std::vector<Axis> axes = read_axes(request.axes);
+    const detect::Method& method = detect::method_named(request.method);
+    const std::vector<Axis> axes = read_axes(request, method);
     const auto settings = combinations(axes);
-    for (const auto& values : settings) params_of(axes, values); // all that is wrong is told before the first fit
+    for (const auto& values : settings) check_setting(method, parameters_of(request, axes, values));
 
     const io::ActivationStore train(request.store), known(request.known);
     std::vector<io::ActivationStore> unknown;
@@ -191,8 +216,11 @@ Grid run_grid(const GridRequest& request) {
     grid.known_rows = known.rows();
     grid.failures = std::ranges::count(right, 0);
     for (const io::ActivationStore& store : unknown) grid.unknown_rows += store.rows();
+    const detect::TrainingRows rows = detect::training_rows(train);
+    const detect::TrainingData data(rows); // what settings have in common is computed once
     for (const auto& values : settings) {
-        const auto detector = detect::OpenMax::fit(train, params_of(axes, values));
+        const auto detector_here = detector_of(method, data, parameters_of(request, axes, values));
+        const detect::Detector& detector = *detector_here;
         detect::require_needs(detector, known.block(0, 0), known.folder().string());
         const std::vector<double> known_scores = scores_of(detector, known);
         std::vector<double> unknown_scores;
@@ -212,8 +240,11 @@ Grid run_grid(const GridRequest& request) {
 }
 
 bool begins_like_grid(std::string_view head) {
-    const std::vector<std::string> keys = keys_there_are();
-    return std::ranges::find(keys, head.substr(0, head.find(','))) != keys.end();
+    const std::string_view first = head.substr(0, head.find(','));
+    return std::ranges::any_of(detect::methods(), [first](const detect::Method& method) {
+        const std::vector<std::string> keys = keys_of(method);
+        return std::ranges::find(keys, first) != keys.end();
+    });
 }
 
 void write_grid(const Grid& grid, ByteSink& sink) {

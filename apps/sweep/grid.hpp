@@ -6,11 +6,14 @@
 #include <vector>
 
 #include "openset/base/byte_sink.hpp"
+#include "openset/detect/detector.hpp"
 
 namespace openset::sweep {
 
-/// A sweep over OpenMax's parameters: each setting is fitted on one store and tried on others.
+/// A sweep over a method's parameters: each setting is fitted on one store and tried on others.
 struct GridRequest {
+    std::string method;               ///< of detect::methods()
+    detect::Parameters fixed;         ///< of every setting
     std::vector<std::string> axes;    ///< `tail-size=5,10,20`, `preset=recommended,osdn`
     std::string store;                ///< training rows
     std::string known;                ///< held-out known rows
@@ -35,7 +38,8 @@ struct Grid {
 };
 
 /// Fits and scores every setting.
-/// Throws Error(usage): no such parameter or value, stores of other networks, more than 10000 settings; as OpenMax::fit.
+/// Throws Error(usage): no such method, parameter or value, one that is fixed and an axis, stores of other networks, more than
+/// 10000 settings; as detect::fit_detector().
 Grid run_grid(const GridRequest& request);
 
 /// CSV: a column a key, then known_failure_auroc, auroc, fpr_at_95_tpr_known and `best`: `known`, `hindsight`, both with a

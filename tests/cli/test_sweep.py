@@ -342,6 +342,28 @@ class Grid(ScoresTest):
         self.assertIn("known", best["best"].split(";"))
         self.assertIn("best by known rows alone", result.messages)
 
+    def test_any_method_may_be_tried_and_every_line_is_a_fit_a_score_and_an_eval(self):
+        self.stores()
+        for method, axis, fixed in (("gen", "gamma=0.1,0.5", ["--set", "m=2"]), ("openmax", "tail-size=5,20", ["--set", "alpha=1"])):
+            rows = self.table("--method", method, "--grid", axis, *fixed, "--store", "train", "--known", "known", "--unknown", "unknown")
+            key, values = axis.split("=")
+            self.assertEqual([row[key] for row in rows], values.split(","))
+            for row in rows:
+                self.openset("fit", "train", "--method", method, "--set", f"{key}={row[key]}", *fixed, "-o", "fitted.json", cwd=self.folder)
+                for name in ("known", "unknown"):
+                    self.openset("score", name, "--fitted", "fitted.json", "-o", f"{name}.csv", cwd=self.folder)
+                told = self.openset("eval", "--known", "known.csv", "--unknown", "unknown.csv", "-f", "csv", cwd=self.folder).text
+                measured = next(line for line in csv.DictReader(io.StringIO(told)) if line["method"] == method)
+                self.assertEqual(float(measured["auroc"]), float(row["auroc"]), (method, row))
+
+    def test_keys_are_those_of_the_method(self):
+        for flags, words in ((["--method", "knn", "--grid", "tail-size=5"], "expected one of knn's: k,"),
+                             (["--method", "msp", "--grid", "k=5"], "expected another method: msp has no parameters"),
+                             (["--method", "knn", "--grid", "k=5", "--set", "k=7"], "and no --set of it"),
+                             (["--method", "knnn", "--grid", "k=5"], 'did you mean "knn"?')):
+            self.assertIn(words, self.sweep(*flags, "--store", "s", "--known", "k", code=2).messages)
+        self.assertIn("expected --grid", self.sweep("--set", "k=5", "--known", "k", code=2).messages)
+
     def test_the_choice_by_known_rows_needs_no_unknown_ones(self):
         self.stores()
         rows = self.table("--grid", "tail-size=5,20", "--store", "train", "--known", "known")
