@@ -20,6 +20,11 @@
 #include "openset/base/error.hpp"
 
 namespace openset::flow {
+namespace {
+
+constexpr std::int64_t pictures_before_networks = 256; ///< under way: half a second's work of a core, 40 MB at 224x224
+
+} // namespace
 
 /// The threads of a run and the queues between them.
 class Runner::Run {
@@ -151,11 +156,12 @@ private:
 
     bool has_room() const {
         const std::int64_t window =
-            std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
+            work_ == nullptr ? pictures_before_networks
+                             : std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
         return started_ - delivery_.delivered() < window && waiting_bytes_ < options_.waiting_bytes;
     }
 
-    int largest_batch() const { return work_ != nullptr ? work_->batch_sizes().largest() : options_.batch; }
+    int largest_batch() const { return work_->batch_sizes().largest(); }
 
     // ---- inference
 

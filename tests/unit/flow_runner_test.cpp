@@ -349,11 +349,9 @@ private:
     std::condition_variable changed_;
 };
 
-TEST_F(RunnerTest, PicturesAreReadBeforeThereAreNetworksButNoMoreThanMayBeInFlight) {
-    options.batch = 4;
+TEST_F(RunnerTest, PicturesAreReadBeforeThereAreNetworksButNotWithoutEnd) {
     options.jobs = 3;
-    options.threads = 2;
-    const std::size_t window = 4 * (1 + 2) + 3;
+    const std::size_t window = 256;
     EndlessInputs endless(green);
     Runner runner({classifier.info().preprocess}, endless, options, cancellation);
     endless.wait_for(window);
@@ -363,11 +361,11 @@ TEST_F(RunnerTest, PicturesAreReadBeforeThereAreNetworksButNoMoreThanMayBeInFlig
     std::size_t rows = 0;
     const auto receive = [&](const Delivery& delivery) {
         EXPECT_EQ(delivery.row.verdict.label, "green");
-        return ++rows < 100;
+        return ++rows < 400;
     };
     runner.finish(cascade::closed_set(pipeline()), {{Stage::classifier, &classifier, classifier.info().preprocess}},
                   receive);
-    EXPECT_EQ(rows, 100U);
+    EXPECT_EQ(rows, 400U);
 }
 
 TEST_F(RunnerTest, ARunThatIsNotFinishedEndsAlsoWhileItsSourceKeepsItWaiting) {

@@ -128,7 +128,7 @@ RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetw
 /// run() in two steps: the first pictures are read and prepared while the networks are still being loaded.
 class Runner {
 public:
-    /// Begins to read, decode and resize, up to as many pictures as may be in flight.
+    /// Begins to read, decode and resize up to 256 pictures, whatever is in flight later.
     /// preprocess  of each stage; inputs and cancellation must outlive this
     Runner(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
            const Cancellation& cancellation);
