@@ -1,5 +1,7 @@
 #include "report/page.hpp"
 
+#include <algorithm>
+
 #include "openset/io/text_encoding.hpp"
 
 namespace openset::report {
@@ -79,10 +81,23 @@ std::string paragraphs(const std::vector<std::string>& words) {
     return html;
 }
 
-std::string csv_link(const std::string& name, const std::string& csv) {
-    constexpr std::size_t most = 200'000; // bytes: the page is to stay small
+/// Bytes of CSV that the page has still room for: it is to stay below 3 MB, whatever is shown.
+class CsvRoom {
+public:
+    bool takes(const std::string& csv) {
+        if (csv.size() > std::min(most_of_one, left_)) return false;
+        left_ -= csv.size();
+        return true;
+    }
+
+private:
+    static constexpr std::size_t most_of_one = 200'000;
+    std::size_t left_ = 900'000;
+};
+
+std::string csv_link(const std::string& name, const std::string& csv, CsvRoom& room) {
     if (csv.empty()) return "";
-    if (csv.size() > most)
+    if (!room.takes(csv))
         return element("span", "too many numbers for the page: --svg writes " + name + ".csv", "class=\"csv\"");
     return "<a class=\"csv\" download=\"" + escaped(name) + ".csv\" href=\"data:text/csv;base64," + io::base64(csv) +
            "\">numbers as CSV</a>\n";
@@ -93,14 +108,14 @@ std::string opening(const std::string& name, const std::string& title, const std
            (caption.empty() ? "" : element("p", caption));
 }
 
-std::string html(const Figure& figure) {
+std::string html(const Figure& figure, CsvRoom& room) {
     const std::string chart = charts::svg_element(figure.drawing);
     return opening(figure.name, figure.title, figure.caption, figure.wide) +
-           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) + csv_link(figure.name, figure.csv) +
+           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) + csv_link(figure.name, figure.csv, room) +
            "</figure>\n";
 }
 
-std::string html(const Table& table) {
+std::string html(const Table& table, CsvRoom& room) {
     std::string text =
         opening(table.name, table.title, table.caption, true) + "<div class=\"scroll\"><table><thead><tr>";
     for (const std::string& name : table.head) text += "<th scope=\"col\">" + escaped(name) + "</th>";
@@ -114,7 +129,7 @@ std::string html(const Table& table) {
         if (!table.hints.empty()) text += "<td class=\"hint\">" + escaped(table.hints[row]) + "</td>";
         text += "</tr>\n";
     }
-    return text + "</tbody></table></div>\n" + csv_link(table.name, table.csv) + "</figure>\n";
+    return text + "</tbody></table></div>\n" + csv_link(table.name, table.csv, room) + "</figure>\n";
 }
 
 std::string html(const Tile& tile) {
@@ -129,16 +144,16 @@ std::string html(const Tile& tile) {
     return text + "<span class=\"path\">" + escaped(tile.path.substr(tile.path.rfind('/') + 1)) + "</span></li>\n";
 }
 
-std::string html(const Sheet& sheet) {
+std::string html(const Sheet& sheet, CsvRoom&) {
     std::string text = opening(sheet.name, sheet.title, sheet.caption, true) + "<ul class=\"tiles\">\n";
     for (const Tile& tile : sheet.tiles) text += html(tile);
     return text + "</ul></figure>\n";
 }
 
-std::string html(const Section& section) {
+std::string html(const Section& section, CsvRoom& room) {
     std::string text = "<section id=\"" + escaped(section.id) + "\">\n" + element("h2", section.title) +
                        paragraphs(section.words) + "<div class=\"parts\">\n";
-    for (const Part& part : section.parts) text += std::visit([](const auto& one) { return html(one); }, part);
+    for (const Part& part : section.parts) text += std::visit([&room](const auto& one) { return html(one, room); }, part);
     return text + "</div></section>\n";
 }
 
@@ -179,7 +194,8 @@ std::string page(const Content& content) {
             "</style></head><body>\n<header>\n" + element("p", "openset report", "class=\"kind\"") +
             element("h1", content.title) + "<div class=\"summary\">" + paragraphs(content.summary) + "</div>\n" +
             facts(content.facts) + contents(content) + "</header>\n<main>\n";
-    for (const Section& section : content.sections) text += html(section);
+    CsvRoom room;
+    for (const Section& section : content.sections) text += html(section, room);
     text += list("left-out", "What is not shown, and what would bring it", content.left_out) +
             list("made-from", "What this was made from", content.made_from);
     return text +
