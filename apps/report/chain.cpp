@@ -257,6 +257,8 @@ Chain read_chain(const std::filesystem::path& rows,
         Judged one{row->path, row->verdict, named,           row->decided_by, row->outcome == io::Outcome::known,
                    {},        false,        row->numbers[2], row->numbers[3], row->numbers[4]};
         if (truth) one.truth = truth(row->path);
+        if (!one.accepted && one.decided_by == "gate" && row->numbers[0]) one.doubt = 1 - *row->numbers[0];
+        if (!one.accepted && one.decided_by == "species") one.doubt = row->numbers[1];
         if (row->numbers[0]) chain.gate_mass.push_back(*row->numbers[0]);
         chain.has_gate |= row->numbers[0].has_value();
         chain.has_species |= row->numbers[1].has_value();

@@ -70,6 +70,7 @@ std::vector<std::string> lines_of(const Judged& one) {
         lines.push_back("looked like " + one.named);
     if (one.truth && !one.right())
         lines.push_back("is " + (one.truth_is_known || !one.truth->empty() ? *one.truth : "of no known class"));
+    if (one.doubt) lines.push_back(percent(*one.doubt) + " sure of that");
     if (one.score) lines.push_back("score " + number(*one.score));
     if (one.confidence) lines.push_back("confidence " + percent(*one.confidence));
     return lines;
@@ -110,10 +111,10 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
 /// How surely it was accepted: the smallest score, or the largest confidence.
 double acceptance(const Judged& one) { return one.score ? -*one.score : one.confidence.value_or(0); }
 
-/// How far beyond the threshold; what an earlier stage stopped comes behind what a detector did, then by confidence.
+/// How far beyond the threshold; behind what a detector stopped comes what an earlier stage did, the surest first.
 double rejection(const Judged& one) {
     if (one.decided_by == "unknown" && one.score) return 1e6 + *one.score - one.threshold.value_or(0);
-    return one.confidence.value_or(0);
+    return one.doubt ? 1 + *one.doubt : one.confidence.value_or(0);
 }
 
 double nearness(const Judged& one) { return -std::abs(*one.score - *one.threshold); }
@@ -125,7 +126,7 @@ std::vector<Part> contact_sheets(const std::vector<Judged>& pictures, const fs::
         {"accepted-unknown", "Unknown, and given a name", "What should have been rejected; most surely accepted first.",
          [](const Judged& one) { return one.truth && !one.truth_is_known && one.accepted; }, acceptance},
         {"rejected-known", "Known, and rejected",
-         "What should have been given its name; furthest beyond the threshold first, then what earlier stages stopped.",
+         "What should have been given its name; furthest beyond the threshold first, then what earlier stages stopped, the surest first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && !one.accepted; }, rejection},
         {"misnamed-known", "Known, and given another's name", "The classifier's own mistakes; most surely wrong first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && one.accepted && !one.right(); }, acceptance},

@@ -20,6 +20,7 @@ struct Judged {
     bool truth_is_known = false;      ///< the class is one of the classifier's
     std::optional<double> confidence; ///< of the classifier
     std::optional<double> score, threshold;
+    std::optional<double> doubt{}; ///< where gate or filter stopped it: how sure that was, 0 to 1
 
     bool right() const { return truth_is_known ? verdict == *truth : !accepted; }
 };

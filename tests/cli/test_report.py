@@ -220,6 +220,15 @@ class Rows(ReportTest):
         self.assertTrue(all(jpeg.startswith(b"\xff\xd8") for jpeg in page.pictures))
         self.assertIn("Nobody told this report what the pictures really show", page.words)
 
+    def test_what_gate_or_filter_stopped_says_how_sure_they_were_the_surest_first(self):
+        rows = [{"path": f"{i}.jpg", "verdict": "unknown", "outcome": "unknown", "decided_by": stage, "gate": {"id": 0, "label": "dog", "probability": 0.5, "mass": mass,
+                 "rank": 1, "pass": stage != "gate"}, **({} if stage == "gate" else {"species": {"id": 1, "label": "NOT", "probability": 0.7, "pass": False}})}
+                for i, (stage, mass) in enumerate([("gate", 0.4), ("gate", 0.05), ("species", 1)])]
+        (self.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        words = self.report("--rows", self.folder / "rows.jsonl").words.replace("\xa0", " ")
+        places = [words.index(f"{share} % sure of that") for share in ("95.0", "70.0", "60.0")]
+        self.assertEqual(places, sorted(places))
+
     def test_the_folders_may_be_the_truth(self):
         rows = self.rows()
         rows.write_text(rows.read_text().replace("/orange.jpg", "/orange/a.jpg").replace("/tomato.png", "/lemon/a.png"))
