@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
+#include <utility>
 
 #include "openset/io/csv_field.hpp"
 #include "openset/io/number_text.hpp"
@@ -151,6 +153,24 @@ struct Legend {
     double height = 0;
 };
 
+/// Series are told apart by the shapes of their dots too: discs, squares, triangles and diamonds.
+std::string dot(double x, double y, double radius, int colour) {
+    const std::string css = "class=\"os-f" + std::to_string(colour) + "\"/>\n";
+    const auto shape = [&](std::initializer_list<std::pair<double, double>> corners) {
+        std::string path;
+        for (const auto& [right, down] : corners)
+            path += (path.empty() ? "M" : "L") + at(x + right * radius) + " " + at(y + down * radius);
+        return "<path d=\"" + path + "Z\" " + css;
+    };
+    switch (colour % 4) {
+    case 1: return shape({{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}});
+    case 2: return shape({{0, -1.3}, {1.2, 0.9}, {-1.2, 0.9}});
+    case 3: return shape({{0, -1.4}, {1.4, 0}, {0, 1.4}, {-1.4, 0}});
+    default:
+        return "<circle cx=\"" + at(x) + "\" cy=\"" + at(y) + "\" r=\"" + at(radius) + "\" " + css;
+    }
+}
+
 Legend legend(const Chart& chart) {
     Legend made;
     double x = 0, y = 12;
@@ -162,8 +182,7 @@ Legend legend(const Chart& chart) {
         if (series.style == Style::bars) {
             made.svg += rect(x + 1, y - 9, 20, 10, "os-b" + colour);
         } else if (series.style == Style::dots) {
-            made.svg +=
-                "<circle cx=\"" + at(x + 11) + "\" cy=\"" + at(y - 4) + "\" r=\"3\" class=\"os-f" + colour + "\"/>\n";
+            made.svg += dot(x + 11, y - 4, 3, series.colour);
         } else {
             made.svg += line(x, y - 4, x + 22, y - 4, "os-l" + colour);
         }
@@ -200,12 +219,9 @@ std::string bars_of(const Series& series, const Frame& frame) {
 std::string dots_of(const Series& series, const Frame& frame) {
     std::size_t dots = 0;
     for (const Series& one : frame.chart.series) dots += one.style == Style::dots ? one.x.size() : 0;
-    const std::string radius = dots > 200 ? "1.6" : "2.6";
     std::string svg;
-    for (std::size_t i = 0; i < series.x.size(); ++i) {
-        svg += "<circle cx=\"" + at(frame.x(series.x[i])) + "\" cy=\"" + at(frame.y(series.y[i])) + "\" r=\"" + radius +
-               "\" class=\"os-f" + std::to_string(series.colour) + "\"/>\n";
-    }
+    for (std::size_t i = 0; i < series.x.size(); ++i)
+        svg += dot(frame.x(series.x[i]), frame.y(series.y[i]), dots > 200 ? 1.6 : 2.6, series.colour);
     return svg;
 }
 

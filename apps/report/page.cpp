@@ -199,7 +199,7 @@ std::string page(const Content& content) {
     text += list("left-out", "What is not shown, and what would bring it", content.left_out) +
             list("made-from", "What this was made from", content.made_from);
     return text +
-           "</main>\n<footer>Colours are told apart with any colour vision; lines differ in their dashes too. The "
+           "</main>\n<footer>Colours are told apart with any colour vision; lines differ in their dashes, dots in their shapes too. The "
            "page needs no network and runs no script.</footer>\n</body></html>\n";
 }
 
