@@ -41,7 +41,7 @@ flow::RunStatistics finish(flow::Runner& runner, const flow::LoadedPipeline& loa
 flow::RunStatistics run(const flow::LoadedPipeline& loaded, flow::InputSource& inputs, const flow::Receiver& receive,
                         const flow::RunnerOptions& options, const io::RunRecord& record,
                         const Cancellation& cancellation) {
-    flow::Runner runner(flow::preprocess_of(loaded.networks()), inputs, options, cancellation);
+    flow::Runner runner(flow::preprocess_of(loaded.networks()), inputs, options, cancellation, 0);
     return finish(runner, loaded, receive, options, record);
 }
 

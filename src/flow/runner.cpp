@@ -20,18 +20,12 @@
 #include "openset/base/error.hpp"
 
 namespace openset::flow {
-namespace {
-
-constexpr std::int64_t pictures_before_networks = 256; ///< under way: half a second's work of a core, 40 MB at 224x224
-
-} // namespace
-
 /// The threads of a run and the queues between them.
 class Runner::Run {
 public:
     Run(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
-        const Cancellation& cancellation)
-        : inputs_(inputs), options_(options), cancellation_(cancellation), preprocess_(preprocess),
+        const Cancellation& cancellation, int head_start)
+        : inputs_(inputs), options_(options), cancellation_(cancellation), head_start_(head_start), preprocess_(preprocess),
           preparer_(preprocess, options_), waiting_(preprocess.size()), delivery_(options.any_order),
           decoding_(options.jobs) {
         guarded([&] { start(options_.jobs, &Run::decode_loop); });
@@ -53,6 +47,7 @@ public:
             for (const StageNetwork& stage : networks) statistics_.stages.push_back({stage.stage});
             work_ = &work;
             receive_ = &receive;
+            room_.notify_all();
             deliver(lock); // what could not be read so far
         }
         guarded([&] { start(options_.threads, &Run::inference_loop); });
@@ -156,7 +151,7 @@ private:
 
     bool has_room() const {
         const std::int64_t window =
-            work_ == nullptr ? pictures_before_networks
+            work_ == nullptr ? head_start_
                              : std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
         return started_ - delivery_.delivered() < window && waiting_bytes_ < options_.waiting_bytes;
     }
@@ -282,6 +277,7 @@ private:
     InputSource& inputs_;
     const RunnerOptions options_;
     const Cancellation& cancellation_;
+    const std::int64_t head_start_;
     const std::vector<image::PreprocessSpec> preprocess_; ///< by stage
     PicturePreparer preparer_;
 
@@ -335,13 +331,13 @@ std::vector<image::PreprocessSpec> preprocess_of(const std::vector<StageNetwork>
 
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
                   const Receiver& receive, const RunnerOptions& options, const Cancellation& cancellation) {
-    return Runner(preprocess_of(networks), inputs, options, cancellation).finish(pipeline, networks, receive);
+    return Runner(preprocess_of(networks), inputs, options, cancellation, 0).finish(pipeline, networks, receive);
 }
 
 Runner::Runner(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
-               const Cancellation& cancellation) {
+               const Cancellation& cancellation, int head_start) {
     assert(!preprocess.empty() && options.batch > 0 && options.jobs > 0 && options.threads > 0);
-    run_ = std::make_unique<Run>(preprocess, inputs, options, cancellation);
+    run_ = std::make_unique<Run>(preprocess, inputs, options, cancellation, head_start);
 }
 
 Runner::~Runner() = default;

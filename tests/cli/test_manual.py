@@ -102,7 +102,8 @@ class OneTable(CliTest):
             # The first words of all flags at once, then the second ones: a program with LibTorch takes half a second to start.
             for turn in itertools.zip_longest(*offered.values()):
                 typed = [part for flag, word in zip(offered, turn) if word for part in (flag, word)]
-                messages = self.run_program(f"openset-{command}", *typed, code=2).messages
+                missing = ["--model", "none.pt"] if command == "doctor" else []  # the others miss something anyway
+                messages = self.run_program(f"openset-{command}", *typed, *missing, code=2).messages
                 for word in filter(None, turn):
                     self.assertNotIn(f'found "{word}"', messages, f"{command} {typed}")
                 self.assertNotIn("times, expected once", messages, "nothing was looked at")

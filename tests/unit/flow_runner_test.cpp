@@ -351,7 +351,7 @@ private:
 
 TEST_F(RunnerTest, PicturesAreReadBeforeThereAreNetworksButNotWithoutEnd) {
     options.jobs = 3;
-    const std::size_t window = 256;
+    const std::size_t window = Runner::usual_head_start;
     EndlessInputs endless(green);
     Runner runner({classifier.info().preprocess}, endless, options, cancellation);
     endless.wait_for(window);
