@@ -71,7 +71,8 @@ int run(const CalibrateOptions& options) {
         measured = calibrate::measure_by_folds(known.chain, options.budget, options.per_class, options.seed);
     } else {
         if (sha256_hex_of_file(options.held_out) == sha256_hex_of_file(options.known)) {
-            throw Error(ErrorKind::usage, "--held-out " + options.held_out + ": holds the very rows of " + options.known +
+            throw Error(ErrorKind::usage, "--held-out " + options.held_out + ": holds the very rows of " +
+                                              options.known +
                                               ", expected others; without --held-out ten folds of ROWS are measured");
         }
         const auto held_out = calibrate::read_known({options.held_out, options.method, options.gate_score});

@@ -90,8 +90,9 @@ void add_options(CLI::App& app, FitOptions& options) {
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_openmax_options(app, options);
-    app.add_flag("--sums", options.sums,
-                 "write what methods that need no single row are fitted from; fit takes such files of many stores together")
+    app.add_flag(
+           "--sums", options.sums,
+           "write what methods that need no single row are fitted from; fit takes such files of many stores together")
         ->excludes("--method")
         ->excludes("--set");
     app.add_flag("--force", options.force, "replace the folder of --method all");
@@ -118,10 +119,11 @@ public:
             inputs, [&ignored](const std::string& input) { return std::filesystem::is_directory(input, ignored); });
         if (is_folder || (inputs.size() == 1 && !std::filesystem::exists(inputs.front(), ignored))) {
             if (inputs.size() > 1) {
-                throw Error(ErrorKind::usage,
-                            "found " + std::to_string(inputs.size()) +
-                                " inputs with a store among them, expected one store, or files that --sums wrote; openset "
-                                "merge puts stores together");
+                throw Error(
+                    ErrorKind::usage,
+                    "found " + std::to_string(inputs.size()) +
+                        " inputs with a store among them, expected one store, or files that --sums wrote; openset "
+                        "merge puts stores together");
             }
             store_.emplace(inputs.front());
             rows_ = detect::training_rows(*store_);
@@ -151,7 +153,9 @@ private:
         for (const io::FittedFile& part : parts) stores.insert(part.fitted_on);
         std::string all;
         for (const std::string& store : stores) all += store + "\n";
-        return stores.contains("") ? "" : sha256_hex(std::span(reinterpret_cast<const std::uint8_t*>(all.data()), all.size()));
+        return stores.contains("")
+                   ? ""
+                   : sha256_hex(std::span(reinterpret_cast<const std::uint8_t*>(all.data()), all.size()));
     }
 
     std::optional<io::ActivationStore> store_;
@@ -202,8 +206,9 @@ int write_sums(const FitOptions& options) {
     const io::FittedFile file = source.signed_file(source.data().sums());
     if (!options.dry_run) io::write_fitted(options.output, file);
     log_notice("sums of " + std::to_string(source.data().facts().rows()) + " rows; " +
-               (options.dry_run ? "nothing was written"
-                                : "openset fit " + options.output + " ... --method NAME -o FITTED.json fits on them and others"));
+               (options.dry_run
+                    ? "nothing was written"
+                    : "openset fit " + options.output + " ... --method NAME -o FITTED.json fits on them and others"));
     return cli::exit_done;
 }
 
@@ -258,8 +263,9 @@ int fit_all(const FitOptions& options, const detect::Parameters& parameters) {
         }
     }
     if (folder) folder->commit(io::pretty(record));
-    log_notice(std::to_string(record["fitted"].size()) + " methods fitted on " + std::to_string(source.data().facts().rows()) +
-               " rows, " + std::to_string(record["left_out"].size()) + " left out; " +
+    log_notice(std::to_string(record["fitted"].size()) + " methods fitted on " +
+               std::to_string(source.data().facts().rows()) + " rows, " + std::to_string(record["left_out"].size()) +
+               " left out; " +
                (options.dry_run ? "nothing was written"
                                 : "openset score STORE --method all --fitted " + options.output + " scores with them"));
     return record["fitted"].empty() ? cli::exit_failed : cli::exit_done;

@@ -216,7 +216,8 @@ int run(Options& options) {
     // A run that goes on holds its rows against the inputs first; a driver sends none before the networks are there.
     const bool early = !options.dry_run && !options.output.resume && !options.inputs.stream;
     const auto load_start = std::chrono::steady_clock::now();
-    const auto loaded = load_networks(options, config, record, early ? begin : std::function<void(const Preprocessing&)>());
+    const auto loaded =
+        load_networks(options, config, record, early ? begin : std::function<void(const Preprocessing&)>());
     record.load_seconds = pictures::seconds_since(load_start);
     record.config_json = cascade::to_json(
         cascade::with_thresholds_by_name(pictures::with_absolute_paths(config), loaded.pipeline.classifier));

@@ -204,8 +204,7 @@ void check_grid(const SweepOptions& options) {
         throw Error(ErrorKind::usage, "--grid " + options.grid.front() + ": expected --store with the training rows");
     const bool of_thresholds = !options.thresholds.empty() || !options.pick.empty() || options.plot ||
                                !options.svg_file.empty() || options.points > 0 || !options.stage.empty() ||
-                               options.sort != "threshold" || options.per_class ||
-                               !options.point_file.empty();
+                               options.sort != "threshold" || options.per_class || !options.point_file.empty();
     if (of_thresholds) {
         throw Error(ErrorKind::usage, "--grid " + options.grid.front() +
                                           ": tries settings of the fit, expected no flag about thresholds beside it; "
@@ -241,9 +240,9 @@ int run_grid(const SweepOptions& options) {
     check_grid(options);
     const bool to_file = !options.output.empty() && options.output != "-";
     check_table(options.output);
-    const sweep::Grid grid = sweep::run_grid({options.method.empty() ? "openmax" : options.method,
-                                              cli::key_values("--set", options.set), options.grid, options.store,
-                                              options.known, options.unknown});
+    const sweep::Grid grid =
+        sweep::run_grid({options.method.empty() ? "openmax" : options.method, cli::key_values("--set", options.set),
+                         options.grid, options.store, options.known, options.unknown});
     const auto sink = to_file ? open_atomic_file(options.output) : open_standard_output();
     sweep::write_grid(grid, *sink);
     sink->commit();
@@ -292,9 +291,10 @@ void add_options(cli::Command& command, SweepOptions& options) {
         ->required();
     each(app.add_option("--unknown", options.unknown, "the same of unknown pictures; several are pooled")
              ->type_name("FILE"));
-    app.add_option("--method", options.method,
-                   "score column (default: the only one); of rows: mass or rank for --stage gate; of --grid: what is fitted "
-                   "(default openmax)")
+    app.add_option(
+           "--method", options.method,
+           "score column (default: the only one); of rows: mass or rank for --stage gate; of --grid: what is fitted "
+           "(default openmax)")
         ->type_name("NAME");
     app.add_option("--stage", options.stage, "rows of infer: which stage's score; gate, species or unknown")
         ->type_name("STAGE")
@@ -340,7 +340,8 @@ int main(int argc, char** argv) {
         "infer).",
         {{"openset sweep --known known.csv --unknown unknown.csv --method openmax -o sweep.csv --pick tpr=0.95",
           "every operating point, and the one that accepts 95 % of known in operating_point.json"},
-         {"openset sweep --grid k=10,50,200 --method knn --store train.store --known held-out.store --unknown far.store",
+         {"openset sweep --grid k=10,50,200 --method knn --store train.store --known held-out.store --unknown "
+          "far.store",
           "which setting of a fit, by known rows alone and in hindsight"},
          {"openset sweep --known rows.jsonl --unknown others.jsonl --stage gate --plot",
           "the gate's threshold, drawn in the terminal"}});

@@ -166,8 +166,7 @@ std::string dot(double x, double y, double radius, int colour) {
     case 1: return shape({{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}});
     case 2: return shape({{0, -1.3}, {1.2, 0.9}, {-1.2, 0.9}});
     case 3: return shape({{0, -1.4}, {1.4, 0}, {0, 1.4}, {-1.4, 0}});
-    default:
-        return "<circle cx=\"" + at(x) + "\" cy=\"" + at(y) + "\" r=\"" + at(radius) + "\" " + css;
+    default: return "<circle cx=\"" + at(x) + "\" cy=\"" + at(y) + "\" r=\"" + at(radius) + "\" " + css;
     }
 }
 

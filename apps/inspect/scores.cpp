@@ -317,10 +317,10 @@ void print_calibration(const fs::path& file, const Wanted& wanted) {
         print_line(std::string(to_string(stage.stage)),
                    "rejects where " + scores::rule_text(points.at(stage.stage)) + ", among " +
                        scores::rows_text(static_cast<std::int64_t>(rows), "known") +
-                       (stage.scores_by_label.empty() ? ""
-                                                      : ", ranked by predicted label for " +
-                                                            std::to_string(stage.scores_by_label.size()) +
-                                                            (stage.scores_by_label.size() == 1 ? " label" : " labels")) +
+                       (stage.scores_by_label.empty()
+                            ? ""
+                            : ", ranked by predicted label for " + std::to_string(stage.scores_by_label.size()) +
+                                  (stage.scores_by_label.size() == 1 ? " label" : " labels")) +
                        (stage.fitted_sha256.empty() ? "" : "; fitted file sha256 " + short_hash(stage.fitted_sha256)) +
                        (stage.network_sha256.empty() ? "" : "; network sha256 " + short_hash(stage.network_sha256)));
     }

@@ -36,9 +36,10 @@ void add_run_flags(CLI::App& app, RunFlags& flags) {
     more("--max-pixels", flags.runner.decode.max_pixels, "larger pictures fail as too-large (default 178956970)")
         ->type_name("N")
         ->check(cli::whole_number(1, std::int64_t{1} << 31));
-    more("--decode-memory", flags.runner.decode_memory,
-         "most bytes that files being decoded take at a time, all threads together, and apart from them most that their "
-         "pixels take (default 1GiB); a picture that alone needs more fails as too-large")
+    more(
+        "--decode-memory", flags.runner.decode_memory,
+        "most bytes that files being decoded take at a time, all threads together, and apart from them most that their "
+        "pixels take (default 1GiB); a picture that alone needs more fails as too-large")
         ->type_name("SIZE")
         ->transform(cli::byte_size());
     more("--exif-orientation", flags.exif_orientation, "ignore (as in training with Pillow) or apply")

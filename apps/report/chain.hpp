@@ -20,10 +20,11 @@ struct Chain {
     std::int64_t failed = 0;
     std::map<std::string, std::int64_t> failures; ///< by kind
     bool has_gate = false, has_species = false, has_unknown = false;
-    std::vector<std::string> labels; ///< the classifier's, as far as rows list them, in the order in which they were met
-    std::vector<double> gate_mass;   ///< of pictures that the gate looked at
-    std::string method;              ///< of the detector behind the classifier
-    std::optional<double> threshold; ///< where all rows have the same
+    std::vector<std::string>
+        labels;                    ///< the classifier's, as far as rows list them, in the order in which they were met
+    std::vector<double> gate_mass; ///< of pictures that the gate looked at
+    std::string method;            ///< of the detector behind the classifier
+    std::optional<double> threshold;                  ///< where all rows have the same
     std::map<std::string, double> threshold_by_label; ///< where those of a label have the same, but labels differ
 
     std::int64_t stopped_by(const std::string& stage) const;

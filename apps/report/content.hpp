@@ -38,6 +38,7 @@ struct Tile {
 struct Sheet {
     std::string name, title, caption;
     std::vector<Tile> tiles;
+    std::string csv; ///< of all pictures that the sheet could show, in its order
 };
 
 using Part = std::variant<Figure, Table, Sheet>;

@@ -199,10 +199,9 @@ Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<dou
             "The tail's distances against those that the law expects, 0 the nearest of a tail and 1 the furthest. On "
             "the thin "
             "line the law fits; dots above it at the right are outliers that it did not expect." +
-                std::string(classes.size() > most_quantiles
-                                ? " The first " + std::to_string(most_quantiles) + " of " +
-                                      std::to_string(classes.size()) + " classes."
-                                : ""),
+                std::string(classes.size() > most_quantiles ? " The first " + std::to_string(most_quantiles) + " of " +
+                                                                  std::to_string(classes.size()) + " classes."
+                                                            : ""),
             draw(chart), csv_of(chart)};
 }
 
@@ -220,7 +219,9 @@ Figure tail_size_figure(const OpenMax& openmax, const Stores& stores) {
     sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
     std::string listed;
     for (const std::int64_t size : sizes) listed += (listed.empty() ? "" : ",") + std::to_string(size);
-    sweep::GridRequest request{std::string(openmax.method()), {}, axes_of(openmax.params(), listed), stores.train.string(), stores.known.string(), {}};
+    sweep::GridRequest request{
+        std::string(openmax.method()), {}, axes_of(openmax.params(), listed), stores.train.string(),
+        stores.known.string(),         {}};
     for (const auto& store : stores.unknown) request.unknown.push_back(store.string());
     const sweep::Grid grid = sweep::run_grid(request);
     Chart chart{"What the tail size does", {"tail size, rows a class", {}}, {"share", {0, 1}, true}, {}};

@@ -24,6 +24,8 @@ void write_files(const Content& content, const fs::path& folder) {
                 write_file_atomically(folder / (figure->name + ".csv"), figure->csv);
             } else if (const auto* table = std::get_if<Table>(&part)) {
                 write_file_atomically(folder / (table->name + ".csv"), table->csv);
+            } else if (const auto* sheet = std::get_if<Sheet>(&part)) {
+                write_file_atomically(folder / (sheet->name + ".csv"), sheet->csv);
             }
         }
     }

@@ -111,8 +111,8 @@ std::string opening(const std::string& name, const std::string& title, const std
 std::string html(const Figure& figure, CsvRoom& room) {
     const std::string chart = charts::svg_element(figure.drawing);
     return opening(figure.name, figure.title, figure.caption, figure.wide) +
-           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) + csv_link(figure.name, figure.csv, room) +
-           "</figure>\n";
+           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) +
+           csv_link(figure.name, figure.csv, room) + "</figure>\n";
 }
 
 std::string html(const Table& table, CsvRoom& room) {
@@ -144,16 +144,17 @@ std::string html(const Tile& tile) {
     return text + "<span class=\"path\">" + escaped(tile.path.substr(tile.path.rfind('/') + 1)) + "</span></li>\n";
 }
 
-std::string html(const Sheet& sheet, CsvRoom&) {
+std::string html(const Sheet& sheet, CsvRoom& room) {
     std::string text = opening(sheet.name, sheet.title, sheet.caption, true) + "<ul class=\"tiles\">\n";
     for (const Tile& tile : sheet.tiles) text += html(tile);
-    return text + "</ul></figure>\n";
+    return text + "</ul>" + csv_link(sheet.name, sheet.csv, room) + "</figure>\n";
 }
 
 std::string html(const Section& section, CsvRoom& room) {
     std::string text = "<section id=\"" + escaped(section.id) + "\">\n" + element("h2", section.title) +
                        paragraphs(section.words) + "<div class=\"parts\">\n";
-    for (const Part& part : section.parts) text += std::visit([&room](const auto& one) { return html(one, room); }, part);
+    for (const Part& part : section.parts)
+        text += std::visit([&room](const auto& one) { return html(one, room); }, part);
     return text + "</div></section>\n";
 }
 
@@ -198,9 +199,9 @@ std::string page(const Content& content) {
     for (const Section& section : content.sections) text += html(section, room);
     text += list("left-out", "What is not shown, and what would bring it", content.left_out) +
             list("made-from", "What this was made from", content.made_from);
-    return text +
-           "</main>\n<footer>Colours are told apart with any colour vision; lines differ in their dashes, dots in their shapes too. The "
-           "page needs no network and runs no script.</footer>\n</body></html>\n";
+    return text + "</main>\n<footer>Colours are told apart with any colour vision; lines differ in their dashes, dots "
+                  "in their shapes too. The "
+                  "page needs no network and runs no script.</footer>\n</body></html>\n";
 }
 
 bool begins_like_page(std::string_view head) { return head.starts_with(first_line.substr(0, 36)); }

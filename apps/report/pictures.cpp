@@ -11,6 +11,8 @@
 #include "openset/image/decode.hpp"
 #include "openset/image/encode.hpp"
 #include "openset/image/preprocess.hpp"
+#include "openset/io/csv_field.hpp"
+#include "openset/io/number_text.hpp"
 
 namespace openset::report {
 namespace {
@@ -86,6 +88,15 @@ Tile tile_of(const Judged& one, const fs::path& root) {
     return tile;
 }
 
+constexpr const char* csv_head = "path,truth,verdict,decided_by,likeliest,score,threshold,confidence\r\n";
+
+std::string csv_line(const Judged& one) {
+    const auto figure = [](const std::optional<double>& value) { return value ? io::shortest(*value) : ""; };
+    return io::csv_field(one.path) + "," + io::csv_field(one.truth.value_or("")) + "," + io::csv_field(one.verdict) +
+           "," + one.decided_by + "," + io::csv_field(one.named) + "," + figure(one.score) + "," +
+           figure(one.threshold) + "," + figure(one.confidence) + "\r\n";
+}
+
 struct Choice {
     const char *name, *title, *caption;
     std::function<bool(const Judged&)> takes;
@@ -100,10 +111,12 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
         if (choice.takes(pictures[i])) chosen.push_back(i);
     const std::size_t shown = std::min(chosen.size(), tiles);
     std::ranges::stable_sort(chosen, std::greater<>(), [&](std::size_t i) { return choice.rank(pictures[i]); });
-    Sheet sheet{choice.name, choice.title, choice.caption, {}};
+    Sheet sheet{choice.name, choice.title, choice.caption, {}, csv_head};
+    for (const std::size_t i : chosen) sheet.csv += csv_line(pictures[i]);
     if (shown < chosen.size() && choice.counted)
         sheet.caption +=
-            " " + grouped(std::ssize(chosen)) + " in all, the first " + std::to_string(shown) + " are here.";
+            " " + grouped(std::ssize(chosen)) + " in all, the first " + std::to_string(shown) +
+            " are here; the CSV has all.";
     for (std::size_t i = 0; i < shown; ++i) sheet.tiles.push_back(tile_of(pictures[chosen[i]], root));
     return sheet;
 }
@@ -126,7 +139,8 @@ std::vector<Part> contact_sheets(const std::vector<Judged>& pictures, const fs::
         {"accepted-unknown", "Unknown, and given a name", "What should have been rejected; most surely accepted first.",
          [](const Judged& one) { return one.truth && !one.truth_is_known && one.accepted; }, acceptance},
         {"rejected-known", "Known, and rejected",
-         "What should have been given its name; furthest beyond the threshold first, then what earlier stages stopped, the surest first.",
+         "What should have been given its name; furthest beyond the threshold first, then what earlier stages stopped, "
+         "the surest first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && !one.accepted; }, rejection},
         {"misnamed-known", "Known, and given another's name", "The classifier's own mistakes; most surely wrong first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && one.accepted && !one.right(); }, acceptance},

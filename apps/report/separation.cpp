@@ -467,9 +467,9 @@ Table metric_table(const Separation& separation) {
 
 std::string threshold_words(const eval::Result& result, bool by_label) {
     if (!result.threshold) return "There is no threshold: " + result.threshold_from + ".";
-    const std::string rule = "A picture is unknown where " +
-                             (by_label ? "its score is above that of its predicted label"
-                                       : scores::Unit(result.method).rule_in_short(*result.threshold));
+    const std::string rule =
+        "A picture is unknown where " + (by_label ? "its score is above that of its predicted label"
+                                                  : scores::Unit(result.method).rule_in_short(*result.threshold));
     if (result.threshold_from == "youden")
         return rule +
                ": Youden's point of these very rows, which flatters; choose one on others with openset sweep --pick.";
@@ -495,8 +495,9 @@ Section separation_section(const Separation& separation) {
     const std::vector<Ranked> sets = ranked(inputs);
     Section section{"separation", "How well known and unknown are told apart", {}, {}};
     for (const eval::Result& result : separation.results) {
-        section.words.push_back((separation.results.size() > 1 ? "Against " + result.unknown + ": " : "") +
-                                threshold_words(result, separation.point && !separation.point->threshold_by_label.empty()));
+        section.words.push_back(
+            (separation.results.size() > 1 ? "Against " + result.unknown + ": " : "") +
+            threshold_words(result, separation.point && !separation.point->threshold_by_label.empty()));
         for (const std::string& sentence : result.diagnoses) section.words.push_back("Note: " + sentence + ".");
     }
     constexpr std::size_t most = 4; // sets with charts of their own
@@ -563,9 +564,8 @@ std::vector<Judged> judged(const Separation& separation) {
                 return label >= 0 ? names[static_cast<std::size_t>(label)] : std::string();
             };
             const double score = table.scores[0][row];
-            const std::optional<double> threshold = separation.point
-                                                        ? separation.point->threshold_for(name(table.predicted[row]))
-                                                        : of_all;
+            const std::optional<double> threshold =
+                separation.point ? separation.point->threshold_for(name(table.predicted[row])) : of_all;
             const bool accepted = !threshold || score <= *threshold;
             Judged one{table.paths[row],
                        accepted ? name(table.predicted[row]) : "unknown",

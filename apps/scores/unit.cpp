@@ -46,7 +46,8 @@ std::string rule_text(const io::OperatingPoint& point) {
     if (point.stage == "unknown") {
         const std::string own = std::to_string(point.threshold_by_label.size());
         return Unit(point.method).rule_in_short(point.threshold) +
-               (point.threshold_by_label.empty() ? "" : " (predicted labels with thresholds of their own: " + own + ")");
+               (point.threshold_by_label.empty() ? ""
+                                                 : " (predicted labels with thresholds of their own: " + own + ")");
     }
     std::array<char, 64> text{};
     if (point.method == "rank")

@@ -63,7 +63,8 @@ std::vector<Axis> read_axes(const GridRequest& request, const detect::Method& me
         axes.push_back(read_axis(text, method));
         if (!keys.insert(axes.back().key).second)
             throw Error(ErrorKind::usage,
-                        "--grid " + text + ": the key is there twice, expected all its values in one --grid, and no --set of it");
+                        "--grid " + text +
+                            ": the key is there twice, expected all its values in one --grid, and no --set of it");
         settings *= axes.back().values.size();
         if (settings > most_settings) {
             throw Error(ErrorKind::usage, "--grid " + text + ": more than " + std::to_string(most_settings) +

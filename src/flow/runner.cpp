@@ -25,9 +25,9 @@ class Runner::Run {
 public:
     Run(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
         const Cancellation& cancellation, int head_start)
-        : inputs_(inputs), options_(options), cancellation_(cancellation), head_start_(head_start), preprocess_(preprocess),
-          preparer_(preprocess, options_), waiting_(preprocess.size()), delivery_(options.any_order),
-          decoding_(options.jobs) {
+        : inputs_(inputs), options_(options), cancellation_(cancellation), head_start_(head_start),
+          preprocess_(preprocess), preparer_(preprocess, options_), waiting_(preprocess.size()),
+          delivery_(options.any_order), decoding_(options.jobs) {
         guarded([&] { start(options_.jobs, &Run::decode_loop); });
     }
 
@@ -151,8 +151,9 @@ private:
 
     bool has_room() const {
         const std::int64_t window =
-            work_ == nullptr ? head_start_
-                             : std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
+            work_ == nullptr
+                ? head_start_
+                : std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
         return started_ - delivery_.delivered() < window && waiting_bytes_ < options_.waiting_bytes;
     }
 
@@ -287,8 +288,8 @@ private:
 
     std::mutex mutex_; ///< guards everything below but the threads
     std::condition_variable room_, ready_;
-    StageWork* work_ = nullptr;         ///< once there are networks
-    const Receiver* receive_ = nullptr; ///< from then on too
+    StageWork* work_ = nullptr;             ///< once there are networks
+    const Receiver* receive_ = nullptr;     ///< from then on too
     std::vector<std::deque<Item>> waiting_; ///< by stage
     OrderedDelivery delivery_;
     RunStatistics statistics_;

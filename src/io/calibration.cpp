@@ -121,7 +121,8 @@ void read_measured(const CheckedValue& value, Calibration& calibration) {
         calibration.measured_rejected = rejected->count(most).value_or(0);
         if (calibration.measured_rejected > calibration.measured_rows) rejected->expected("no more than known_rows");
     }
-    if (const auto folds = object->optional("in_folds")) calibration.measured_in_folds = folds->boolean().value_or(false);
+    if (const auto folds = object->optional("in_folds"))
+        calibration.measured_in_folds = folds->boolean().value_or(false);
 }
 
 Calibration read_calibration_object(CheckedObject& object) {

@@ -438,8 +438,10 @@ private:
             // What has no rows is nothing of a picture, a temperature, say.
             if (per_picture_ ? !per_picture_->contains(name) : !has_rows(tensor, rows)) continue;
             if (!has_rows(tensor, rows)) {
-                throw WrongOutput("returned the output " + name + " with another first size than expected, the number of "
-                                  "pictures: " + std::to_string(rows));
+                throw WrongOutput("returned the output " + name +
+                                  " with another first size than expected, the number of "
+                                  "pictures: " +
+                                  std::to_string(rows));
             }
             take_further(name, to_matrix(tensor, rows), outputs);
         }
@@ -554,7 +556,8 @@ private:
     std::optional<model::Head> head_;
     LoadReport report_;
     int outputs_ = 0;
-    std::optional<std::set<std::string>> per_picture_; ///< further outputs that have a row a picture; none: not found out
+    std::optional<std::set<std::string>>
+        per_picture_; ///< further outputs that have a row a picture; none: not found out
 };
 
 } // namespace

@@ -140,6 +140,8 @@ class Numbers(ReportTest):
         self.assertEqual(rejected, 3, "known 5, unknown 6 and 8 were predicted a")
         sheet = page.words[page.words.index("Known, and rejected"):page.words.index("On the border")]
         self.assertEqual(sheet.count("rejected by"), 1)
+        (line,) = csv.DictReader(io.StringIO(page.csv["rejected-known.csv"]))
+        self.assertEqual((line["verdict"], float(line["score"]), float(line["threshold"])), ("unknown", 5, 3.5))
 
 
     def chain_rows(self, thresholds):

@@ -263,7 +263,9 @@ TEST_F(RunnerTest, APictureThatNoNetworkHasBegunWithInItsTimeIsNotRunAndTheOther
         gate.batches.clear();
         const auto rows = run(inputs_of_which_some_are_late);
         ASSERT_EQ(rows.size(), 40U);
-        EXPECT_EQ(std::ranges::count_if(rows, [](const io::Row& row) { return row.failure && row.failure->kind == "late"; }), 10);
+        EXPECT_EQ(
+            std::ranges::count_if(rows, [](const io::Row& row) { return row.failure && row.failure->kind == "late"; }),
+            10);
         EXPECT_EQ(std::ranges::count_if(rows, [](const io::Row& row) { return row.verdict.label == "green"; }), 30);
         EXPECT_EQ(std::accumulate(gate.batches.begin(), gate.batches.end(), 0), 30);
     }

@@ -37,7 +37,7 @@ struct Calibration {
     std::int64_t measured_rejected = 0; ///< of these
     /// Of these, each was held out of a calibration of its own: they tell of calibrations like this one, not of this one.
     bool measured_in_folds = false;
-    std::string measured = "{}";        ///< JSON object for people: how it was measured, rates with their intervals
+    std::string measured = "{}"; ///< JSON object for people: how it was measured, rates with their intervals
 };
 
 std::string to_json(const Calibration& calibration);
