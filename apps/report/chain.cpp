@@ -237,10 +237,12 @@ Chain read_chain(const std::filesystem::path& rows,
                  const std::function<std::optional<std::string>(const std::string& path)>& truth) {
     io::RowReader reader(rows);
     reader.want({"gate.mass", "species.probability", "classifier.probability", "unknown.score", "unknown.threshold"},
-                {"classifier.label", "unknown.method", "classifier.top"});
+                {"classifier.label", "unknown.method", "classifier.top", "species.label"});
     Chain chain;
     std::set<std::string> labels;
     Thresholds thresholds;
+    std::map<std::size_t, std::string> stopped_as; // by the species filter: picture -> its likeliest label
+    std::set<std::string> passed_as;               // labels that the filter lets pass, if they are likely enough
     while (const auto row = reader.next()) {
         const std::string named = row->texts[0].value_or("");
         const auto add = [&](const std::string& label) {
@@ -257,8 +259,16 @@ Chain read_chain(const std::filesystem::path& rows,
         Judged one{row->path, row->verdict, named,           row->decided_by, row->outcome == io::Outcome::known,
                    {},        false,        row->numbers[2], row->numbers[3], row->numbers[4]};
         if (truth) one.truth = truth(row->path);
-        if (!one.accepted && one.decided_by == "gate" && row->numbers[0]) one.doubt = 1 - *row->numbers[0];
-        if (!one.accepted && one.decided_by == "species") one.doubt = row->numbers[1];
+        if (one.decided_by == "gate" && row->numbers[0]) {
+            one.doubt = 1 - *row->numbers[0];
+            one.saw = percent(*row->numbers[0]) + " for what it accepts";
+        } else if (one.decided_by == "species" && row->numbers[1]) {
+            one.doubt = row->numbers[1];
+            one.saw = "saw " + row->texts[3].value_or("") + ", " + percent(*row->numbers[1]);
+            stopped_as[chain.pictures.size()] = row->texts[3].value_or("");
+        } else if (row->texts[3]) {
+            passed_as.insert(*row->texts[3]);
+        }
         if (row->numbers[0]) chain.gate_mass.push_back(*row->numbers[0]);
         chain.has_gate |= row->numbers[0].has_value();
         chain.has_species |= row->numbers[1].has_value();
@@ -270,6 +280,10 @@ Chain read_chain(const std::filesystem::path& rows,
         chain.pictures.push_back(std::move(one));
     }
     thresholds.give(chain);
+    for (const auto& [picture, label] : stopped_as) {
+        std::optional<double>& doubt = chain.pictures[picture].doubt;
+        if (passed_as.contains(label)) doubt = 1 - *doubt;
+    }
     for (Judged& one : chain.pictures) one.truth_is_known = one.truth && labels.contains(*one.truth);
     return chain;
 }

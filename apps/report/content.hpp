@@ -38,7 +38,7 @@ struct Tile {
 struct Sheet {
     std::string name, title, caption;
     std::vector<Tile> tiles;
-    std::string csv; ///< of all pictures that the sheet could show, in its order
+    std::string csv; ///< of its pictures, and of all further ones that are of its kind, in its order
 };
 
 using Part = std::variant<Figure, Table, Sheet>;

@@ -72,7 +72,7 @@ std::vector<std::string> lines_of(const Judged& one) {
         lines.push_back("looked like " + one.named);
     if (one.truth && !one.right())
         lines.push_back("is " + (one.truth_is_known || !one.truth->empty() ? *one.truth : "of no known class"));
-    if (one.doubt) lines.push_back(percent(*one.doubt) + " sure of that");
+    if (!one.saw.empty()) lines.push_back(one.saw);
     if (one.score) lines.push_back("score " + number(*one.score));
     if (one.confidence) lines.push_back("confidence " + percent(*one.confidence));
     return lines;
@@ -112,7 +112,7 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
     const std::size_t shown = std::min(chosen.size(), tiles);
     std::ranges::stable_sort(chosen, std::greater<>(), [&](std::size_t i) { return choice.rank(pictures[i]); });
     Sheet sheet{choice.name, choice.title, choice.caption, {}, csv_head};
-    for (const std::size_t i : chosen) sheet.csv += csv_line(pictures[i]);
+    for (std::size_t i = 0; i < (choice.counted ? chosen.size() : shown); ++i) sheet.csv += csv_line(pictures[chosen[i]]);
     if (shown < chosen.size() && choice.counted)
         sheet.caption +=
             " " + grouped(std::ssize(chosen)) + " in all, the first " + std::to_string(shown) +

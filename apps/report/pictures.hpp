@@ -20,7 +20,8 @@ struct Judged {
     bool truth_is_known = false;      ///< the class is one of the classifier's
     std::optional<double> confidence; ///< of the classifier
     std::optional<double> score, threshold;
-    std::optional<double> doubt{}; ///< where gate or filter stopped it: how sure that was, 0 to 1
+    std::string saw{};             ///< what the gate or filter that stopped it saw, in words
+    std::optional<double> doubt{}; ///< how little of that was what it accepts, 0 to 1
 
     bool right() const { return truth_is_known ? verdict == *truth : !accepted; }
 };

@@ -609,7 +609,7 @@ std::vector<std::string> summary_of(const Separation& separation) {
                     percent(*accepted) + " of the known pictures pass and " + (chosen_here ? "stop " : "stops ") +
                     percent(*rejected) + " of the unknown ones" +
                     (separation.inputs.from_rows ? ", among those that reach it" : "") +
-                    (chosen_here ? "; chosen on them, it flatters" : "") + ". This was measured on " +
+                    (chosen_here ? "; chosen on them, it flatters. They are " : ". This was measured on ") +
                     pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
                     " unknown ones.";
         }

@@ -74,12 +74,10 @@ std::vector<Axis> read_axes(const GridRequest& request, const detect::Method& me
     return axes;
 }
 
-/// A preset first, whatever the order of the axes: the others change it.
 detect::Parameters parameters_of(const GridRequest& request, const std::vector<Axis>& axes,
                                  const std::vector<std::string>& values) {
     detect::Parameters parameters = request.fixed;
     for (std::size_t i = 0; i < axes.size(); ++i) parameters.emplace_back(axes[i].key, values[i]);
-    std::ranges::stable_partition(parameters, [](const auto& one) { return one.first == "preset"; });
     return parameters;
 }
 
@@ -92,14 +90,7 @@ std::unique_ptr<detect::Detector> detector_of(const detect::Method& method, cons
 /// What can be told of a setting without a row to fit on.
 void check_setting(const detect::Method& method, const detect::Parameters& parameters) {
     if (method.make != nullptr) method.make(2, parameters);
-    if (!method.name.starts_with("openmax")) return;
-    detect::OpenMaxParams params;
-    for (const auto& [name, value] : parameters) {
-        if (name == "preset")
-            params = detect::openmax_preset(value).params;
-        else
-            set_option(params, name, value);
-    }
+    if (method.name.starts_with("openmax")) detect::openmax_params(method.name, parameters);
 }
 
 /// Every combination, the last axis running fastest.
@@ -220,8 +211,8 @@ Grid run_grid(const GridRequest& request) {
     const detect::TrainingRows rows = detect::training_rows(train);
     const detect::TrainingData data(rows); // what settings have in common is computed once
     for (const auto& values : settings) {
-        const auto detector_here = detector_of(method, data, parameters_of(request, axes, values));
-        const detect::Detector& detector = *detector_here;
+        const auto fitted = detector_of(method, data, parameters_of(request, axes, values));
+        const detect::Detector& detector = *fitted;
         detect::require_needs(detector, known.block(0, 0), known.folder().string());
         const std::vector<double> known_scores = scores_of(detector, known);
         std::vector<double> unknown_scores;

@@ -87,7 +87,8 @@ int BatchSizes::lower(std::size_t network, int size) {
     if (searching) {
         search.up = search.moved = false;
         search.challenge();
-    } else if (!search.found) {
+    } else {
+        search.found = false;
         search.outgrown = true;
     }
     return before;

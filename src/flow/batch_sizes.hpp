@@ -30,7 +30,8 @@ public:
     /// What the search ended with; 0 while it has not ended, and where there was none.
     int found(std::size_t network) const;
 
-    /// A size that was known found no memory: it is not to be known any longer. What was left says what else took memory then.
+    /// A size that was known, or found, found no memory: it is not to be known any longer. What is left of it says what else
+    /// took memory then.
     bool outgrown(std::size_t network) const;
 
 private:

@@ -20,6 +20,7 @@
 #include "openset/base/error.hpp"
 
 namespace openset::flow {
+
 /// The threads of a run and the queues between them.
 class Runner::Run {
 public:
@@ -153,11 +154,9 @@ private:
         const std::int64_t window =
             work_ == nullptr
                 ? head_start_
-                : std::int64_t{largest_batch()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
+                : std::int64_t{work_->batch_sizes().largest()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
         return started_ - delivery_.delivered() < window && waiting_bytes_ < options_.waiting_bytes;
     }
-
-    int largest_batch() const { return work_->batch_sizes().largest(); }
 
     // ---- inference
 

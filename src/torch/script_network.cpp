@@ -488,8 +488,7 @@ private:
                                           : !of_two.extras.contains(name);
             });
             per_picture_ = std::move(names);
-        } catch (const std::exception& error) {
-            if (is_out_of_memory(error.what())) throw;
+        } catch (const std::exception&) {
             if (report_.picture_by_picture) per_picture_ = std::move(names); // it may take one alone
         }
     }

@@ -227,8 +227,14 @@ class Rows(ReportTest):
                  "rank": 1, "pass": stage != "gate"}, **({} if stage == "gate" else {"species": {"id": 1, "label": "NOT", "probability": 0.7, "pass": False}})}
                 for i, (stage, mass) in enumerate([("gate", 0.4), ("gate", 0.05), ("species", 1)])]
         (self.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        # Of an accepted label, but not likely enough: 45 % against it.
+        one = {"path": "3.jpg", "verdict": "unknown", "outcome": "unknown", "decided_by": "species", "gate": rows[2]["gate"],
+               "species": {"id": 0, "label": "DOG", "probability": 0.55, "pass": False}}
+        named = {**one, "path": "4.jpg", "verdict": "pug", "outcome": "known", "decided_by": "classifier", "species": {**one["species"], "probability": 0.99, "pass": True}}
+        with open(self.folder / "rows.jsonl", "a") as file:
+            file.write(json.dumps(one) + "\n" + json.dumps(named) + "\n")
         words = self.report("--rows", self.folder / "rows.jsonl").words.replace("\xa0", " ")
-        places = [words.index(f"{share} % sure of that") for share in ("95.0", "70.0", "60.0")]
+        places = [words.index(seen) for seen in ("5.0 % for what it accepts", "saw NOT, 70.0 %", "40.0 % for what it accepts", "saw DOG, 55.0 %")]
         self.assertEqual(places, sorted(places))
 
     def test_the_folders_may_be_the_truth(self):

@@ -106,6 +106,16 @@ TEST(BatchSizesTest, ASizeThatFindsNoMemoryIsNotTriedAgain) {
     EXPECT_EQ(sizes.of(0), 8);
 }
 
+TEST(BatchSizesTest, AFoundSizeThatFindsNoMemoryIsNotRemembered) {
+    BatchSizes sizes({0}, 32);
+    for (int pictures = 0; sizes.found(0) == 0 && pictures < 1000; pictures += sizes.of(0))
+        sizes.measured(0, sizes.of(0), 1.0);
+    ASSERT_GT(sizes.found(0), 1);
+    sizes.lower(0, sizes.found(0) / 2);
+    EXPECT_EQ(sizes.found(0), 0);
+    EXPECT_TRUE(sizes.outgrown(0));
+}
+
 TEST(BatchSizesTest, AKnownSizeThatFindsNoMemoryIsKnownNoLonger) {
     BatchSizes sizes({16}, 32);
     EXPECT_FALSE(sizes.outgrown(0));

@@ -137,6 +137,10 @@ const std::vector<OpenMaxPreset>& openmax_presets();
 /// Throws Error(usage): no such preset.
 const OpenMaxPreset& openmax_preset(const std::string& name);
 
+/// The parameters that typed ones make of the preset among them, or of the method's own. method  openmax, openmax-notebook
+/// Throws Error(usage): no such preset, parameter or value; a preset that is none of openmax-notebook's.
+OpenMaxParams openmax_params(std::string_view method, const Parameters& typed);
+
 // ---- the detector
 
 /// What is known of a class.

@@ -83,7 +83,7 @@ struct RunStatistics {
         double forward_seconds = 0;   ///< the network
         double judge_seconds = 0;     ///< head, rule, detector
         int batch_found = 0;          ///< the fastest number of pictures a pass; 0: not looked for, or not found yet
-        bool batch_outgrown = false;  ///< StageNetwork::batch pictures found no memory
+        bool batch_outgrown = false;  ///< what was known or found of it found no memory
 
         double seconds() const { return normalise_seconds + forward_seconds + judge_seconds; }
         void add(const Stage& more);

@@ -7,29 +7,12 @@ namespace openset::detect {
 namespace {
 
 constexpr const char* preset_name = "preset";
-
-/// The parameters that `--set` and the flags make of a preset's, the method's own where none is given.
-OpenMaxParams params_of(const Parameters& parameters, const std::string& usual_preset, bool notebook) {
-    std::string preset = usual_preset;
-    for (const auto& [name, value] : parameters) {
-        if (name == preset_name) preset = value;
-    }
-    OpenMaxParams params = openmax_preset(preset).params;
-    if (notebook && params.decision != Decision::notebook) {
-        throw Error(ErrorKind::usage, "--method openmax-notebook together with --preset " + preset +
-                                          ": expected notebook-001 or notebook-001-described");
-    }
-    for (const auto& [name, value] : parameters) {
-        if (name != preset_name) set_option(params, name, value);
-    }
-    return params;
-}
+constexpr const char* notebook_name = "openmax-notebook";
 
 template <bool notebook>
 std::unique_ptr<Detector> fit(const TrainingData& data, const Parameters& parameters) {
-    const TrainingRows& rows = *data.rows();
-    const std::string usual_preset = notebook ? "notebook-001" : openmax_presets().front().name;
-    return std::make_unique<OpenMax>(OpenMax::fit(rows, params_of(parameters, usual_preset, notebook)));
+    return std::make_unique<OpenMax>(
+        OpenMax::fit(*data.rows(), openmax_params(notebook ? notebook_name : "openmax", parameters)));
 }
 
 std::unique_ptr<Detector> load(const io::FittedFile& fitted) {
@@ -46,6 +29,23 @@ std::vector<Parameter> parameters_of(const OpenMaxPreset& usual) {
 }
 
 } // namespace
+
+OpenMaxParams openmax_params(std::string_view method, const Parameters& typed) {
+    const bool notebook = method == notebook_name;
+    std::string preset = notebook ? "notebook-001" : openmax_presets().front().name;
+    for (const auto& [name, value] : typed) {
+        if (name == preset_name) preset = value;
+    }
+    OpenMaxParams params = openmax_preset(preset).params;
+    if (notebook && params.decision != Decision::notebook) {
+        throw Error(ErrorKind::usage, "--method openmax-notebook together with --preset " + preset +
+                                          ": expected notebook-001 or notebook-001-described");
+    }
+    for (const auto& [name, value] : typed) {
+        if (name != preset_name) set_option(params, name, value);
+    }
+    return params;
+}
 
 namespace method {
 
