@@ -105,7 +105,8 @@ Table truth_table(const Chain& chain) {
     const FatesByTruth fates = fates_of(chain);
     Table table{"chain-by-class",
                 "The whole chain, held against the truth",
-                "What the pictures of each class met with. For an unknown class, every rejection is right.",
+                "What the pictures of each class met with. For an unknown class, every rejection is right. Known are the " +
+                    std::to_string(chain.labels.size()) + " labels of the classifier, by " + chain.labels_from + ".",
                 {"class", "pictures", "rightly named", "another's name"},
                 {},
                 "class,known,pictures,right,misnamed,gate,species,classifier,unknown\r\n"};
@@ -188,37 +189,55 @@ std::int64_t Chain::stopped_by(const std::string& stage) const {
 std::int64_t Chain::accepted() const { return std::ranges::count_if(pictures, &Judged::accepted); }
 
 Chain read_chain(const std::filesystem::path& rows,
-                 const std::function<std::optional<std::string>(const std::string& path)>& truth) {
+                 const std::function<std::optional<std::string>(const std::string& path)>& truth,
+                 const Labels& labels) {
     io::RowReader reader(rows);
     reader.want({"gate.mass", "species.probability", "classifier.probability", "unknown.score", "unknown.threshold"},
-                {"classifier.label", "unknown.method"});
+                {"classifier.label", "unknown.method"}, {}, {"classifier.top"});
     Chain chain;
-    std::set<std::string> labels;
-    bool one_threshold = true;
+    std::set<std::string> known;
+    const auto add_label = [&](const std::string& label) {
+        if (!label.empty() && known.insert(label).second) chain.labels.push_back(label);
+    };
+    std::ranges::for_each(labels.names, add_label);
+    std::set<std::optional<double>> thresholds; // none: OpenMax's arg-max rule
     while (const auto row = reader.next()) {
         const std::string named = row->texts[0].value_or("");
-        if (!named.empty() && labels.insert(named).second) chain.labels.push_back(named);
+        add_label(named);
+        std::ranges::for_each(row->lists[0], add_label);
         if (row->outcome == io::Outcome::failed) {
             ++chain.failed;
             ++chain.failures[row->error_kind.value_or("")];
             continue;
         }
-        Judged one{row->path, row->verdict, named,           row->decided_by, row->outcome == io::Outcome::known,
-                   {},        false,        row->numbers[2], row->numbers[3], row->numbers[4]};
+        Judged one;
+        one.path = row->path;
+        one.verdict = row->verdict;
+        one.named = named;
+        one.decided_by = row->decided_by;
+        one.accepted = row->outcome == io::Outcome::known;
+        one.confidence = row->numbers[2];
+        one.score = row->numbers[3];
+        one.threshold = row->numbers[4];
         if (truth) one.truth = truth(row->path);
-        if (row->numbers[0]) chain.gate_mass.push_back(*row->numbers[0]);
-        chain.has_gate |= row->numbers[0].has_value();
-        chain.has_species |= row->numbers[1].has_value();
+        one.gate_mass = row->numbers[0];
+        one.species = row->numbers[1];
+        if (one.gate_mass) chain.gate_mass.push_back(*one.gate_mass);
+        chain.has_gate |= one.gate_mass.has_value();
+        chain.has_species |= one.species.has_value();
         chain.has_unknown |= one.score.has_value();
         if (one.score) {
             chain.method = row->texts[1].value_or("");
-            if (!one.threshold || (chain.threshold && *chain.threshold != *one.threshold)) one_threshold = false;
-            chain.threshold = one.threshold;
+            thresholds.insert(one.threshold);
         }
         chain.pictures.push_back(std::move(one));
     }
-    if (!one_threshold) chain.threshold.reset();
-    for (Judged& one : chain.pictures) one.truth_is_known = one.truth && labels.contains(*one.truth);
+    if (thresholds.size() == 1) chain.threshold = *thresholds.begin();
+    chain.rule = chain.threshold        ? "the pipeline's own threshold"
+                 : thresholds.size() > 1 ? "the pipeline's own thresholds, which differ by label"
+                                         : "OpenMax's arg-max rule";
+    chain.labels_from = labels.from.empty() ? "what the rows name" : labels.from;
+    for (Judged& one : chain.pictures) one.truth_is_known = one.truth && known.contains(*one.truth);
     return chain;
 }
 
@@ -242,6 +261,10 @@ std::vector<std::string> summary_of(const Chain& chain) {
             "Nobody told this report what the pictures really show, so it says what was decided, not how "
             "often that was right.");
         return words;
+    }
+    if (chain.labels.empty()) {
+        words.emplace_back("No picture came as far as the classifier, and nothing beside the rows tells which classes it "
+                           "knows: all are counted as unknown here.");
     }
     const FatesByTruth fates = fates_of(chain);
     if (fates.known.pictures > 0) {

@@ -71,6 +71,10 @@ std::vector<std::string> lines_of(const Judged& one) {
     if (one.truth && !one.right())
         lines.push_back("is " + (one.truth_is_known || !one.truth->empty() ? *one.truth : "of no known class"));
     if (one.score) lines.push_back("score " + number(*one.score));
+    if (!one.accepted && one.decided_by == "gate" && one.gate_mass)
+        lines.push_back("of the domain " + percent(*one.gate_mass));
+    if (!one.accepted && one.decided_by == "species" && one.species)
+        lines.push_back("another family " + percent(*one.species));
     if (one.confidence) lines.push_back("confidence " + percent(*one.confidence));
     return lines;
 }
@@ -110,10 +114,13 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
 /// How surely it was accepted: the smallest score, or the largest confidence.
 double acceptance(const Judged& one) { return one.score ? -*one.score : one.confidence.value_or(0); }
 
-/// How far beyond the threshold; what an earlier stage stopped comes behind what a detector did, then by confidence.
+/// How surely: how far beyond the threshold; what another stage stopped comes behind what a detector did, by how sure
+/// that stage was, 0 to 1.
 double rejection(const Judged& one) {
     if (one.decided_by == "unknown" && one.score) return 1e6 + *one.score - one.threshold.value_or(0);
-    return one.confidence.value_or(0);
+    if (one.decided_by == "gate") return 1 - one.gate_mass.value_or(1);
+    if (one.decided_by == "species") return one.species.value_or(0);
+    return 1 - one.confidence.value_or(1);
 }
 
 double nearness(const Judged& one) { return -std::abs(*one.score - *one.threshold); }
@@ -125,14 +132,16 @@ std::vector<Part> contact_sheets(const std::vector<Judged>& pictures, const fs::
         {"accepted-unknown", "Unknown, and given a name", "What should have been rejected; most surely accepted first.",
          [](const Judged& one) { return one.truth && !one.truth_is_known && one.accepted; }, acceptance},
         {"rejected-known", "Known, and rejected",
-         "What should have been given its name; furthest beyond the threshold first, then what earlier stages stopped.",
+         "What should have been given its name; furthest beyond the detector's threshold first, then what other stages "
+         "stopped, most surely first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && !one.accepted; }, rejection},
         {"misnamed-known", "Known, and given another's name", "The classifier's own mistakes; most surely wrong first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && one.accepted && !one.right(); }, acceptance},
         {"borderline", "On the border", "The pictures whose scores lie nearest to the threshold, on either side.",
          [](const Judged& one) { return one.score && one.threshold && std::isfinite(*one.score - *one.threshold); },
          nearness, false},
-        {"rejected", "Rejected most surely", "Furthest beyond the threshold first.",
+        {"rejected", "Rejected most surely",
+         "Furthest beyond the detector's threshold first, then what other stages stopped, most surely first.",
          [](const Judged& one) { return !one.truth && !one.accepted; }, rejection},
         {"accepted-least", "Accepted least surely", "What has a name, but only just.",
          [](const Judged& one) { return !one.truth && one.accepted; },

@@ -20,12 +20,16 @@ struct Judged {
     bool truth_is_known = false;      ///< the class is one of the classifier's
     std::optional<double> confidence; ///< of the classifier
     std::optional<double> score, threshold;
+    std::optional<double> gate_mass; ///< summed probability of the gate's accepted labels
+    std::optional<double> species;   ///< probability of the species filter's likeliest label
 
     bool right() const { return truth_is_known ? verdict == *truth : !accepted; }
 };
 
 /// The contact sheets that these pictures give: with the truth what went wrong, most surely wrong first; without it what
 /// was rejected and accepted most surely and least surely; always those nearest to the threshold.
+/// Of what other stages stopped, the most surely stopped come first too: the gate saw least of what it accepts, the
+/// species filter was surest of another family, the classifier least sure of a name.
 /// root  where relative paths begin
 std::vector<Part> contact_sheets(const std::vector<Judged>& pictures, const std::filesystem::path& root);
 

@@ -143,6 +143,17 @@ charts::Range shown_range(const scores::Inputs& inputs, const std::optional<doub
     return charts::range_around(ends);
 }
 
+bool chose_threshold_itself(const eval::Result& result) { return result.threshold_from == "youden"; }
+
+bool has_thresholds_by_label(const Separation& separation) {
+    return separation.point && !separation.point->threshold_by_label.empty();
+}
+
+/// None where labels have thresholds of their own: no line in a chart stands for all of them.
+std::optional<double> threshold_of_all(const Separation& separation, const eval::Result& result) {
+    return has_thresholds_by_label(separation) ? std::nullopt : result.threshold;
+}
+
 /// As it is written for people, in the method's unit.
 struct Shown {
     scores::Unit unit;
@@ -150,11 +161,12 @@ struct Shown {
     std::optional<charts::Mark> mark;
 
     Shown(const Separation& separation, const eval::Result& result) : unit(result.method) {
-        const charts::Range scores = shown_range(separation.inputs, result.threshold);
+        const std::optional<double> threshold = threshold_of_all(separation, result);
+        const charts::Range scores = shown_range(separation.inputs, threshold);
         range = {std::min(unit.shown(scores.low), unit.shown(scores.high)),
                  std::max(unit.shown(scores.low), unit.shown(scores.high))};
-        if (result.threshold && std::isfinite(*result.threshold))
-            mark = {unit.shown(*result.threshold), "unknown where " + unit.rule_in_short(*result.threshold)};
+        if (threshold && std::isfinite(*threshold))
+            mark = {unit.shown(*threshold), "unknown where " + unit.rule_in_short(*threshold)};
     }
     std::string axis(const std::string& method) const {
         return method + (unit.falling() ? " confidence q (smaller: more unknown)" : " score (larger: more unknown)");
@@ -441,7 +453,10 @@ std::string interval_text(const std::optional<stats::Interval>& interval) {
 Table metric_table(const Separation& separation) {
     Table table{"metrics",
                 "Every metric",
-                "The numbers of openset eval, rates with their 95 % intervals (Clopper-Pearson).",
+                "The numbers of openset eval, rates with their 95 % intervals (Clopper-Pearson)." +
+                    std::string(std::ranges::any_of(separation.results, chose_threshold_itself)
+                                    ? " What stands \"at the threshold\" has none: these very rows chose it."
+                                    : ""),
                 {"metric"},
                 {},
                 eval::csv_text(separation.results)};
@@ -465,11 +480,21 @@ Table metric_table(const Separation& separation) {
     return table;
 }
 
-std::string threshold_words(const eval::Result& result) {
+std::string rule_words(const eval::Result& result, double threshold) {
+    return "A picture is unknown where " + scores::Unit(result.method).rule_in_short(threshold);
+}
+
+std::string threshold_words(const Separation& separation, const eval::Result& result) {
+    if (separation.by_rows && !result.threshold)
+        return "What counts as rejected is what the rows decided, by " + result.threshold_from + ".";
     if (!result.threshold) return "There is no threshold: " + result.threshold_from + ".";
-    const std::string rule =
-        "A picture is unknown where " + scores::Unit(result.method).rule_in_short(*result.threshold);
-    if (result.threshold_from == "youden")
+    const std::string rule = rule_words(result, *result.threshold);
+    if (has_thresholds_by_label(separation)) {
+        return std::to_string(separation.point->threshold_by_label.size()) +
+               " labels have thresholds of their own, by the label that a picture is predicted to have; for all others: " +
+               rule + " (" + result.threshold_from + ").";
+    }
+    if (chose_threshold_itself(result))
         return rule +
                ": Youden's point of these very rows, which flatters; choose one on others with openset sweep --pick.";
     return rule + " (" + result.threshold_from + ").";
@@ -482,10 +507,16 @@ bool has_confidence(const scores::Inputs& inputs) {
 } // namespace
 
 Separation separate(const scores::Inputs& inputs, const eval::Wanted& wanted) {
-    Separation separation{inputs, {}, wanted.point};
+    Separation separation{inputs, {}, wanted.point, wanted.own.has_value()};
     for (std::size_t set = 0; set < inputs.unknown.size(); ++set)
         separation.results.push_back(eval::evaluate(inputs, 0, set, wanted));
     if (inputs.unknown.empty()) separation.results.push_back(eval::evaluate(inputs, 0, std::nullopt, wanted));
+    separation.threshold = separation.results.front().threshold;
+    if (separation.results.size() > 1 && std::ranges::any_of(separation.results, chose_threshold_itself)) {
+        std::vector<std::size_t> all(inputs.unknown.size());
+        std::iota(all.begin(), all.end(), 0);
+        separation.threshold = eval::youden_threshold(stats::RankedRows(scores::Contest(inputs, 0, all).rows()));
+    }
     return separation;
 }
 
@@ -495,7 +526,7 @@ Section separation_section(const Separation& separation) {
     Section section{"separation", "How well known and unknown are told apart", {}, {}};
     for (const eval::Result& result : separation.results) {
         section.words.push_back((separation.results.size() > 1 ? "Against " + result.unknown + ": " : "") +
-                                threshold_words(result));
+                                threshold_words(separation, result));
         for (const std::string& sentence : result.diagnoses) section.words.push_back("Note: " + sentence + ".");
     }
     constexpr std::size_t most = 4; // sets with charts of their own
@@ -543,20 +574,15 @@ std::vector<Judged> judged(const Separation& separation) {
                 return label >= 0 ? names[static_cast<std::size_t>(label)] : std::string();
             };
             const double score = table.scores[0][row];
-            const std::optional<double> threshold = separation.point
-                                                        ? separation.point->threshold_for(name(table.predicted[row]))
-                                                        : separation.results.front().threshold;
-            const bool accepted = !threshold || score <= *threshold;
-            Judged one{table.paths[row],
-                       accepted ? name(table.predicted[row]) : "unknown",
-                       name(table.predicted[row]),
-                       "unknown",
-                       accepted,
-                       {},
-                       known,
-                       {},
-                       score,
-                       threshold};
+            Judged one;
+            one.path = table.paths[row];
+            one.named = name(table.predicted[row]);
+            one.score = score;
+            one.threshold = separation.point ? separation.point->threshold_for(one.named) : separation.threshold;
+            one.accepted = !one.threshold || score <= *one.threshold;
+            one.verdict = one.accepted ? one.named : "unknown";
+            one.decided_by = "unknown";
+            one.truth_is_known = known;
             if (!known || inputs.has_labels) one.truth = name(table.label[row]);
             if (!table.confidence.empty()) one.confidence = table.confidence[row];
             all.push_back(std::move(one));
@@ -566,6 +592,37 @@ std::vector<Judged> judged(const Separation& separation) {
     for (const scores::Side& side : inputs.unknown) add(side, false);
     return all;
 }
+
+std::string words_of_judged(const Separation& separation) {
+    const eval::Result& first = separation.results.front();
+    if (!separation.threshold || separation.results.size() == 1 || !chose_threshold_itself(first))
+        return threshold_words(separation, first);
+    return rule_words(first, *separation.threshold) +
+           ", whichever set it is of: Youden's point of all unknown sets together, for the sets' own points differ.";
+}
+
+namespace {
+
+/// What the threshold does, for people; empty where nothing was decided.
+std::string decided_words(const Separation& separation, const eval::Result& result) {
+    const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
+    if (!accepted || !rejected) return "";
+    const std::string known = percent(*accepted) + " of the known pictures pass",
+                      unknown = percent(*rejected) + " of the unknown ones are stopped",
+                      reached = separation.inputs.from_rows ? ", among those that reach it" : "",
+                      count = pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
+                              (result.unknown_rows == 1 ? " unknown one" : " unknown ones");
+    if (chose_threshold_itself(result)) {
+        return " Its threshold was chosen on these very pictures, " + count + ": there " + known + " and " + unknown +
+               reached + ". Other pictures will fare worse.";
+    }
+    const std::string by = separation.by_rows                    ? result.threshold_from
+                           : has_thresholds_by_label(separation) ? "its thresholds, which differ by label"
+                                                                 : "its threshold";
+    return " By " + by + ", " + known + " and " + unknown + reached + ". This was measured on " + count + ".";
+}
+
+} // namespace
 
 std::vector<std::string> summary_of(const Separation& separation) {
     std::vector<std::string> words;
@@ -578,18 +635,10 @@ std::vector<std::string> summary_of(const Separation& separation) {
                             : *auroc >= 0.55 ? "poorly"
                                              : "not at all";
         const std::string set = separation.results.size() > 1 ? " (" + result.unknown + ")" : "";
-        std::string text = "The " + judge_of(separation) + " tells unknown pictures" + set + " from known ones " +
-                           grade + ": in " + percent(*auroc) +
-                           " of all pairs of an unknown and a known picture, it finds the unknown one more unknown.";
-        const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
-        if (accepted && rejected) {
-            text += std::string(" Its threshold lets ") + percent(*accepted) +
-                    " of the known pictures pass and stops " + percent(*rejected) + " of the unknown ones" +
-                    (separation.inputs.from_rows ? ", among those that reach it" : "") + ". This was measured on " +
-                    pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
-                    " unknown ones.";
-        }
-        words.push_back(text);
+        words.push_back("The " + judge_of(separation) + " tells unknown pictures" + set + " from known ones " + grade +
+                        ": in " + percent(*auroc) +
+                        " of all pairs of an unknown and a known picture, it finds the unknown one more unknown." +
+                        decided_words(separation, result));
     }
     return words;
 }
@@ -598,19 +647,20 @@ std::vector<Fact> facts_of(const Separation& separation) {
     std::vector<Fact> facts;
     const eval::Result& result = separation.results.front();
     const std::string set = separation.results.size() > 1 ? " (" + result.unknown + ")" : "";
-    const auto add = [&](const char* name, const std::string& label, bool as_percent) {
+    const auto add = [&](const char* name, const std::string& label, bool as_percent, const char* note = "") {
         const auto value = metric(result, name);
         if (!value) return;
         const auto interval = interval_of(result, name);
         facts.push_back({as_percent ? percent(*value) : charts::formatted("%.3f", *value), label + set,
                          interval ? charts::formatted("95 %% interval %.1f", 100 * interval->lower) +
                                         charts::formatted(" to %.1f %%", 100 * interval->upper)
-                                  : ""});
+                                  : note});
     };
     add("auroc", "AUROC of " + method_of(separation), false);
     add("fpr_at_95_tpr_known", "unknown accepted where 95 % of known are", true);
     add("accuracy", "rightly named, nothing rejected", true);
-    add("open_set_f1", "open-set F1, unknown a class", false);
+    add("open_set_f1", "open-set F1, unknown a class", false,
+        chose_threshold_itself(result) ? "its threshold was chosen on these pictures" : "");
     return facts;
 }
 

@@ -58,6 +58,30 @@ class ReportTest(StoreTest, ScoresTest):
         self.infer(PICTURES, "-o", rows, "-q", *arguments, code=3)
         return rows
 
+    def words_of_summary(self, page):
+        return page.words[page.words.index("openset report"):page.words.index("From picture to verdict" if "flow-section" in page.sections
+                                                                             else "How well known and unknown are told apart")]
+
+    def made_rows(self, *rows, name="made.jsonl"):
+        """Rows of a pipeline with gate, classifier and detector; each: (path, classifier's label, top, score, threshold, whether it
+        passes), or (path, gate's mass) of what the gate stopped."""
+        lines = []
+        for path, *rest in rows:
+            if len(rest) == 1:
+                lines.append({"path": path, "verdict": "unknown", "outcome": "unknown", "decided_by": "gate",
+                              "gate": {"id": 1, "label": "grass", "probability": 0.5, "mass": rest[0], "rank": 9, "pass": False}})
+                continue
+            label, top, score, threshold, passes = rest
+            lines.append({"path": path, "verdict": label if passes else "unknown", "outcome": "known" if passes else "unknown",
+                          "decided_by": "classifier" if passes else "unknown", **({"probability": 0.9} if passes else {}),
+                          "gate": {"id": 0, "label": "dog", "probability": 0.9, "mass": 0.9, "rank": 1, "pass": True},
+                          "classifier": {"id": 0, "label": label, "probability": 0.9, "max_logit": 2.5,
+                                         "top": [{"id": i, "label": name, "probability": 0.1} for i, name in enumerate(top)]},
+                          "unknown": {"method": "openmax", "score": score, "p_unknown": 0.5, "threshold": threshold, "pass": passes}})
+        file = self.folder / name
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return file
+
     def with_detector(self):
         """Rows of the colour world behind a detector that lets some of them pass."""
         self.config = self.write_config("d.json", {**json.loads((self.folder / "fruit.json").read_text()),
@@ -142,6 +166,72 @@ class Numbers(ReportTest):
         self.assertEqual(sheet.count("rejected by"), 1)
 
 
+    def test_openmaxs_own_rule_is_measured_by_what_the_rows_decided(self):
+        rows = [("a/1.jpg", "a", "ab", -1, "argmax", True), ("a/2.jpg", "a", "ab", 2, "argmax", False),
+                ("b/1.jpg", "b", "ab", -2, "argmax", True), ("b/2.jpg", "b", "ab", 0.5, "argmax", True),
+                ("x/1.jpg", "a", "ab", -0.5, "argmax", False), ("x/2.jpg", "b", "ab", 3, "argmax", True)]
+        page = self.report("--rows", self.made_rows(*rows))
+        self.assertIn("4 were given a name and 2 were rejected", page.words)
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        measured = dict(zip(head, row))
+        self.assertEqual((measured["known_acceptance"], measured["unknown_rejection"]), ("0.75", "0.5"))
+        self.assertEqual((measured["threshold"], measured["threshold_from"]), ("", "OpenMax's arg-max rule"))
+        self.assertIn("By OpenMax's arg-max rule, 75.0\u00a0% of the known pictures pass and 50.0\u00a0% of the unknown ones are stopped",
+                      self.words_of_summary(page))
+        confusion = list(csv.reader(io.StringIO(page.csv["confusion.csv"])))
+        self.assertEqual(confusion[1:], [["a", "1", "0", "1"], ["b", "0", "2", "0"], ["unknown", "0", "1", "1"]])
+
+    def test_csv_rows_of_openmaxs_own_rule_are_read_too(self):
+        self.with_detector()
+        rows = self.folder / "rows.csv"
+        self.infer(PICTURES, "-o", rows, "-q", code=3, config=self.config)
+        rows.write_bytes(re.sub(rb"(max-logit,[^,]*,[^,]*,)0,", rb"\1argmax,", rows.read_bytes()))
+        self.assertIn(b",argmax,", rows.read_bytes())
+        self.assertIn("given a name", self.report("--rows", rows).words)
+
+    def test_thresholds_that_differ_by_label_are_told_by_what_the_rows_decided(self):
+        rows = [("a/1.jpg", "a", "ab", 1, 5, True), ("a/2.jpg", "a", "ab", 6, 5, False), ("a/3.jpg", "a", "ab", 4, 5, True),
+                ("b/1.jpg", "b", "ab", 0, "inf", True), ("b/2.jpg", "b", "ab", 7, "inf", True),
+                ("x/1.jpg", "a", "ab", 4.5, 5, True), ("x/2.jpg", "a", "ab", 8, 5, False)]
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        measured = dict(zip(head, row))
+        self.assertEqual((measured["known_acceptance"], measured["unknown_rejection"]), ("0.8", "0.5"))
+        summary = self.words_of_summary(page)
+        self.assertIn("By the pipeline's own thresholds, which differ by label, 80.0\u00a0% of the known pictures pass", summary)
+        self.assertNotIn("Youden", page.words)
+
+    def test_a_threshold_that_these_pictures_chose_is_told_as_such_without_an_interval(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", unknown)
+        summary = self.words_of_summary(page)
+        self.assertIn("Its threshold was chosen on these very pictures", summary)
+        self.assertNotIn("This was measured on", summary)
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        measured = dict(zip(head, row))
+        for metric in ("known_acceptance", "unknown_rejection", "open_set_accuracy"):
+            self.assertNotEqual(measured[metric], "")
+            self.assertNotIn(metric + "_low", measured)
+        self.assertNotEqual(measured["accuracy_low"], "", "no threshold is in it")
+        page = self.report("--known", known, "--unknown", unknown, "--threshold", 4.5)
+        self.assertIn("By its threshold, 80.0\u00a0% of the known pictures pass and 80.0\u00a0% of the unknown ones are stopped. This was "
+                      "measured on 5 pictures of known classes and 5 unknown ones.", self.words_of_summary(page))
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        self.assertNotEqual(dict(zip(head, row))["known_acceptance_low"], "")
+
+    def test_the_order_of_the_sets_changes_no_contact_sheet(self):
+        known = self.scores("k.csv", [(1, "a", "a"), (2, "a", "a"), (3, "b", "b"), (4, "b", "b")])
+        near = self.scores("near.csv", [(2.5, "", "a"), (3.5, "", "a"), (2.6, "", "b")])
+        far = self.scores("far.csv", [(9, "", "a"), (8, "", "b"), (7, "", "b")])
+        sheets = []
+        for one, other in ((f"near={near}", f"far={far}"), (f"far={far}", f"near={near}")):
+            page = self.report("--known", known, "--unknown", one, "--unknown", other)
+            begin = page.words.index("Youden's point of all unknown sets together")
+            sheets.append([len(re.findall(words, page.words[begin:])) for words in ("rejected by the detector", "score ", "is of no known")])
+        self.assertEqual(*sheets)
+
+
 class Rows(ReportTest):
     def test_alone_they_give_the_flow_and_the_pictures(self):
         page = self.report("--rows", self.rows())
@@ -166,6 +256,34 @@ class Rows(ReportTest):
         self.assertEqual(classes["orange"]["right"], "1")
         self.assertEqual(classes["lemon"]["misnamed"], "1")
         self.assertIn("misnamed-known", page.figures)
+
+    def test_a_class_is_known_that_no_picture_was_taken_for(self):
+        stopped = [(f"c/{i}.jpg", 0.1) for i in range(3)]
+        rows = [("a/1.jpg", "a", "ab", -1, 0, True), ("b/1.jpg", "b", "bc", -2, 0, True), *stopped]
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        self.assertIn("Of the 5 pictures of known classes, 40.0\u00a0% got their right name", page.words)
+        self.assertNotIn("of nothing that it knows", page.words)
+
+    def test_the_network_of_the_run_record_tells_the_classes(self):
+        truth = self.folder / "truth.csv"
+        truth.write_text("path,label\nleaf.jpg,lemon\nsnow.png,snow\n")
+        rows = self.folder / "rows.jsonl"
+        self.infer(PICTURES / "leaf.jpg", PICTURES / "snow.png", "-o", rows, "-q")
+        page = self.report("--rows", rows, "--truth", truth)
+        self.assertIn("Of the 1 picture of known classes, 0.0\u00a0% got their right name", page.words)
+        classes = {line["class"]: line["known"] for line in csv.DictReader(io.StringIO(page.csv["chain-by-class.csv"]))}
+        self.assertEqual(classes, {"lemon": "1", "snow": "0"})
+        record = rows.with_name("rows.jsonl.run.json")
+        content = json.loads(record.read_text())
+        content["networks"][-1]["sha256"] = "0" * 64
+        record.write_text(json.dumps(content))
+        self.assertIn("nothing beside the rows tells which classes it knows", self.report("--rows", rows, "--truth", truth).words)
+
+    def test_what_a_stage_saw_stands_below_what_it_stopped_and_the_surest_come_first(self):
+        rows = [("a/1.jpg", "a", "a", -1, 0, True), ("a/unsure.jpg", 0.4), ("a/sure.jpg", 0.01), ("a/far.jpg", "a", "a", 2, 0, False)]
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        sheet = page.words[page.words.index("Known, and rejected"):page.words.index("On the border")]
+        self.assertRegex(sheet, r"(?s)score 2.*far\.jpg.*of the domain 1\.0\u00a0%.*sure\.jpg.*of the domain 40\.0\u00a0%.*unsure\.jpg")
 
     def test_a_picture_that_is_gone_says_so(self):
         rows = self.rows()
