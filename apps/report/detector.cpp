@@ -5,6 +5,7 @@
 #include <cmath>
 #include <variant>
 
+#include "inspect/diagnostics.hpp"
 #include "openset/base/error.hpp"
 #include "openset/detect/openmax.hpp"
 #include "openset/io/activation_store.hpp"
@@ -24,6 +25,7 @@ using detect::OpenMax;
 using detect::OpenMaxClass;
 
 constexpr std::size_t most_classes = 12; ///< with charts of their own
+constexpr std::size_t most_in_quantiles = 8; ///< more would hide each other
 constexpr std::size_t most_in_matrix = 30;
 
 double w_of(const OpenMaxClass& one, double distance) {
@@ -34,7 +36,14 @@ std::string distance_name(const OpenMax& openmax) {
     return detect::option_text(openmax.params(), "distance") + " distance to the class mean";
 }
 
-Table class_table(const OpenMax& openmax) {
+/// The largest gap between a class's tail and its law, as the fit measured it; none where it does not say.
+std::optional<double> ks_of(const inspect::Diagnostics& diagnostics, std::size_t index) {
+    const auto told = diagnostics.of_class(index);
+    const auto ks = told.find("ks");
+    return ks != told.end() && ks->is_number() ? std::optional(ks->get<double>()) : std::nullopt;
+}
+
+Table class_table(const OpenMax& openmax, const inspect::Diagnostics& diagnostics) {
     Table table{
         "tails",
         "What was learned of each class",
@@ -43,18 +52,20 @@ Table class_table(const OpenMax& openmax) {
         {"class", "pictures", "in the tail", "nearest of the tail", "furthest", "KS"},
         {},
         "class,rows,tail,nearest,furthest,ks,status\r\n"};
-    for (const OpenMaxClass& one : openmax.classes()) {
+    for (std::size_t i = 0; i < openmax.classes().size(); ++i) {
+        const OpenMaxClass& one = openmax.classes()[i];
         const stats::TailSummary& tail = one.summary();
+        const std::optional<double> ks = ks_of(diagnostics, i);
         const std::string status(to_string(tail.status));
         table.csv +=
             io::csv_field(one.label) + "," + std::to_string(one.rows) + "," + std::to_string(tail.n_used) + "," +
             (tail.has_tail() ? io::shortest(tail.smallest_tail) + "," + io::shortest(tail.largest_tail) : ",") + "," +
-            (tail.ok() ? io::shortest(tail.ks) : "") + "," + status + "\r\n";
+            (ks ? io::shortest(*ks) : "") + "," + status + "\r\n";
         if (table.rows.size() == 40) continue;
         table.rows.push_back({one.label, grouped(one.rows), grouped(tail.n_used),
                               tail.has_tail() ? charts::formatted("%.4g", tail.smallest_tail) : "",
                               tail.has_tail() ? charts::formatted("%.4g", tail.largest_tail) : "",
-                              tail.ok() ? charts::formatted("%.3f", tail.ks) : "no fit: " + status});
+                              !tail.ok() ? "no fit: " + status : ks ? charts::formatted("%.3f", *ks) : ""});
     }
     if (openmax.classes().size() > table.rows.size())
         table.caption += " The first 40 of " + std::to_string(openmax.classes().size()) + "; the CSV has all.";
@@ -168,7 +179,8 @@ Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<dou
     Chart chart{
         "Quantile by quantile", {"as the fitted law has it", {-0.25, 1.75}}, {"as the tail has it", {-0.25, 1.75}}, {}};
     chart.diagonal = true;
-    for (std::size_t i = 0; i < std::min<std::size_t>(classes.size(), 8); ++i) {
+    const std::size_t shown = std::min(classes.size(), most_in_quantiles);
+    for (std::size_t i = 0; i < shown; ++i) {
         const OpenMaxClass& one = openmax.classes()[classes[i]];
         const std::vector<double>& all = distances[classes[i]];
         const auto n = std::min<std::int64_t>(one.summary().n_used, std::ssize(all));
@@ -184,7 +196,10 @@ Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<dou
     return {"quantiles", chart.title,
             "The tail's distances against those that the law expects, 0 the nearest of a tail and 1 the furthest. On "
             "the thin "
-            "line the law fits; dots above it at the right are outliers that it did not expect.",
+            "line the law fits; dots above it at the right are outliers that it did not expect." +
+                (shown < distances.size() ? " Of the first " + std::to_string(shown) + " of " +
+                                                std::to_string(distances.size()) + " classes."
+                                          : std::string()),
             draw(chart), csv_of(chart)};
 }
 
@@ -229,7 +244,7 @@ Figure tail_size_figure(const OpenMax& openmax, const Stores& stores) {
             draw(chart), csv_of(chart)};
 }
 
-Section of_openmax(const OpenMax& openmax, const Stores& stores,
+Section of_openmax(const OpenMax& openmax, const inspect::Diagnostics& diagnostics, const Stores& stores,
                    std::vector<std::pair<std::string, std::string>>& left_out) {
     Section section{"detector", "What the detector learned", {}, {}};
     section.words.emplace_back(
@@ -260,7 +275,7 @@ Section of_openmax(const OpenMax& openmax, const Stores& stores,
                               "--store, and --known and --unknown scores whose stores lie where their records say");
     }
     if (!means.empty()) section.parts.emplace_back(means_figure(openmax, means));
-    section.parts.emplace_back(class_table(openmax));
+    section.parts.emplace_back(class_table(openmax, diagnostics));
     return section;
 }
 
@@ -282,7 +297,8 @@ Section detector_section(const std::filesystem::path& fitted, const Stores& stor
                                               fitted.string() + " was fitted on, expected that one");
         }
     }
-    if (file.method.starts_with("openmax")) return of_openmax(OpenMax::from(file), stores, left_out);
+    if (file.method.starts_with("openmax"))
+        return of_openmax(OpenMax::from(file), inspect::Diagnostics(file), stores, left_out);
     return method_section(file);
 }
 

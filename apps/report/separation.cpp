@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "eval/output.hpp"
 #include "openset/io/csv_field.hpp"
@@ -18,7 +19,9 @@ using charts::Chart;
 using charts::Series;
 using charts::Style;
 
-constexpr std::size_t curve_points = 300; ///< no more than a picture shows
+constexpr std::size_t curve_points = 300;     ///< no more than a picture shows
+constexpr std::size_t sets_with_charts = 4;   ///< of their own
+constexpr std::size_t sets_beside_others = 3; ///< in one table: as many as a printed page is wide
 
 /// The sets of unknown rows, each ranked against the known ones.
 struct Ranked {
@@ -50,7 +53,7 @@ std::string judge_of(const Separation& separation) {
     return who + method_of(separation);
 }
 
-int colour_of(std::size_t set) { return static_cast<int>(1 + set % 7); }
+int colour_of(std::size_t set) { return charts::unknown_colour + static_cast<int>(set); }
 
 /// A curve over the thresholds of a sweep, from the strictest to the mildest.
 Series curve(const Ranked& one, const std::string& name, int colour,
@@ -335,7 +338,7 @@ std::vector<Part> confusion(const eval::Result& result, std::size_t set, bool se
     charts::HeatMap map{title, "truth", "verdict", all.names, all.names, {}, true};
     for (const std::int64_t cell : all.cells) map.values.push_back(static_cast<double>(cell));
     const std::string csv = csv_of(map);
-    if (all.names.size() <= most) {
+    if (all.names.size() <= most && set < sets_with_charts) {
         return {Figure{stem, title,
                        "A line a true class, a column a verdict, shaded by the share of the line. The last of each is "
                        "unknown: rejected pictures stand in its column, unknown ones in its line.",
@@ -450,17 +453,20 @@ std::string interval_text(const std::optional<stats::Interval>& interval) {
     return charts::formatted("%.3f", interval->lower) + " to " + charts::formatted("%.3f", interval->upper);
 }
 
-Table metric_table(const Separation& separation) {
-    Table table{"metrics",
-                "Every metric",
+/// The metrics of the sets from `first` on, as many as fit beside each other; the first table has the numbers of all.
+Table metric_table(const Separation& separation, std::size_t first) {
+    const std::size_t end = std::min(separation.results.size(), first + sets_beside_others);
+    const std::span results(separation.results.begin() + static_cast<std::ptrdiff_t>(first), end - first);
+    Table table{"metrics" + (first > 0 ? "-" + std::to_string(first + 1) : std::string()),
+                first > 0 ? "Every metric, further sets" : "Every metric",
                 "The numbers of openset eval, rates with their 95 % intervals (Clopper-Pearson)." +
-                    std::string(std::ranges::any_of(separation.results, chose_threshold_itself)
+                    std::string(std::ranges::any_of(results, chose_threshold_itself)
                                     ? " What stands \"at the threshold\" has none: these very rows chose it."
                                     : ""),
                 {"metric"},
                 {},
-                eval::csv_text(separation.results)};
-    for (const eval::Result& result : separation.results) {
+                first > 0 ? "" : eval::csv_text(separation.results)};
+    for (const eval::Result& result : results) {
         table.head.push_back(result.unknown.empty() ? "known alone" : "against " + result.unknown);
         table.head.emplace_back("95 %");
     }
@@ -468,7 +474,7 @@ Table metric_table(const Separation& separation) {
     for (std::size_t i = 0; i < infos.size(); ++i) {
         std::vector<std::string> row = {infos[i].name};
         bool told = false;
-        for (const eval::Result& result : separation.results) {
+        for (const eval::Result& result : results) {
             row.push_back(in_short(result.measured.values[i], "%.4f"));
             row.push_back(interval_text(result.measured.intervals[i]));
             told |= result.measured.values[i].has_value();
@@ -529,8 +535,7 @@ Section separation_section(const Separation& separation) {
                                 threshold_words(separation, result));
         for (const std::string& sentence : result.diagnoses) section.words.push_back("Note: " + sentence + ".");
     }
-    constexpr std::size_t most = 4; // sets with charts of their own
-    const std::size_t shown = std::min(separation.results.size(), most);
+    const std::size_t shown = std::min(separation.results.size(), sets_with_charts);
     for (std::size_t set = 0; set < shown; ++set) section.parts.emplace_back(histogram(separation, set));
     if (!inputs.unknown.empty() && inputs.known.table.rows > 0) {
         section.parts.emplace_back(roc(separation, sets));
@@ -540,7 +545,8 @@ Section separation_section(const Separation& separation) {
     if (sets.front().rows.named() && inputs.known.table.rows > 0)
         section.parts.emplace_back(risk_coverage(separation, sets));
     section.parts.emplace_back(picture_by_picture(separation));
-    section.parts.emplace_back(metric_table(separation));
+    for (std::size_t set = 0; set < separation.results.size(); set += sets_beside_others)
+        section.parts.emplace_back(metric_table(separation, set));
     return section;
 }
 

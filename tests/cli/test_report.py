@@ -321,6 +321,36 @@ class Safety(ReportTest):
             self.assertNotIn("<script", chart.read_text())
             xml.etree.ElementTree.parse(chart)
 
+    def test_labels_with_characters_that_xml_has_not_make_charts_all_the_same(self):
+        label = "a\ufffe\uffff\u00e9"
+        rows = self.made_rows(("x/1.jpg", label, label, -1, 0, True), ("x/2.jpg", "b", "b", -1, 0, True))
+        page = self.report("--rows", rows, "--svg", "charts")
+        self.assertIn("a\ufffd\ufffd\u00e9", page.words)
+        self.assertIn("a\ufffd\ufffd\u00e9", "".join(xml.etree.ElementTree.parse(self.folder / "charts" / "verdicts.svg").getroot().itertext()))
+
+    def test_names_are_cut_by_characters(self):
+        short, long = "\u00e9" * 28, "\u732b" * 29
+        page = self.report("--rows", self.made_rows(("x/1.jpg", short, "", -1, 0, True), ("x/2.jpg", long, "", -1, 0, True)), "--svg", "charts")
+        drawn = "".join(xml.etree.ElementTree.parse(self.folder / "charts" / "verdicts.svg").getroot().itertext())
+        self.assertIn(short, drawn)
+        self.assertNotIn(short + "...", drawn)
+        self.assertIn(long[:28] + "...", drawn)
+
+    def test_numbers_that_do_not_fit_are_left_to_the_files_and_the_page_stays_small(self):
+        names = [f"{'one_of_many_' * 7}{i:04}" for i in range(1000)]
+        known = self.scores("k.csv", [(i % 97, name, names[(7 * i) % 1000]) for i, name in enumerate(names * 2)])
+        sets = []
+        for i in range(16):
+            unknown = self.scores(f"u{i}.csv", [(50 + (j * (i + 1)) % 101, "", names[(j * 13) % 1000]) for j in range(400)])
+            sets += ["--unknown", f"set{i}={unknown}"]
+        page = self.report("--known", known, *sets, "--svg", "charts")
+        self.assertLess((self.folder / "report.html").stat().st_size, 3_000_000)
+        self.assertTrue("too many numbers for the page: --svg writes classes-16.csv" in page.words)
+        self.assertIn("classes-1.csv", page.csv)
+        self.assertTrue((self.folder / "charts" / "classes-16.csv").exists())
+        for i in range(16):
+            self.assertTrue(f"against set{i}95 %" in page.words, i)
+
     def test_the_page_asks_for_nothing_from_elsewhere(self):
         train, fitted, known, unknown = self.stores()
         page = self.report("--rows", self.rows(), "--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train)
@@ -362,6 +392,43 @@ class Charts(ReportTest):
         for name, text in page.csv.items():
             self.assertEqual((self.folder / "charts" / name).read_bytes().decode(), text)
         self.assertLessEqual({f"{name}.csv" for name in charts}, set(page.csv))
+
+    def test_how_well_each_law_fits_is_what_the_fit_found(self):
+        _, fitted, *_ = self.stores()
+        page = self.report("--fitted", fitted)
+        found = json.loads(fitted.read_text())["diagnostics"]["classes"]
+        tails = list(csv.DictReader(io.StringIO(page.csv["tails.csv"])))
+        self.assertEqual([float(line["ks"]) for line in tails], [one["ks"] for one in found])
+        self.assertGreater(found[0]["ks"], 0)
+        for one in found:
+            self.assertIn(f"{one['ks']:.3f}", page.words)
+
+    def test_the_quantiles_say_of_how_many_classes_they_are(self):
+        store = self.train("ten", counts=(12,) * 10, seed=1)
+        fitted, _ = self.fit(store, "--tail-size", 5, name="ten.json")
+        self.assertIn("Of the first 8 of 10 classes.", self.report("--fitted", fitted, "--store", store).words)
+        _, fitted, *_ = self.stores()
+        self.assertNotIn("Of the first", self.report("--fitted", fitted, "--store", self.folder / "train").words)
+
+    def test_every_set_has_a_look_of_its_own(self):
+        known, unknown = self.worked()
+        sets = [part for i in range(20) for part in ("--unknown", f"set{i}={unknown}")]
+        self.report("--known", known, *sets, "--svg", "charts")
+        names = {"{http://www.w3.org/2000/svg}line", "{http://www.w3.org/2000/svg}path"}
+        def looks(chart, of_series):
+            root = xml.etree.ElementTree.parse(self.folder / "charts" / f"{chart}.svg").getroot()
+            return [of_series(part) for part in root if part.tag in names and re.match("os-[lf]", part.get("class", ""))]
+        lines = looks("roc", lambda part: part.get("class"))
+        self.assertEqual(len(lines), 2 * 20, "in the legend and as a curve")
+        self.assertEqual(len(set(lines)), 20)
+        # What follows the first point of a dot is its shape; those of the legend are all of one size.
+        def shape(part):
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", part.get("d"))]
+            return part.get("class"), re.sub(r"[-\d. ]+", "", part.get("d")).split("Z")[0], tuple(
+                round(number - numbers[i % 2], 1) for i, number in enumerate(numbers[:8]))
+        dots = looks("picture-by-picture", shape)[:21]
+        self.assertEqual(len({one[0] for one in dots}), 8)
+        self.assertEqual(len(set(dots)), 21)
 
     def test_the_roc_curve_has_the_area_that_is_told(self):
         known, unknown = self.worked()
