@@ -105,7 +105,8 @@ Table truth_table(const Chain& chain) {
     const FatesByTruth fates = fates_of(chain);
     Table table{"chain-by-class",
                 "The whole chain, held against the truth",
-                "What the pictures of each class met with. For an unknown class, every rejection is right. Known are the " +
+                "What the pictures of each class met with. For an unknown class, every rejection is right. Known are "
+                "the " +
                     std::to_string(chain.labels.size()) + " labels of the classifier, by " + chain.labels_from + ".",
                 {"class", "pictures", "rightly named", "another's name"},
                 {},
@@ -263,8 +264,9 @@ std::vector<std::string> summary_of(const Chain& chain) {
         return words;
     }
     if (chain.labels.empty()) {
-        words.emplace_back("No picture came as far as the classifier, and nothing beside the rows tells which classes it "
-                           "knows: all are counted as unknown here.");
+        words.emplace_back(
+            "No picture came as far as the classifier, and nothing beside the rows tells which classes it "
+            "knows: all are counted as unknown here.");
     }
     const FatesByTruth fates = fates_of(chain);
     if (fates.known.pictures > 0) {

@@ -104,8 +104,8 @@ std::string opening(const std::string& name, const std::string& title, const std
 std::string html(const Figure& figure, Room& room) {
     const std::string chart = charts::svg_element(figure.drawing);
     return opening(figure.name, figure.title, figure.caption, figure.wide) +
-           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) + csv_link(figure.name, figure.csv, room) +
-           "</figure>\n";
+           (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) +
+           csv_link(figure.name, figure.csv, room) + "</figure>\n";
 }
 
 std::string html(const Table& table, Room& room) {

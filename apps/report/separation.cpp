@@ -497,7 +497,8 @@ std::string threshold_words(const Separation& separation, const eval::Result& re
     const std::string rule = rule_words(result, *result.threshold);
     if (has_thresholds_by_label(separation)) {
         return std::to_string(separation.point->threshold_by_label.size()) +
-               " labels have thresholds of their own, by the label that a picture is predicted to have; for all others: " +
+               " labels have thresholds of their own, by the label that a picture is predicted to have; for all "
+               "others: " +
                rule + " (" + result.threshold_from + ").";
     }
     if (chose_threshold_itself(result))

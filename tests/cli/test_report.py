@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.parse
 import xml.etree.ElementTree
 
 from openset_cli import FAILURES, PICTURES, VERDICTS, main
@@ -512,33 +513,78 @@ class Usage(ReportTest):
 
 
 class Browser(ReportTest):
-    def test_it_is_shown_without_a_word_on_the_console_and_fits_a_phone(self):
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if not chromium:
+    # The page says itself how wide it became, what it could not show, and what stands in its tables.
+    SAYS = """<script>onload = () => parent.postMessage(encodeURIComponent(JSON.stringify({
+        wide: document.documentElement.scrollWidth, inner: innerWidth, dark: matchMedia('(prefers-color-scheme:dark)').matches,
+        ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
+        broken: [...document.images].filter(i => !i.naturalWidth).length,
+        charts: [...document.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().height > 50).length,
+        cut: [...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right >
+                                                              t.closest('figure').getBoundingClientRect().right).length,
+        facts: [...document.querySelectorAll('.facts div')].map(d => [d.querySelector('dt').innerText, d.querySelector('.value').innerText]),
+        metrics: [...document.querySelectorAll('#metrics tbody tr')].map(r => [...r.cells].map(c => c.innerText))})), '*')
+        </script></body>"""
+
+    def setUp(self):
+        super().setUp()
+        self.chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if not self.chromium:
             self.skipTest("no Chromium: nothing says that a browser shows the page")
+
+    def seen(self, width, *flags, paper=False):
+        """What the page says of itself in a frame of this width, which is as narrow as it is asked to be; a browser's window is not.
+        paper: as it is printed."""
+        text = (self.folder / "report.html").read_text().replace("</body>", self.SAYS)
+        (self.folder / "page.html").write_text(text.replace("@media print", "@media all") if paper else text)
+        (self.folder / "frame.html").write_text(f"""<!DOCTYPE html><title></title><link rel="icon" href="data:,"><script>
+            onmessage = (event) => document.title += event.data</script>
+            <iframe src="page.html" style="border:0" width="{width}" height="900"></iframe>""")
+        result = subprocess.run([self.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                 f"--user-data-dir={self.folder / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=5000",
+                                 *flags, "--dump-dom", f"file://{self.folder / 'frame.html'}"],
+                                capture_output=True, text=True, timeout=120, check=True)
+        self.assertNotIn("CONSOLE", result.stderr)
+        return json.loads(urllib.parse.unquote(re.search(r"<title>([^<]+)</title>", result.stdout).group(1)))
+
+    def test_it_is_shown_without_a_word_on_the_console_and_fits_a_phone(self):
         train, fitted, known, unknown = self.stores()
         self.report("--rows", self.rows(), "--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train)
-        # The page says itself how wide it became, and what it could not show. A frame is as narrow as it is asked to be, which
-        # a browser's window is not.
-        text = (self.folder / "report.html").read_text().replace("</body>", """<script>onload = () => parent.postMessage([
-            document.documentElement.scrollWidth, innerWidth, [...document.images].filter(i => !i.naturalWidth).length,
-            [...document.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().height > 50).length].join(), '*')
-            </script></body>""")
-        (self.folder / "page.html").write_text(text)
-        for width in (390, 1280):
-            (self.folder / "frame.html").write_text(f"""<!DOCTYPE html><title></title><link rel="icon" href="data:,"><script>
-                onmessage = (event) => document.title += event.data</script>
-                <iframe src="page.html" style="border:0" width="{width}" height="900"></iframe>""")
-            seen = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                                   f"--user-data-dir={self.folder / 'profile'}", "--enable-logging=stderr",
-                                   "--virtual-time-budget=5000", "--dump-dom", f"file://{self.folder / 'frame.html'}"],
-                                  capture_output=True, text=True, timeout=120, check=True)
-            self.assertNotIn("CONSOLE", seen.stderr)
-            wide, inner, broken, charts = map(int, re.search(r"<title>(\d+),(\d+),(\d+),(\d+)</title>", seen.stdout).groups())
-            self.assertIn(inner, range(width - 20, width + 1), "what the frame leaves beside a scroll bar")
-            self.assertLessEqual(wide, inner, f"it scrolls sideways at {width}")
-            self.assertEqual(broken, 0)
-            self.assertEqual(charts, text.count("<svg"))
+        grounds = []
+        for width, *flags in ((390,), (1280,), (390, "--blink-settings=preferredColorScheme=0")):
+            seen = self.seen(width, *flags)
+            self.assertEqual(seen["dark"], bool(flags))
+            self.assertIn(seen["inner"], range(width - 20, width + 1), "what the frame leaves beside a scroll bar")
+            self.assertLessEqual(seen["wide"], seen["inner"], f"it scrolls sideways at {width}")
+            self.assertEqual(seen["broken"], 0)
+            self.assertEqual(seen["charts"], (self.folder / "report.html").read_text().count("<svg"))
+            grounds.append((seen["ground"], seen["ink"]))
+        self.assertEqual(grounds[0], grounds[1])
+        light, dark = (sum(map(int, re.findall(r"\d+", ground))) for ground in (grounds[0][0], grounds[2][0]))
+        self.assertGreater(light, dark + 300)
+
+    def test_the_numbers_that_are_seen_are_evals(self):
+        known, unknown = self.worked()
+        sets = ["--unknown", f"near={known}", "--unknown", f"far={unknown}"]
+        self.report("--known", known, *sets)
+        results = json.loads(self.openset("eval", "--known", known, *sets, "-f", "json").text)["results"]
+        seen = self.seen(1280)
+        self.assertGreater(len(seen["metrics"]), 10)
+        for name, *cells in seen["metrics"]:
+            for result, value, interval in zip(results, cells[::2], cells[1::2]):
+                self.assertEqual(value, f"{result[name]:.4f}" if result[name] is not None else "", name)
+                told = result["ci95"].get(name)
+                self.assertEqual(interval, "{:.3f} to {:.3f}".format(*told) if told else "", name)
+        facts = dict(seen["facts"])
+        self.assertEqual(facts["AUROC of msp (near)"], f"{results[0]['auroc']:.3f}")
+        self.assertEqual(facts["rightly named, nothing rejected (near)"], f"{100 * results[0]['accuracy']:.1f}\u00a0%")
+
+    def test_no_table_is_cut_on_paper(self):
+        known, unknown = self.worked()
+        sets = [part for i in range(4) for part in ("--unknown", f"set{i}={unknown}")]
+        self.report("--known", known, *sets, "--threshold", 4)
+        seen = self.seen(688, paper=True)  # A4 without its margins of 14 mm
+        self.assertEqual(seen["cut"], 0)
+        self.assertLessEqual(seen["wide"], seen["inner"])
 
 
 if __name__ == "__main__":

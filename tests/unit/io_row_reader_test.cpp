@@ -150,8 +150,8 @@ TEST_P(RowReaderOfBothFormats, FiguresOfStagesAreThoseThatAreWanted) {
 
 TEST(RowReader, OnlyAThresholdMayBeARule) {
     for (const std::string figure : {"score", "threshold"}) {
-        std::istringstream stream("{\"path\": \"a\", \"verdict\": \"x\", \"outcome\": \"known\", \"decided_by\": \"classifier\", "
-                                  "\"unknown\": {\"" +
+        std::istringstream stream(R"({"path": "a", "verdict": "x", "outcome": "known", "decided_by": "classifier", )"
+                                  R"("unknown": {")" +
                                   figure + "\": \"argmax\"}}\n");
         RowReader reader(stream, "rows");
         reader.want({"unknown." + figure});
