@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <set>
 
 #include "cli/command.hpp"
@@ -13,7 +12,6 @@
 #include "openset/base/error.hpp"
 #include "openset/base/log.hpp"
 #include "openset/io/fitted_file.hpp"
-#include "openset/io/number_text.hpp"
 #include "report/chain.hpp"
 #include "report/detector.hpp"
 #include "report/files.hpp"
@@ -144,6 +142,7 @@ std::optional<scores::Request> request_of(const ReportOptions& options, const st
     if (request.stage.empty()) request.stage = "unknown";
     if (!options.method.empty()) request.methods = {options.method};
     request.truth = [&truth](const std::string& path) { return (*truth)(path); };
+    request.labels = chain->labels;
     return request;
 }
 
@@ -190,9 +189,9 @@ std::optional<report::Chain> add_chain(const ReportOptions& options, const std::
                                       "rows of openset infer: --rows FILE");
         return std::nullopt;
     }
-    report::Chain chain = report::read_chain(options.rows, [&](const std::string& path) -> std::optional<std::string> {
-        return truth ? (*truth)(path) : std::nullopt;
-    });
+    const auto class_of = [&](const std::string& path) { return truth ? (*truth)(path) : std::nullopt; };
+    const report::Labels labels = truth ? report::labels_behind(options.rows, options.fitted) : report::Labels();
+    report::Chain chain = report::read_chain(options.rows, class_of, labels);
     content.summary = report::summary_of(chain);
     content.facts = report::facts_of(chain);
     content.sections.push_back(report::flow_section(chain));
@@ -203,25 +202,21 @@ std::optional<report::Chain> add_chain(const ReportOptions& options, const std::
     return chain;
 }
 
-/// Measured at the threshold that is asked for; at the pipeline's own where its rows are measured.
+/// Whether both sides tell which of their rows the detector rejected.
+bool tell_verdicts(const scores::Inputs& inputs) {
+    const auto tells = [](const scores::Side& side) { return std::ssize(side.table.rejected) == side.table.rows; };
+    return tells(inputs.known) && std::ranges::all_of(inputs.unknown, tells);
+}
+
+/// Measured at the threshold that is asked for; where rows are measured, by what they decided themselves.
 report::Separation separation_of(const ReportOptions& options, const std::optional<report::Chain>& chain,
                                  const scores::Inputs& inputs) {
     eval::Wanted wanted = wanted_of(options);
-    const bool of_pipeline = chain && inputs.stage == io::Stage::unknown && options.known.empty() &&
-                             wanted.threshold.empty() && !wanted.point;
-    const bool is_own = of_pipeline && chain->threshold;
-    if (is_own) wanted.threshold = io::shortest(scores::Unit(chain->method).shown(*chain->threshold));
-    if (of_pipeline && !chain->threshold_by_label.empty()) {
-        wanted.point.emplace();
-        wanted.point->stage = "unknown";
-        wanted.point->method = chain->method;
-        wanted.point->threshold = std::numeric_limits<double>::infinity(); // of labels that no row has
-        wanted.point->threshold_by_label = chain->threshold_by_label;
-        wanted.point_file = "the pipeline's own thresholds, by label";
-    }
+    const bool is_own = chain && inputs.stage == io::Stage::unknown && options.known.empty() &&
+                        wanted.threshold.empty() && !wanted.point && tell_verdicts(inputs);
+    if (is_own) wanted.own = eval::OwnVerdicts{chain->threshold, chain->rule};
     report::Separation separation = report::separate(inputs, wanted);
-    for (eval::Result& result : separation.results) {
-        if (is_own) result.threshold_from = "the pipeline's own threshold";
+    for (const eval::Result& result : separation.results) {
         for (const std::string& sentence : result.diagnoses) log_warning(result.unknown + ": " + sentence);
     }
     return separation;
@@ -238,8 +233,11 @@ void add_separation(const report::Separation& separation, bool has_chain, report
     std::ranges::move(report::left_out_of(separation), std::back_inserter(content.left_out));
 }
 
-void add_pictures(const std::vector<report::Judged>& judged, const fs::path& root, report::Content& content) {
-    report::Section pictures{"pictures", "The pictures themselves", {}, report::contact_sheets(judged, root)};
+/// words  what they were judged by
+void add_pictures(const std::vector<report::Judged>& judged, std::vector<std::string> words, const fs::path& root,
+                  report::Content& content) {
+    report::Section pictures{
+        "pictures", "The pictures themselves", std::move(words), report::contact_sheets(judged, root)};
     if (!pictures.parts.empty()) content.sections.push_back(std::move(pictures));
 }
 
@@ -261,7 +259,8 @@ report::Content content_of(const ReportOptions& options) {
     const std::optional<report::Chain> chain = add_chain(options, truth, content);
 
     std::optional<scores::Inputs> inputs;
-    std::vector<report::Judged> of_scores;
+    std::vector<report::Judged> judged = chain ? chain->pictures : std::vector<report::Judged>();
+    std::vector<std::string> judged_by;
     if (!options.known.empty() && is_folder(scores::named_file(options.known).path))
         inputs = inputs_of_stores(options, unknown_files(options));
     else if (const auto request = request_of(options, truth, chain))
@@ -269,13 +268,16 @@ report::Content content_of(const ReportOptions& options) {
     if (inputs) {
         const report::Separation separation = separation_of(options, chain, *inputs);
         add_separation(separation, chain.has_value(), content);
-        if (!chain) of_scores = report::judged(separation);
+        if (!chain) {
+            judged = report::judged(separation);
+            judged_by.push_back(report::words_of_judged(separation));
+        }
     } else {
         content.left_out.emplace_back("ROC, precision and recall, thresholds, confusion",
                                       "scores of known and unknown pictures: --known and --unknown; or --truth beside "
                                       "--rows of a pipeline with a detector");
     }
-    add_pictures(chain ? chain->pictures : of_scores, options.pictures, content);
+    add_pictures(judged, std::move(judged_by), options.pictures, content);
     add_detector(options, inputs ? &*inputs : nullptr, content);
     add_sources(options, content);
     return content;

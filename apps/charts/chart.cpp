@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <initializer_list>
-#include <utility>
 
 #include "openset/io/csv_field.hpp"
 #include "openset/io/number_text.hpp"
@@ -24,6 +22,26 @@ constexpr std::array colours = {
     Colour{"#4D4D4D", "#BDBDBD", "12 3"}, Colour{"#8F8500", "#E5DA4A", "6 2 1 2"},
 };
 
+/// How a series looks: what of the colours, and what of the dashes or shapes of dots.
+struct Look {
+    std::size_t colour, mark;
+};
+
+/// Of eight each, one pair for known pictures and every other pair of the seven that are left; then they begin again.
+Look look_of(int number) {
+    if (number <= 0) return {0, 0};
+    constexpr std::size_t others = colours.size() - 1;
+    const auto place = static_cast<std::size_t>(number - 1) % (others * colours.size());
+    const std::size_t colour = 1 + place % others;
+    return {colour, (colour + place / others) % colours.size()};
+}
+
+/// The classes of a line (`l`) or bar (`b`).
+std::string stroke_of(char kind, int number) {
+    const Look look = look_of(number);
+    return std::string("os-") + kind + std::to_string(look.colour) + " os-d" + std::to_string(look.mark);
+}
+
 struct Ink {
     const char *name, *light, *dark;
 };
@@ -38,10 +56,10 @@ std::string rules(const ColourOf& colour_of) {
     std::string css;
     for (std::size_t i = 0; i < colours.size(); ++i) {
         const std::string n = std::to_string(i), colour = colour_of("c" + n, colours[i].light);
-        const std::string dashes = *colours[i].dashes ? ";stroke-dasharray:" + std::string(colours[i].dashes) : "";
-        css += ".os-l" + n + "{stroke:" + colour + dashes + ";fill:none;stroke-width:2}" // line
-               + ".os-b" + n + "{fill:" + colour + ";fill-opacity:.28;stroke:" + colour + dashes +
-               ";stroke-width:1.2}" + ".os-f" + n + "{fill:" + colour + "}";
+        css += ".os-l" + n + "{stroke:" + colour + ";fill:none;stroke-width:2}" // line
+               + ".os-b" + n + "{fill:" + colour + ";fill-opacity:.28;stroke:" + colour + ";stroke-width:1.2}" +
+               ".os-f" + n + "{fill:" + colour + "}";
+        if (*colours[i].dashes) css += ".os-d" + n + "{stroke-dasharray:" + colours[i].dashes + "}";
     }
     const std::string ink = colour_of("ink", inks[0].light), muted = colour_of("muted", inks[1].light),
                       grid = colour_of("grid", inks[2].light), ground = colour_of("ground", inks[3].light);
@@ -53,6 +71,9 @@ std::string rules(const ColourOf& colour_of) {
 }
 
 std::string at(double value) { return formatted("%.1f", value); }
+
+/// Shapes of dots are too small for one digit.
+std::string at2(double value) { return formatted("%.2f", value); }
 
 std::string line(double x1, double y1, double x2, double y2, const std::string& css) {
     return svg_line(at(x1), at(y1), at(x2), at(y2), "class=\"" + css + "\"");
@@ -82,9 +103,10 @@ double width_of(const std::string& words) {
 /// Lines of about this width, two at most, broken at spaces; what does not fit is cut off.
 std::vector<std::string> wrapped(const std::string& words, double width) {
     const auto longest = static_cast<std::size_t>(width / width_of("n"));
-    if (words.empty() || words.size() <= longest)
+    const std::size_t end = bytes_of(words, longest);
+    if (words.empty() || end == words.size())
         return words.empty() ? std::vector<std::string>() : std::vector{words};
-    const std::size_t space = words.rfind(' ', longest);
+    const std::size_t space = words.rfind(' ', end);
     if (space == std::string::npos) return {shortened(words, longest)};
     return {words.substr(0, space), shortened(words.substr(space + 1), longest)};
 }
@@ -153,21 +175,33 @@ struct Legend {
     double height = 0;
 };
 
-/// Series are told apart by the shapes of their dots too: discs, squares, triangles and diamonds.
-std::string dot(double x, double y, double radius, int colour) {
-    const std::string css = "class=\"os-f" + std::to_string(colour) + "\"/>\n";
-    const auto shape = [&](std::initializer_list<std::pair<double, double>> corners) {
+/// One dot as a part of a path, about as large in every shape.
+std::string dot(std::size_t shape, double x, double y, double r) {
+    const auto polygon = [&](std::initializer_list<std::pair<double, double>> corners) {
         std::string path;
-        for (const auto& [right, down] : corners)
-            path += (path.empty() ? "M" : "L") + at(x + right * radius) + " " + at(y + down * radius);
-        return "<path d=\"" + path + "Z\" " + css;
+        for (const auto& [dx, dy] : corners)
+            path += (path.empty() ? "M" : "L") + at2(x + r * dx) + " " + at2(y + r * dy);
+        return path + "Z";
     };
-    switch (colour % 4) {
-    case 1: return shape({{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}});
-    case 2: return shape({{0, -1.3}, {1.2, 0.9}, {-1.2, 0.9}});
-    case 3: return shape({{0, -1.4}, {1.4, 0}, {0, 1.4}, {-1.4, 0}});
-    default: return "<circle cx=\"" + at(x) + "\" cy=\"" + at(y) + "\" r=\"" + at(radius) + "\" " + css;
+    switch (shape) {
+    case 1: return polygon({{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}});
+    case 2: return polygon({{0, -1.3}, {1.2, 0.8}, {-1.2, 0.8}});
+    case 3: return polygon({{0, -1.35}, {1.35, 0}, {0, 1.35}, {-1.35, 0}});
+    case 4:
+        return polygon({{-0.4, -1.3}, {0.4, -1.3}, {0.4, -0.4}, {1.3, -0.4}, {1.3, 0.4}, {0.4, 0.4},
+                        {0.4, 1.3}, {-0.4, 1.3}, {-0.4, 0.4}, {-1.3, 0.4}, {-1.3, -0.4}, {-0.4, -0.4}});
+    case 5: return polygon({{0, 1.3}, {-1.2, -0.8}, {1.2, -0.8}});
+    case 6: return polygon({{-0.5, -1.4}, {0.5, -1.4}, {0.5, 1.4}, {-0.5, 1.4}});
+    case 7: return polygon({{-1.4, -0.5}, {1.4, -0.5}, {1.4, 0.5}, {-1.4, 0.5}});
+    default: {
+        const std::string arc = "a" + at2(r) + " " + at2(r) + " 0 1 0 ";
+        return "M" + at2(x - r) + " " + at2(y) + arc + at2(2 * r) + " 0" + arc + at2(-2 * r) + " 0Z";
     }
+    }
+}
+
+std::string dots_path(const std::string& path, int colour) {
+    return "<path d=\"" + path + "\" class=\"os-f" + std::to_string(look_of(colour).colour) + "\"/>\n";
 }
 
 Legend legend(const Chart& chart) {
@@ -175,15 +209,15 @@ Legend legend(const Chart& chart) {
     double x = 0, y = 12;
     for (const Series& series : chart.series) {
         if (series.name.empty()) continue;
-        const std::string name = shortened(series.name, 48), colour = std::to_string(series.colour);
+        const std::string name = shortened(series.name, 48);
         const double width = width_of(name) + 46;
         if (x > 0 && x + width > chart_width) x = 0, y += 18;
         if (series.style == Style::bars) {
-            made.svg += rect(x + 1, y - 9, 20, 10, "os-b" + colour);
+            made.svg += rect(x + 1, y - 9, 20, 10, stroke_of('b', series.colour));
         } else if (series.style == Style::dots) {
-            made.svg += dot(x + 11, y - 4, 3, series.colour);
+            made.svg += dots_path(dot(look_of(series.colour).mark, x + 11, y - 4, 3.4), series.colour);
         } else {
-            made.svg += line(x, y - 4, x + 22, y - 4, "os-l" + colour);
+            made.svg += line(x, y - 4, x + 22, y - 4, stroke_of('l', series.colour));
         }
         made.svg += text(x + 28, y, "start", name, "os-t");
         x += width;
@@ -204,24 +238,24 @@ std::string path_of(const Series& series, const Frame& frame) {
         last = point;
         height = y;
     }
-    return "<path d=\"" + path + "\" class=\"os-l" + std::to_string(series.colour) + "\"/>\n";
+    return "<path d=\"" + path + "\" class=\"" + stroke_of('l', series.colour) + "\"/>\n";
 }
 
 std::string bars_of(const Series& series, const Frame& frame) {
     std::string path = "M" + at(frame.x(series.x.front())) + " " + at(frame.bottom());
     for (std::size_t i = 0; i < series.y.size(); ++i)
         path += "V" + at(frame.y(series.y[i])) + "H" + at(frame.x(series.x[i + 1]));
-    return "<path d=\"" + path + "V" + at(frame.bottom()) + "Z\" class=\"os-b" + std::to_string(series.colour) +
-           "\"/>\n";
+    return "<path d=\"" + path + "V" + at(frame.bottom()) + "Z\" class=\"" + stroke_of('b', series.colour) + "\"/>\n";
 }
 
 std::string dots_of(const Series& series, const Frame& frame) {
     std::size_t dots = 0;
     for (const Series& one : frame.chart.series) dots += one.style == Style::dots ? one.x.size() : 0;
-    std::string svg;
+    const double radius = dots > 200 ? 1.7 : 2.6;
+    std::string path;
     for (std::size_t i = 0; i < series.x.size(); ++i)
-        svg += dot(frame.x(series.x[i]), frame.y(series.y[i]), dots > 200 ? 1.6 : 2.6, series.colour);
-    return svg;
+        path += dot(look_of(series.colour).mark, frame.x(series.x[i]), frame.y(series.y[i]), radius);
+    return dots_path(path, series.colour);
 }
 
 std::string marks_of(const Frame& frame) {

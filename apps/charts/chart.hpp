@@ -8,7 +8,8 @@
 #include "charts/svg.hpp"
 
 /// Our charts: what they show is plain data, and one function draws each kind. They are styled by classes alone, so that a
-/// page may give them dark colours. Colours are Okabe and Ito's, told apart by everyone; series differ in their dashes too.
+/// page may give them dark colours. Colours are Okabe and Ito's, told apart by everyone; lines and bars differ in their
+/// dashes too, and dots in their shapes.
 namespace openset::charts {
 
 /// What stands in an <svg> element of this size. Nothing in it has an id, so that many may stand in one page.
@@ -45,7 +46,7 @@ struct Series {
     std::string name; ///< in the legend and the CSV; empty: not in the legend
     Style style = Style::line;
     std::vector<double> x, y; ///< finite
-    int colour = 0;           ///< and the dashes that go with it, 0..7
+    int colour = 0; ///< and the dashes, or shape of dots, that go with it: 57 of them, told apart by both
 };
 
 /// A vertical line with words.

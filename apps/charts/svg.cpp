@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace openset::charts {
 namespace {
@@ -32,20 +33,23 @@ std::vector<double> ticks(const Range& range) {
     return places;
 }
 
-/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD.
 std::string escaped(const std::string& text) {
     using Json = nlohmann::json;
+    const auto utf8 =
+        Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
     std::string xml;
-    std::string utf8 = Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
-    for (const char* none : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"}) { // U+FFFE and U+FFFF are no characters of XML
-        for (std::size_t at = 0; (at = utf8.find(none, at)) != std::string::npos;) utf8.replace(at, 3, "?");
-    }
-    for (const char c : utf8) {
-        switch (c) {
+    for (std::size_t i = 0; i < utf8.size(); ++i) {
+        switch (const char c = utf8[i]) {
         case '&': xml += "&amp;"; break;
         case '<': xml += "&lt;"; break;
         case '>': xml += "&gt;"; break;
         case '"': xml += "&quot;"; break;
+        case '\xEF': { // U+FFFE and U+FFFF are characters of UTF-8, and none of XML
+            const std::string_view character = std::string_view(utf8).substr(i, 3);
+            xml += character == "\xEF\xBF\xBE" || character == "\xEF\xBF\xBF" ? "\xEF\xBF\xBD" : character;
+            i += 2;
+            break;
+        }
         default: xml += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
         }
     }
@@ -63,13 +67,18 @@ std::string svg_text(const std::string& x, const std::string& y, const std::stri
            "</text>\n";
 }
 
-std::string shortened(std::string title, std::size_t longest) {
-    const auto begins_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; };
-    std::size_t characters = 0;
-    for (std::size_t i = 0; i < title.size(); ++i) {
-        if (begins_character(title[i]) && characters++ == longest) return title.substr(0, i) + "...";
+std::size_t bytes_of(const std::string& text, std::size_t characters) {
+    std::size_t end = 0;
+    for (std::size_t seen = 0; end < text.size(); ++end) {
+        const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0U) != 0x80U;
+        if (begins && seen++ == characters) break;
     }
-    return title;
+    return end;
+}
+
+std::string shortened(const std::string& title, std::size_t longest) {
+    const std::size_t end = bytes_of(title, longest);
+    return end == title.size() ? title : title.substr(0, end) + "...";
 }
 
 } // namespace openset::charts

@@ -19,7 +19,7 @@ std::vector<double> ticks(const Range& range);
 /// printf's.
 std::string formatted(const char* format, double value);
 
-/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD.
+/// As text of an XML document; what is no UTF-8 in a file's name becomes U+FFFD, and so do characters that XML has not.
 std::string escaped(const std::string& text);
 
 /// style  further attributes
@@ -28,7 +28,10 @@ std::string svg_line(const std::string& x1, const std::string& y1, const std::st
 std::string svg_text(const std::string& x, const std::string& y, const std::string& anchor, const std::string& text,
                      const std::string& style = "");
 
-/// A title that fits into `longest` bytes, cut between characters.
-std::string shortened(std::string title, std::size_t longest);
+/// Bytes of the first `characters` characters, or of all of them.
+std::size_t bytes_of(const std::string& text, std::size_t characters);
+
+/// A title of at most `longest` characters, and dots where it was longer.
+std::string shortened(const std::string& title, std::size_t longest);
 
 } // namespace openset::charts

@@ -18,6 +18,7 @@ struct MetricInfo {
     const char* name;
     const char* meaning; ///< for people; of a rate, which class is positive
     Whole whole;
+    bool at_threshold = false; ///< what it is depends on the threshold
 };
 
 /// Every metric, in the order of the output.

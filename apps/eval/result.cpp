@@ -19,6 +19,7 @@ struct Chosen {
     std::optional<double> threshold;
     std::string from;
     std::vector<std::optional<double>> by_label{};
+    bool on_these_rows = false;
 };
 
 void check_point(const io::OperatingPoint& point, const std::string& file, const scores::Inputs& inputs,
@@ -58,11 +59,21 @@ Chosen choose(const scores::Inputs& inputs, const scores::Origin& origin, const 
         return chosen;
     }
     if (!wanted.threshold.empty()) return {scores::Unit(origin.method).parse(wanted.threshold), "--threshold"};
-    stats::ScoreCounts counts;
-    stats::count_scores(rows, {}, counts);
-    const auto youden = stats::youden(counts);
+    if (wanted.own) return {wanted.own->threshold, wanted.own->name};
+    const auto youden = youden_threshold(rows);
     if (!youden) return {std::nullopt, "none: Youden's point needs unknown rows"};
-    return {rows.scores[youden->score], "youden"};
+    return {youden, "youden", {}, true};
+}
+
+std::optional<stats::Rejected> rejected_by(const Chosen& chosen, const stats::RankedRows& rows, const Wanted& wanted) {
+    if (wanted.own) return stats::Rejected{rows.known.rejected, rows.unknown.rejected};
+    if (!chosen.threshold) return std::nullopt;
+    return stats::reject(rows, *chosen.threshold, chosen.by_label);
+}
+
+void leave_out_intervals_at_threshold(Measured& measured) {
+    for (std::size_t i = 0; i < metrics().size(); ++i)
+        if (metrics()[i].at_threshold) measured.intervals[i].reset();
 }
 
 std::size_t distinct(const std::vector<std::int32_t>& labels) {
@@ -159,13 +170,9 @@ std::optional<double> auroc_of(const std::vector<double>& known, const std::vect
 void add_w_figures(const PredictedRows& known, const PredictedRows& unknown, PerClass& figures) {
     figures.median_w_known = median(known.w);
     figures.median_w_unknown = median(unknown.w);
-    const stats::RankedRows rows({0, known.w, {}, {}, {}, unknown.w, {}});
-    stats::ScoreCounts counts;
-    stats::count_scores(rows, {}, counts);
-    figures.w_auroc = stats::auroc(counts);
-    const auto youden = stats::youden(counts);
-    if (!youden) return;
-    figures.cut_off = rows.scores[youden->score];
+    figures.w_auroc = auroc_of(known.w, unknown.w);
+    figures.cut_off = youden_threshold(stats::RankedRows({0, known.w, {}, {}, {}, unknown.w, {}}));
+    if (!figures.cut_off) return;
     const auto above = [&](const std::vector<double>& values) {
         return std::ranges::count_if(values, [&](double w) { return w > *figures.cut_off; });
     };
@@ -237,6 +244,13 @@ std::optional<double> f1_by_argmax(const ScoreTable& known, const ScoreTable& un
 
 } // namespace
 
+std::optional<double> youden_threshold(const stats::RankedRows& rows) {
+    stats::ScoreCounts counts;
+    stats::count_scores(rows, {}, counts);
+    const auto youden = stats::youden(counts);
+    return youden ? std::optional(rows.scores[youden->score]) : std::nullopt;
+}
+
 Result evaluate(const scores::Inputs& inputs, std::size_t method, std::optional<std::size_t> unknown,
                 const Wanted& wanted) {
     static const ScoreTable nothing;
@@ -245,8 +259,7 @@ Result evaluate(const scores::Inputs& inputs, std::size_t method, std::optional<
     const stats::RankedRows rows(contest.rows());
     const scores::Origin& origin = inputs.known.origins[method];
     const Chosen chosen = choose(inputs, origin, rows, wanted);
-    std::optional<stats::Rejected> rejected;
-    if (chosen.threshold) rejected = stats::reject(rows, *chosen.threshold, chosen.by_label);
+    const std::optional<stats::Rejected> rejected = rejected_by(chosen, rows, wanted);
 
     Result result;
     result.column = inputs.methods()[method];
@@ -258,6 +271,7 @@ Result evaluate(const scores::Inputs& inputs, std::size_t method, std::optional<
     result.threshold_from = chosen.from;
     result.measured =
         measure(rows, rejected, openness(inputs, unknown_table, result.openness_counting), wanted.bootstrap);
+    if (chosen.on_these_rows && wanted.bootstrap.resamples == 0) leave_out_intervals_at_threshold(result.measured);
     if (result.method.starts_with("openmax"))
         result.unknown_f1_by_argmax = f1_by_argmax(inputs.known.table, unknown_table);
     const bool named = inputs.known.has_predictions() && (!unknown || inputs.unknown[*unknown].has_predictions());

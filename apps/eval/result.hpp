@@ -12,6 +12,12 @@
 
 namespace openset::eval {
 
+/// Rows of infer decided already: what they did is measured, whatever made them do it.
+struct OwnVerdicts {
+    std::optional<double> threshold; ///< where one decided all rows
+    std::string name;                ///< of what decided: `the pipeline's own threshold`
+};
+
 /// What is asked for.
 struct Wanted {
     std::string threshold;                   ///< as --threshold gives it; empty: none
@@ -19,6 +25,7 @@ struct Wanted {
     std::string point_file;                  ///< its name
     Bootstrap bootstrap;
     bool per_class = false, confusion = false, report = false;
+    std::optional<OwnVerdicts> own{}; ///< both sides tell which rows were rejected
 };
 
 /// What eval looks at among the rows that were predicted as one class (seeds/004).
@@ -46,8 +53,8 @@ struct ReportLine {
 struct Result {
     std::string column, method, unknown; ///< unknown: the set's name; empty: there is none
     std::int64_t known_rows = 0, unknown_rows = 0;
-    std::optional<double> threshold; ///< score; none: there is nothing to choose one from
-    std::string threshold_from;      ///< `youden`, `--threshold`, or the operating point's file
+    std::optional<double> threshold; ///< score; none: there is nothing to choose one from, or more than one decided
+    std::string threshold_from;      ///< `youden`, `--threshold`, the operating point's file, or OwnVerdicts::name
     std::string openness_counting;   ///< which classes were counted
     Measured measured;
     std::optional<double> unknown_f1_by_argmax; ///< OpenMax's own rule, where probabilities are there
@@ -57,6 +64,10 @@ struct Result {
     std::vector<std::string> diagnoses; ///< what the W-scores of unknown rows say, in words (methods.md 3.6)
 };
 
+/// Youden's point as a score; none where a side has no rows.
+std::optional<double> youden_threshold(const stats::RankedRows& rows);
+
+/// Rates at Youden's point have no exact intervals: that the very rows chose it makes them too good.
 /// unknown  index into inputs.unknown; none: known rows alone
 Result evaluate(const scores::Inputs& inputs, std::size_t method, std::optional<std::size_t> unknown,
                 const Wanted& wanted);

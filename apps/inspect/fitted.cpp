@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "inspect/diagnostics.hpp"
 #include "inspect/text.hpp"
 #include "openset/base/printable.hpp"
 #include "openset/detect/openmax.hpp"
@@ -19,21 +20,6 @@ using Json = nlohmann::ordered_json;
 using detect::OpenMax;
 using detect::OpenMaxClass;
 using detect::OpenMaxParams;
-
-/// What the fit wrote about each class for people; null where it says nothing of this one.
-class Diagnostics {
-public:
-    explicit Diagnostics(const io::FittedFile& fitted) : json_(Json::parse(fitted.diagnostics_json, nullptr, false)) {}
-
-    Json of_class(std::size_t index) const {
-        const bool is_told = json_.is_object() && json_.contains("classes") && json_["classes"].is_array() &&
-                             index < json_["classes"].size() && json_["classes"][index].is_object();
-        return is_told ? json_["classes"][index] : Json::object();
-    }
-
-private:
-    Json json_;
-};
 
 /// A figure of a class, `-` where it has none.
 std::string figure(const Json& one, const std::string& key) {

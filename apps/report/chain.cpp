@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "openset/io/csv_field.hpp"
@@ -107,7 +105,9 @@ Table truth_table(const Chain& chain) {
     const FatesByTruth fates = fates_of(chain);
     Table table{"chain-by-class",
                 "The whole chain, held against the truth",
-                "What the pictures of each class met with. For an unknown class, every rejection is right.",
+                "What the pictures of each class met with. For an unknown class, every rejection is right. Known are "
+                "the " +
+                    std::to_string(chain.labels.size()) + " labels of the classifier, by " + chain.labels_from + ".",
                 {"class", "pictures", "rightly named", "another's name"},
                 {},
                 "class,known,pictures,right,misnamed,gate,species,classifier,unknown\r\n"};
@@ -181,50 +181,6 @@ Figure gate_figure(const Chain& chain) {
             draw(chart), csv_of(chart)};
 }
 
-/// What rows say of the detector's threshold: one for all, one for each label, or neither (OpenMax's own rule).
-class Thresholds {
-public:
-    void add(const std::string& label, const std::optional<double>& threshold) {
-        if (!threshold) {
-            differ_ = true;
-            return;
-        }
-        const auto [place, is_new] = by_label_.emplace(label, *threshold);
-        if (!is_new && !std::equal_to<>()(place->second, *threshold)) differ_ = true;
-    }
-
-    void give(Chain& chain) const {
-        if (differ_ || by_label_.empty()) return;
-        const double first = by_label_.begin()->second;
-        if (std::ranges::all_of(by_label_, [&](const auto& one) { return std::equal_to<>()(one.second, first); }))
-            chain.threshold = first;
-        else
-            chain.threshold_by_label = by_label_;
-    }
-
-private:
-    std::map<std::string, double> by_label_;
-    bool differ_ = false;
-};
-
-/// The labels of the list of the likeliest: of a JSON array, or of `label:probability;label:probability`.
-std::vector<std::string> labels_in(const std::string& top, io::RowFormat format) {
-    std::vector<std::string> labels;
-    if (format == io::RowFormat::csv) {
-        for (std::size_t first = 0; first < top.size();) {
-            const std::size_t end = std::min(top.find(';', first), top.size());
-            const std::string entry = top.substr(first, end - first);
-            labels.push_back(entry.substr(0, entry.rfind(':')));
-            first = end + 1;
-        }
-        return labels;
-    }
-    for (const auto& entry : nlohmann::json::parse(top, nullptr, false))
-        if (entry.is_object() && entry.contains("label") && entry["label"].is_string())
-            labels.push_back(entry["label"].get<std::string>());
-    return labels;
-}
-
 } // namespace
 
 std::int64_t Chain::stopped_by(const std::string& stage) const {
@@ -234,57 +190,71 @@ std::int64_t Chain::stopped_by(const std::string& stage) const {
 std::int64_t Chain::accepted() const { return std::ranges::count_if(pictures, &Judged::accepted); }
 
 Chain read_chain(const std::filesystem::path& rows,
-                 const std::function<std::optional<std::string>(const std::string& path)>& truth) {
+                 const std::function<std::optional<std::string>(const std::string& path)>& truth,
+                 const Labels& labels) {
     io::RowReader reader(rows);
     reader.want({"gate.mass", "species.probability", "classifier.probability", "unknown.score", "unknown.threshold"},
-                {"classifier.label", "unknown.method", "classifier.top", "species.label"});
+                {"classifier.label", "unknown.method", "species.label"}, {}, {"classifier.top"});
     Chain chain;
-    std::set<std::string> labels;
-    Thresholds thresholds;
+    std::set<std::string> known;
+    const auto add_label = [&](const std::string& label) {
+        if (!label.empty() && known.insert(label).second) chain.labels.push_back(label);
+    };
+    std::ranges::for_each(labels.names, add_label);
+    std::set<std::optional<double>> thresholds;    // none: OpenMax's arg-max rule
     std::map<std::size_t, std::string> stopped_as; // by the species filter: picture -> its likeliest label
     std::set<std::string> passed_as;               // labels that the filter lets pass, if they are likely enough
     while (const auto row = reader.next()) {
         const std::string named = row->texts[0].value_or("");
-        const auto add = [&](const std::string& label) {
-            if (!label.empty() && labels.insert(label).second) chain.labels.push_back(label);
-        };
-        add(named);
-        if (row->texts[2])
-            for (const std::string& label : labels_in(*row->texts[2], reader.format())) add(label);
+        add_label(named);
+        std::ranges::for_each(row->lists[0], add_label);
         if (row->outcome == io::Outcome::failed) {
             ++chain.failed;
             ++chain.failures[row->error_kind.value_or("")];
             continue;
         }
-        Judged one{row->path, row->verdict, named,           row->decided_by, row->outcome == io::Outcome::known,
-                   {},        false,        row->numbers[2], row->numbers[3], row->numbers[4]};
+        Judged one;
+        one.path = row->path;
+        one.verdict = row->verdict;
+        one.named = named;
+        one.decided_by = row->decided_by;
+        one.accepted = row->outcome == io::Outcome::known;
+        one.confidence = row->numbers[2];
+        one.score = row->numbers[3];
+        one.threshold = row->numbers[4];
         if (truth) one.truth = truth(row->path);
-        if (one.decided_by == "gate" && row->numbers[0]) {
-            one.doubt = 1 - *row->numbers[0];
-            one.saw = percent(*row->numbers[0]) + " for what it accepts";
-        } else if (one.decided_by == "species" && row->numbers[1]) {
-            one.doubt = row->numbers[1];
-            one.saw = "saw " + row->texts[3].value_or("") + ", " + percent(*row->numbers[1]);
-            stopped_as[chain.pictures.size()] = row->texts[3].value_or("");
-        } else if (row->texts[3]) {
-            passed_as.insert(*row->texts[3]);
+        const auto gate_mass = row->numbers[0], species = row->numbers[1];
+        const std::string family = row->texts[2].value_or("");
+        if (one.decided_by == "gate" && gate_mass) {
+            one.doubt = 1 - *gate_mass;
+            one.saw = percent(*gate_mass) + " for what it accepts";
+        } else if (one.decided_by == "species" && species) {
+            one.doubt = *species;
+            one.saw = "saw " + family + ", " + percent(*species);
+            stopped_as[chain.pictures.size()] = family;
+        } else if (!family.empty()) {
+            passed_as.insert(family);
         }
-        if (row->numbers[0]) chain.gate_mass.push_back(*row->numbers[0]);
-        chain.has_gate |= row->numbers[0].has_value();
-        chain.has_species |= row->numbers[1].has_value();
+        if (gate_mass) chain.gate_mass.push_back(*gate_mass);
+        chain.has_gate |= gate_mass.has_value();
+        chain.has_species |= species.has_value();
         chain.has_unknown |= one.score.has_value();
         if (one.score) {
             chain.method = row->texts[1].value_or("");
-            thresholds.add(named, one.threshold);
+            thresholds.insert(one.threshold);
         }
         chain.pictures.push_back(std::move(one));
     }
-    thresholds.give(chain);
+    if (thresholds.size() == 1) chain.threshold = *thresholds.begin();
+    chain.rule = chain.threshold        ? "the pipeline's own threshold"
+                 : thresholds.size() > 1 ? "the pipeline's own thresholds, which differ by label"
+                                         : "OpenMax's arg-max rule";
     for (const auto& [picture, label] : stopped_as) {
         std::optional<double>& doubt = chain.pictures[picture].doubt;
         if (passed_as.contains(label)) doubt = 1 - *doubt;
     }
-    for (Judged& one : chain.pictures) one.truth_is_known = one.truth && labels.contains(*one.truth);
+    chain.labels_from = labels.from.empty() ? "what the rows name" : labels.from;
+    for (Judged& one : chain.pictures) one.truth_is_known = one.truth && known.contains(*one.truth);
     return chain;
 }
 
@@ -308,6 +278,11 @@ std::vector<std::string> summary_of(const Chain& chain) {
             "Nobody told this report what the pictures really show, so it says what was decided, not how "
             "often that was right.");
         return words;
+    }
+    if (chain.labels.empty()) {
+        words.emplace_back(
+            "No picture came as far as the classifier, and nothing beside the rows tells which classes it "
+            "knows: all are counted as unknown here.");
     }
     const FatesByTruth fates = fates_of(chain);
     if (fates.known.pictures > 0) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <variant>
 
+#include "inspect/diagnostics.hpp"
 #include "openset/base/error.hpp"
 #include "openset/detect/openmax.hpp"
 #include "openset/io/activation_store.hpp"
@@ -25,6 +25,7 @@ using detect::OpenMax;
 using detect::OpenMaxClass;
 
 constexpr std::size_t most_classes = 12; ///< with charts of their own
+constexpr std::size_t most_in_quantiles = 8; ///< more would hide each other
 constexpr std::size_t most_in_matrix = 30;
 
 double w_of(const OpenMaxClass& one, double distance) {
@@ -35,14 +36,14 @@ std::string distance_name(const OpenMax& openmax) {
     return detect::option_text(openmax.params(), "distance") + " distance to the class mean";
 }
 
-/// What fit told of a class for people; a loaded detector knows it no longer.
-std::optional<double> told_ks(const nlohmann::json& diagnostics, std::size_t index) {
-    const nlohmann::json::json_pointer place("/classes/" + std::to_string(index) + "/ks");
-    const bool is_told = diagnostics.is_object() && diagnostics.contains(place) && diagnostics[place].is_number();
-    return is_told ? std::optional(diagnostics[place].get<double>()) : std::nullopt;
+/// The largest gap between a class's tail and its law, as the fit measured it; none where it does not say.
+std::optional<double> ks_of(const inspect::Diagnostics& diagnostics, std::size_t index) {
+    const auto told = diagnostics.of_class(index);
+    const auto ks = told.find("ks");
+    return ks != told.end() && ks->is_number() ? std::optional(ks->get<double>()) : std::nullopt;
 }
 
-Table class_table(const OpenMax& openmax, const nlohmann::json& diagnostics) {
+Table class_table(const OpenMax& openmax, const inspect::Diagnostics& diagnostics) {
     Table table{
         "tails",
         "What was learned of each class",
@@ -54,8 +55,8 @@ Table class_table(const OpenMax& openmax, const nlohmann::json& diagnostics) {
     for (std::size_t i = 0; i < openmax.classes().size(); ++i) {
         const OpenMaxClass& one = openmax.classes()[i];
         const stats::TailSummary& tail = one.summary();
+        const std::optional<double> ks = ks_of(diagnostics, i);
         const std::string status(to_string(tail.status));
-        const std::optional<double> ks = told_ks(diagnostics, i);
         table.csv +=
             io::csv_field(one.label) + "," + std::to_string(one.rows) + "," + std::to_string(tail.n_used) + "," +
             (tail.has_tail() ? io::shortest(tail.smallest_tail) + "," + io::shortest(tail.largest_tail) : ",") + "," +
@@ -64,9 +65,7 @@ Table class_table(const OpenMax& openmax, const nlohmann::json& diagnostics) {
         table.rows.push_back({one.label, grouped(one.rows), grouped(tail.n_used),
                               tail.has_tail() ? charts::formatted("%.4g", tail.smallest_tail) : "",
                               tail.has_tail() ? charts::formatted("%.4g", tail.largest_tail) : "",
-                              !tail.ok() ? "no fit: " + status
-                              : ks       ? charts::formatted("%.3f", *ks)
-                                         : ""});
+                              !tail.ok() ? "no fit: " + status : ks ? charts::formatted("%.3f", *ks) : ""});
     }
     if (openmax.classes().size() > table.rows.size())
         table.caption += " The first 40 of " + std::to_string(openmax.classes().size()) + "; the CSV has all.";
@@ -174,15 +173,14 @@ double quantile(const OpenMaxClass& one, double share) {
     return high;
 }
 
-constexpr std::size_t most_quantiles = 8; ///< classes whose dots can be told apart
-
 /// All classes in one chart, each in the unit of its own tail: 0 its nearest, 1 its furthest distance.
 Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<double>>& distances,
                        const std::vector<std::size_t>& classes) {
     Chart chart{
         "Quantile by quantile", {"as the fitted law has it", {-0.25, 1.75}}, {"as the tail has it", {-0.25, 1.75}}, {}};
     chart.diagonal = true;
-    for (std::size_t i = 0; i < std::min(classes.size(), most_quantiles); ++i) {
+    const std::size_t shown = std::min(classes.size(), most_in_quantiles);
+    for (std::size_t i = 0; i < shown; ++i) {
         const OpenMaxClass& one = openmax.classes()[classes[i]];
         const std::vector<double>& all = distances[classes[i]];
         const auto n = std::min<std::int64_t>(one.summary().n_used, std::ssize(all));
@@ -199,9 +197,9 @@ Figure quantile_figure(const OpenMax& openmax, const std::vector<std::vector<dou
             "The tail's distances against those that the law expects, 0 the nearest of a tail and 1 the furthest. On "
             "the thin "
             "line the law fits; dots above it at the right are outliers that it did not expect." +
-                std::string(classes.size() > most_quantiles ? " The first " + std::to_string(most_quantiles) + " of " +
-                                                                  std::to_string(classes.size()) + " classes."
-                                                            : ""),
+                (shown < distances.size() ? " Of the first " + std::to_string(shown) + " of " +
+                                                std::to_string(distances.size()) + " classes."
+                                          : std::string()),
             draw(chart), csv_of(chart)};
 }
 
@@ -248,7 +246,7 @@ Figure tail_size_figure(const OpenMax& openmax, const Stores& stores) {
             draw(chart), csv_of(chart)};
 }
 
-Section of_openmax(const OpenMax& openmax, const nlohmann::json& diagnostics, const Stores& stores,
+Section of_openmax(const OpenMax& openmax, const inspect::Diagnostics& diagnostics, const Stores& stores,
                    std::vector<std::pair<std::string, std::string>>& left_out) {
     Section section{"detector", "What the detector learned", {}, {}};
     section.words.emplace_back(
@@ -301,10 +299,8 @@ Section detector_section(const std::filesystem::path& fitted, const Stores& stor
                                               fitted.string() + " was fitted on, expected that one");
         }
     }
-    if (file.method.starts_with("openmax")) {
-        const auto diagnostics = nlohmann::json::parse(file.diagnostics_json, nullptr, false);
-        return of_openmax(OpenMax::from(file), diagnostics, stores, left_out);
-    }
+    if (file.method.starts_with("openmax"))
+        return of_openmax(OpenMax::from(file), inspect::Diagnostics(file), stores, left_out);
     return method_section(file);
 }
 

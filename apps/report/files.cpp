@@ -22,7 +22,7 @@ void write_files(const Content& content, const fs::path& folder) {
             if (const auto* figure = std::get_if<Figure>(&part)) {
                 write_file_atomically(folder / (figure->name + ".svg"), charts::svg_file(figure->drawing));
                 write_file_atomically(folder / (figure->name + ".csv"), figure->csv);
-            } else if (const auto* table = std::get_if<Table>(&part)) {
+            } else if (const auto* table = std::get_if<Table>(&part); table != nullptr && !table->csv.empty()) {
                 write_file_atomically(folder / (table->name + ".csv"), table->csv);
             } else if (const auto* sheet = std::get_if<Sheet>(&part)) {
                 write_file_atomically(folder / (sheet->name + ".csv"), sheet->csv);

@@ -1,7 +1,5 @@
 #include "report/page.hpp"
 
-#include <algorithm>
-
 #include "openset/io/text_encoding.hpp"
 
 namespace openset::report {
@@ -58,7 +56,7 @@ dl.list{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.4re
 dl.list dt{font-weight:600}dl.list dd{margin:0;color:var(--muted);overflow-wrap:anywhere}
 footer{color:var(--muted);font-size:.82rem;padding-top:2rem;padding-bottom:3rem}
 @media(max-width:32rem){body{font-size:15px}header{padding-top:1.6rem}main,header,footer{padding-left:.9rem;padding-right:.9rem}figure{padding:.8rem .65rem}figure.wide .os{min-width:30rem}dl.list{grid-template-columns:1fr;gap:0}dl.list dd{margin-bottom:.6rem}.facts{grid-template-columns:1fr 1fr}.tiles{grid-template-columns:repeat(3,1fr);gap:.8rem .6rem}}
-@media print{@page{margin:14mm}body{background:#fff;font-size:10.5pt}nav,.csv{display:none}h2{break-after:avoid;margin-top:1.6rem}header{padding-top:0}.parts{grid-template-columns:1fr 1fr;gap:4mm}figure{border-color:#ccc;padding:3mm}figure.wide .os{max-width:130mm}table{font-size:7.5pt}.scroll{overflow:visible}td.hint{min-width:0}.tiles{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{@page{margin:14mm}body{background:#fff;font-size:10.5pt}nav,.csv{display:none}h2{break-after:avoid;margin-top:1.6rem}header{padding-top:0}.parts{grid-template-columns:1fr 1fr;gap:4mm}figure{border-color:#ccc;padding:3mm}figure.wide .os{max-width:130mm}table{font-size:7.5pt}.scroll{overflow:visible}th,td{padding:.2rem .45rem .2rem 0}td.hint{min-width:0;padding-left:.2rem;font-size:6.5pt}td:first-child{overflow-wrap:normal}.tiles{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )";
 
 std::string element(const std::string& tag, const std::string& text, const std::string& attributes = "") {
@@ -81,26 +79,21 @@ std::string paragraphs(const std::vector<std::string>& words) {
     return html;
 }
 
-/// Bytes of CSV that the page has still room for: it is to stay below 3 MB, whatever is shown.
-class CsvRoom {
-public:
-    bool takes(const std::string& csv) {
-        if (csv.size() > std::min(most_of_one, left_)) return false;
-        left_ -= csv.size();
-        return true;
-    }
+constexpr std::size_t most_bytes = 2'900'000; ///< of a page, as far as it lies with the numbers that it carries
 
-private:
-    static constexpr std::size_t most_of_one = 200'000;
-    std::size_t left_ = 900'000;
-};
+/// Bytes that numbers may still take. What does not fit is left to --svg, and the page says so.
+using Room = std::size_t;
 
-std::string csv_link(const std::string& name, const std::string& csv, CsvRoom& room) {
+std::string csv_link(const std::string& name, const std::string& csv, Room& room) {
+    constexpr std::size_t most = 200'000; // of one figure, so that none takes all
     if (csv.empty()) return "";
-    if (!room.takes(csv))
-        return element("span", "too many numbers for the page: --svg writes " + name + ".csv", "class=\"csv\"");
-    return "<a class=\"csv\" download=\"" + escaped(name) + ".csv\" href=\"data:text/csv;base64," + io::base64(csv) +
-           "\">numbers as CSV</a>\n";
+    const std::size_t bytes = (csv.size() + 2) / 3 * 4; // in base64
+    if (csv.size() <= most && bytes <= room) {
+        room -= bytes;
+        return "<a class=\"csv\" download=\"" + escaped(name) + ".csv\" href=\"data:text/csv;base64," +
+               io::base64(csv) + "\">numbers as CSV</a>\n";
+    }
+    return element("span", "too many numbers for the page: --svg writes " + name + ".csv", "class=\"csv\"");
 }
 
 std::string opening(const std::string& name, const std::string& title, const std::string& caption, bool wide) {
@@ -108,14 +101,14 @@ std::string opening(const std::string& name, const std::string& title, const std
            (caption.empty() ? "" : element("p", caption));
 }
 
-std::string html(const Figure& figure, CsvRoom& room) {
+std::string html(const Figure& figure, Room& room) {
     const std::string chart = charts::svg_element(figure.drawing);
     return opening(figure.name, figure.title, figure.caption, figure.wide) +
            (figure.wide ? "<div class=\"scroll\">" + chart + "</div>\n" : chart) +
            csv_link(figure.name, figure.csv, room) + "</figure>\n";
 }
 
-std::string html(const Table& table, CsvRoom& room) {
+std::string html(const Table& table, Room& room) {
     std::string text =
         opening(table.name, table.title, table.caption, true) + "<div class=\"scroll\"><table><thead><tr>";
     for (const std::string& name : table.head) text += "<th scope=\"col\">" + escaped(name) + "</th>";
@@ -144,17 +137,16 @@ std::string html(const Tile& tile) {
     return text + "<span class=\"path\">" + escaped(tile.path.substr(tile.path.rfind('/') + 1)) + "</span></li>\n";
 }
 
-std::string html(const Sheet& sheet, CsvRoom& room) {
+std::string html(const Sheet& sheet, Room& room) {
     std::string text = opening(sheet.name, sheet.title, sheet.caption, true) + "<ul class=\"tiles\">\n";
     for (const Tile& tile : sheet.tiles) text += html(tile);
     return text + "</ul>" + csv_link(sheet.name, sheet.csv, room) + "</figure>\n";
 }
 
-std::string html(const Section& section, CsvRoom& room) {
+std::string html(const Section& section, Room& room) {
     std::string text = "<section id=\"" + escaped(section.id) + "\">\n" + element("h2", section.title) +
                        paragraphs(section.words) + "<div class=\"parts\">\n";
-    for (const Part& part : section.parts)
-        text += std::visit([&room](const auto& one) { return html(one, room); }, part);
+    for (const Part& part : section.parts) text += std::visit([&](const auto& one) { return html(one, room); }, part);
     return text + "</div></section>\n";
 }
 
@@ -184,9 +176,7 @@ std::string contents(const Content& content) {
     return text + element("a", "What this was made from", "href=\"#made-from\"") + "</nav>\n";
 }
 
-} // namespace
-
-std::string page(const Content& content) {
+std::string written(const Content& content, Room room) {
     std::string text(first_line);
     text += "<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,"
             "initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" "
@@ -195,13 +185,19 @@ std::string page(const Content& content) {
             "</style></head><body>\n<header>\n" + element("p", "openset report", "class=\"kind\"") +
             element("h1", content.title) + "<div class=\"summary\">" + paragraphs(content.summary) + "</div>\n" +
             facts(content.facts) + contents(content) + "</header>\n<main>\n";
-    CsvRoom room;
     for (const Section& section : content.sections) text += html(section, room);
     text += list("left-out", "What is not shown, and what would bring it", content.left_out) +
             list("made-from", "What this was made from", content.made_from);
-    return text + "</main>\n<footer>Colours are told apart with any colour vision; lines differ in their dashes, dots "
-                  "in their shapes too. The "
-                  "page needs no network and runs no script.</footer>\n</body></html>\n";
+    return text +
+           "</main>\n<footer>Colours are told apart with any colour vision; lines and bars differ in their dashes "
+           "too, dots in their shapes. The page needs no network and runs no script.</footer>\n</body></html>\n";
+}
+
+} // namespace
+
+std::string page(const Content& content) {
+    const std::size_t bare = written(content, 0).size();
+    return written(content, bare < most_bytes ? most_bytes - bare : 0);
 }
 
 bool begins_like_page(std::string_view head) { return head.starts_with(first_line.substr(0, 36)); }

@@ -124,10 +124,11 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
 /// How surely it was accepted: the smallest score, or the largest confidence.
 double acceptance(const Judged& one) { return one.score ? -*one.score : one.confidence.value_or(0); }
 
-/// How far beyond the threshold; behind what a detector stopped comes what an earlier stage did, the surest first.
+/// How surely: how far beyond the threshold; what another stage stopped comes behind what a detector did, by how sure
+/// that stage was, 0 to 1.
 double rejection(const Judged& one) {
     if (one.decided_by == "unknown" && one.score) return 1e6 + *one.score - one.threshold.value_or(0);
-    return one.doubt ? 1 + *one.doubt : one.confidence.value_or(0);
+    return one.doubt.value_or(1 - one.confidence.value_or(1));
 }
 
 double nearness(const Judged& one) { return -std::abs(*one.score - *one.threshold); }
@@ -139,15 +140,16 @@ std::vector<Part> contact_sheets(const std::vector<Judged>& pictures, const fs::
         {"accepted-unknown", "Unknown, and given a name", "What should have been rejected; most surely accepted first.",
          [](const Judged& one) { return one.truth && !one.truth_is_known && one.accepted; }, acceptance},
         {"rejected-known", "Known, and rejected",
-         "What should have been given its name; furthest beyond the threshold first, then what earlier stages stopped, "
-         "the surest first.",
+         "What should have been given its name; furthest beyond the detector's threshold first, then what other stages "
+         "stopped, most surely first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && !one.accepted; }, rejection},
         {"misnamed-known", "Known, and given another's name", "The classifier's own mistakes; most surely wrong first.",
          [](const Judged& one) { return one.truth && one.truth_is_known && one.accepted && !one.right(); }, acceptance},
         {"borderline", "On the border", "The pictures whose scores lie nearest to the threshold, on either side.",
          [](const Judged& one) { return one.score && one.threshold && std::isfinite(*one.score - *one.threshold); },
          nearness, false},
-        {"rejected", "Rejected most surely", "Furthest beyond the threshold first.",
+        {"rejected", "Rejected most surely",
+         "Furthest beyond the detector's threshold first, then what other stages stopped, most surely first.",
          [](const Judged& one) { return !one.truth && !one.accepted; }, rejection},
         {"accepted-least", "Accepted least surely", "What has a name, but only just.",
          [](const Judged& one) { return !one.truth && one.accepted; },

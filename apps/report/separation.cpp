@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "eval/output.hpp"
 #include "openset/io/csv_field.hpp"
@@ -18,7 +19,9 @@ using charts::Chart;
 using charts::Series;
 using charts::Style;
 
-constexpr std::size_t curve_points = 300; ///< no more than a picture shows
+constexpr std::size_t curve_points = 300;     ///< no more than a picture shows
+constexpr std::size_t sets_with_charts = 4;   ///< of their own
+constexpr std::size_t sets_beside_others = 3; ///< in one table: as many as a printed page is wide
 
 /// The sets of unknown rows, each ranked against the known ones.
 struct Ranked {
@@ -50,7 +53,7 @@ std::string judge_of(const Separation& separation) {
     return who + method_of(separation);
 }
 
-int colour_of(std::size_t set) { return static_cast<int>(1 + set % 7); }
+int colour_of(std::size_t set) { return charts::unknown_colour + static_cast<int>(set); }
 
 /// A curve over the thresholds of a sweep, from the strictest to the mildest.
 Series curve(const Ranked& one, const std::string& name, int colour,
@@ -143,6 +146,17 @@ charts::Range shown_range(const scores::Inputs& inputs, const std::optional<doub
     return charts::range_around(ends);
 }
 
+bool chose_threshold_itself(const eval::Result& result) { return result.threshold_from == "youden"; }
+
+bool has_thresholds_by_label(const Separation& separation) {
+    return separation.point && !separation.point->threshold_by_label.empty();
+}
+
+/// None where labels have thresholds of their own: no line in a chart stands for all of them.
+std::optional<double> threshold_of_all(const Separation& separation, const eval::Result& result) {
+    return has_thresholds_by_label(separation) ? std::nullopt : result.threshold;
+}
+
 /// As it is written for people, in the method's unit.
 struct Shown {
     scores::Unit unit;
@@ -150,11 +164,12 @@ struct Shown {
     std::optional<charts::Mark> mark;
 
     Shown(const Separation& separation, const eval::Result& result) : unit(result.method) {
-        const charts::Range scores = shown_range(separation.inputs, result.threshold);
+        const std::optional<double> threshold = threshold_of_all(separation, result);
+        const charts::Range scores = shown_range(separation.inputs, threshold);
         range = {std::min(unit.shown(scores.low), unit.shown(scores.high)),
                  std::max(unit.shown(scores.low), unit.shown(scores.high))};
-        if (result.threshold && std::isfinite(*result.threshold))
-            mark = {unit.shown(*result.threshold), "unknown where " + unit.rule_in_short(*result.threshold)};
+        if (threshold && std::isfinite(*threshold))
+            mark = {unit.shown(*threshold), "unknown where " + unit.rule_in_short(*threshold)};
     }
     std::string axis(const std::string& method) const {
         return method + (unit.falling() ? " confidence q (smaller: more unknown)" : " score (larger: more unknown)");
@@ -323,7 +338,7 @@ std::vector<Part> confusion(const eval::Result& result, std::size_t set, bool se
     charts::HeatMap map{title, "truth", "verdict", all.names, all.names, {}, true};
     for (const std::int64_t cell : all.cells) map.values.push_back(static_cast<double>(cell));
     const std::string csv = csv_of(map);
-    if (all.names.size() <= most) {
+    if (all.names.size() <= most && set < sets_with_charts) {
         return {Figure{stem, title,
                        "A line a true class, a column a verdict, shaded by the share of the line. The last of each is "
                        "unknown: rejected pictures stand in its column, unknown ones in its line.",
@@ -438,14 +453,20 @@ std::string interval_text(const std::optional<stats::Interval>& interval) {
     return charts::formatted("%.3f", interval->lower) + " to " + charts::formatted("%.3f", interval->upper);
 }
 
-Table metric_table(const Separation& separation) {
-    Table table{"metrics",
-                "Every metric",
-                "The numbers of openset eval, rates with their 95 % intervals (Clopper-Pearson).",
+/// The metrics of the sets from `first` on, as many as fit beside each other; the first table has the numbers of all.
+Table metric_table(const Separation& separation, std::size_t first) {
+    const std::size_t end = std::min(separation.results.size(), first + sets_beside_others);
+    const std::span results(separation.results.begin() + static_cast<std::ptrdiff_t>(first), end - first);
+    Table table{"metrics" + (first > 0 ? "-" + std::to_string(first + 1) : std::string()),
+                first > 0 ? "Every metric, further sets" : "Every metric",
+                "The numbers of openset eval, rates with their 95 % intervals (Clopper-Pearson)." +
+                    std::string(std::ranges::any_of(results, chose_threshold_itself)
+                                    ? " What stands \"at the threshold\" has none: these very rows chose it."
+                                    : ""),
                 {"metric"},
                 {},
-                eval::csv_text(separation.results)};
-    for (const eval::Result& result : separation.results) {
+                first > 0 ? "" : eval::csv_text(separation.results)};
+    for (const eval::Result& result : results) {
         table.head.push_back(result.unknown.empty() ? "known alone" : "against " + result.unknown);
         table.head.emplace_back("95 %");
     }
@@ -453,7 +474,7 @@ Table metric_table(const Separation& separation) {
     for (std::size_t i = 0; i < infos.size(); ++i) {
         std::vector<std::string> row = {infos[i].name};
         bool told = false;
-        for (const eval::Result& result : separation.results) {
+        for (const eval::Result& result : results) {
             row.push_back(in_short(result.measured.values[i], "%.4f"));
             row.push_back(interval_text(result.measured.intervals[i]));
             told |= result.measured.values[i].has_value();
@@ -465,12 +486,22 @@ Table metric_table(const Separation& separation) {
     return table;
 }
 
-std::string threshold_words(const eval::Result& result, bool by_label) {
+std::string rule_words(const eval::Result& result, double threshold) {
+    return "A picture is unknown where " + scores::Unit(result.method).rule_in_short(threshold);
+}
+
+std::string threshold_words(const Separation& separation, const eval::Result& result) {
+    if (separation.by_rows && !result.threshold)
+        return "What counts as rejected is what the rows decided, by " + result.threshold_from + ".";
     if (!result.threshold) return "There is no threshold: " + result.threshold_from + ".";
-    const std::string rule =
-        "A picture is unknown where " + (by_label ? "its score is above that of its predicted label"
-                                                  : scores::Unit(result.method).rule_in_short(*result.threshold));
-    if (result.threshold_from == "youden")
+    const std::string rule = rule_words(result, *result.threshold);
+    if (has_thresholds_by_label(separation)) {
+        return std::to_string(separation.point->threshold_by_label.size()) +
+               " labels have thresholds of their own, by the label that a picture is predicted to have; for all "
+               "others: " +
+               rule + " (" + result.threshold_from + ").";
+    }
+    if (chose_threshold_itself(result))
         return rule +
                ": Youden's point of these very rows, which flatters; choose one on others with openset sweep --pick.";
     return rule + " (" + result.threshold_from + ").";
@@ -483,10 +514,16 @@ bool has_confidence(const scores::Inputs& inputs) {
 } // namespace
 
 Separation separate(const scores::Inputs& inputs, const eval::Wanted& wanted) {
-    Separation separation{inputs, {}, wanted.point};
+    Separation separation{inputs, {}, wanted.point, wanted.own.has_value()};
     for (std::size_t set = 0; set < inputs.unknown.size(); ++set)
         separation.results.push_back(eval::evaluate(inputs, 0, set, wanted));
     if (inputs.unknown.empty()) separation.results.push_back(eval::evaluate(inputs, 0, std::nullopt, wanted));
+    separation.threshold = separation.results.front().threshold;
+    if (separation.results.size() > 1 && std::ranges::any_of(separation.results, chose_threshold_itself)) {
+        std::vector<std::size_t> all(inputs.unknown.size());
+        std::iota(all.begin(), all.end(), 0);
+        separation.threshold = eval::youden_threshold(stats::RankedRows(scores::Contest(inputs, 0, all).rows()));
+    }
     return separation;
 }
 
@@ -495,13 +532,11 @@ Section separation_section(const Separation& separation) {
     const std::vector<Ranked> sets = ranked(inputs);
     Section section{"separation", "How well known and unknown are told apart", {}, {}};
     for (const eval::Result& result : separation.results) {
-        section.words.push_back(
-            (separation.results.size() > 1 ? "Against " + result.unknown + ": " : "") +
-            threshold_words(result, separation.point && !separation.point->threshold_by_label.empty()));
+        section.words.push_back((separation.results.size() > 1 ? "Against " + result.unknown + ": " : "") +
+                                threshold_words(separation, result));
         for (const std::string& sentence : result.diagnoses) section.words.push_back("Note: " + sentence + ".");
     }
-    constexpr std::size_t most = 4; // sets with charts of their own
-    const std::size_t shown = std::min(separation.results.size(), most);
+    const std::size_t shown = std::min(separation.results.size(), sets_with_charts);
     for (std::size_t set = 0; set < shown; ++set) section.parts.emplace_back(histogram(separation, set));
     if (!inputs.unknown.empty() && inputs.known.table.rows > 0) {
         section.parts.emplace_back(roc(separation, sets));
@@ -511,7 +546,8 @@ Section separation_section(const Separation& separation) {
     if (sets.front().rows.named() && inputs.known.table.rows > 0)
         section.parts.emplace_back(risk_coverage(separation, sets));
     section.parts.emplace_back(picture_by_picture(separation));
-    section.parts.emplace_back(metric_table(separation));
+    for (std::size_t set = 0; set < separation.results.size(); set += sets_beside_others)
+        section.parts.emplace_back(metric_table(separation, set));
     return section;
 }
 
@@ -534,27 +570,8 @@ Section classes_section(const Separation& separation) {
     return section;
 }
 
-namespace {
-
-/// One threshold for all sets: that of the results, and where each has Youden's point of its own, that of all sets together.
-std::optional<double> one_threshold(const Separation& separation) {
-    const std::vector<eval::Result>& results = separation.results;
-    if (results.size() < 2 || results.front().threshold_from != "youden") return results.front().threshold;
-    std::vector<std::size_t> sets(separation.inputs.unknown.size());
-    std::iota(sets.begin(), sets.end(), 0);
-    const scores::Contest contest(separation.inputs, 0, sets);
-    const stats::RankedRows rows(contest.rows());
-    stats::ScoreCounts counts;
-    stats::count_scores(rows, {}, counts);
-    const auto youden = stats::youden(counts);
-    return youden ? std::optional(rows.scores[youden->score]) : std::nullopt;
-}
-
-} // namespace
-
 std::vector<Judged> judged(const Separation& separation) {
     const scores::Inputs& inputs = separation.inputs;
-    const std::optional<double> of_all = one_threshold(separation);
     const auto& names = inputs.labels.names();
     std::vector<Judged> all;
     const auto add = [&](const scores::Side& side, bool known) {
@@ -564,19 +581,15 @@ std::vector<Judged> judged(const Separation& separation) {
                 return label >= 0 ? names[static_cast<std::size_t>(label)] : std::string();
             };
             const double score = table.scores[0][row];
-            const std::optional<double> threshold =
-                separation.point ? separation.point->threshold_for(name(table.predicted[row])) : of_all;
-            const bool accepted = !threshold || score <= *threshold;
-            Judged one{table.paths[row],
-                       accepted ? name(table.predicted[row]) : "unknown",
-                       name(table.predicted[row]),
-                       "unknown",
-                       accepted,
-                       {},
-                       known,
-                       {},
-                       score,
-                       threshold};
+            Judged one;
+            one.path = table.paths[row];
+            one.named = name(table.predicted[row]);
+            one.score = score;
+            one.threshold = separation.point ? separation.point->threshold_for(one.named) : separation.threshold;
+            one.accepted = !one.threshold || score <= *one.threshold;
+            one.verdict = one.accepted ? one.named : "unknown";
+            one.decided_by = "unknown";
+            one.truth_is_known = known;
             if (!known || inputs.has_labels) one.truth = name(table.label[row]);
             if (!table.confidence.empty()) one.confidence = table.confidence[row];
             all.push_back(std::move(one));
@@ -586,6 +599,37 @@ std::vector<Judged> judged(const Separation& separation) {
     for (const scores::Side& side : inputs.unknown) add(side, false);
     return all;
 }
+
+std::string words_of_judged(const Separation& separation) {
+    const eval::Result& first = separation.results.front();
+    if (!separation.threshold || separation.results.size() == 1 || !chose_threshold_itself(first))
+        return threshold_words(separation, first);
+    return rule_words(first, *separation.threshold) +
+           ", whichever set it is of: Youden's point of all unknown sets together, for the sets' own points differ.";
+}
+
+namespace {
+
+/// What the threshold does, for people; empty where nothing was decided.
+std::string decided_words(const Separation& separation, const eval::Result& result) {
+    const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
+    if (!accepted || !rejected) return "";
+    const std::string known = percent(*accepted) + " of the known pictures pass",
+                      unknown = percent(*rejected) + " of the unknown ones are stopped",
+                      reached = separation.inputs.from_rows ? ", among those that reach it" : "",
+                      count = pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
+                              (result.unknown_rows == 1 ? " unknown one" : " unknown ones");
+    if (chose_threshold_itself(result)) {
+        return " Its threshold was chosen on these very pictures, " + count + ": there " + known + " and " + unknown +
+               reached + ". Other pictures will fare worse.";
+    }
+    const std::string by = separation.by_rows                    ? result.threshold_from
+                           : has_thresholds_by_label(separation) ? "its thresholds, which differ by label"
+                                                                 : "its threshold";
+    return " By " + by + ", " + known + " and " + unknown + reached + ". This was measured on " + count + ".";
+}
+
+} // namespace
 
 std::vector<std::string> summary_of(const Separation& separation) {
     std::vector<std::string> words;
@@ -598,22 +642,10 @@ std::vector<std::string> summary_of(const Separation& separation) {
                             : *auroc >= 0.55 ? "poorly"
                                              : "not at all";
         const std::string set = separation.results.size() > 1 ? " (" + result.unknown + ")" : "";
-        std::string text = "The " + judge_of(separation) + " tells unknown pictures" + set + " from known ones " +
-                           grade + ": in " + percent(*auroc) +
-                           " of all pairs of an unknown and a known picture, it finds the unknown one more unknown.";
-        const auto accepted = metric(result, "known_acceptance"), rejected = metric(result, "unknown_rejection");
-        if (accepted && rejected) {
-            const bool chosen_here = result.threshold_from == "youden";
-            text += std::string(chosen_here ? " The threshold that tells these very pictures apart best would let "
-                                            : " Its threshold lets ") +
-                    percent(*accepted) + " of the known pictures pass and " + (chosen_here ? "stop " : "stops ") +
-                    percent(*rejected) + " of the unknown ones" +
-                    (separation.inputs.from_rows ? ", among those that reach it" : "") +
-                    (chosen_here ? "; chosen on them, it flatters. They are " : ". This was measured on ") +
-                    pictures(result.known_rows) + " of known classes and " + grouped(result.unknown_rows) +
-                    " unknown ones.";
-        }
-        words.push_back(text);
+        words.push_back("The " + judge_of(separation) + " tells unknown pictures" + set + " from known ones " + grade +
+                        ": in " + percent(*auroc) +
+                        " of all pairs of an unknown and a known picture, it finds the unknown one more unknown." +
+                        decided_words(separation, result));
     }
     return words;
 }
@@ -622,19 +654,20 @@ std::vector<Fact> facts_of(const Separation& separation) {
     std::vector<Fact> facts;
     const eval::Result& result = separation.results.front();
     const std::string set = separation.results.size() > 1 ? " (" + result.unknown + ")" : "";
-    const auto add = [&](const char* name, const std::string& label, bool as_percent) {
+    const auto add = [&](const char* name, const std::string& label, bool as_percent, const char* note = "") {
         const auto value = metric(result, name);
         if (!value) return;
         const auto interval = interval_of(result, name);
         facts.push_back({as_percent ? percent(*value) : charts::formatted("%.3f", *value), label + set,
                          interval ? charts::formatted("95 %% interval %.1f", 100 * interval->lower) +
                                         charts::formatted(" to %.1f %%", 100 * interval->upper)
-                                  : ""});
+                                  : note});
     };
     add("auroc", "AUROC of " + method_of(separation), false);
     add("fpr_at_95_tpr_known", "unknown accepted where 95 % of known are", true);
     add("accuracy", "rightly named, nothing rejected", true);
-    add("open_set_f1", "open-set F1, unknown a class", false);
+    add("open_set_f1", "open-set F1, unknown a class", false,
+        chose_threshold_itself(result) ? "its threshold was chosen on these pictures" : "");
     return facts;
 }
 

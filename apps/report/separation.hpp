@@ -14,6 +14,9 @@ struct Separation {
     const scores::Inputs& inputs;      ///< with one method
     std::vector<eval::Result> results; ///< one for each set of unknown rows; one without any where there is none
     std::optional<io::OperatingPoint> point{}; ///< that was given; it may have thresholds by label
+    bool by_rows = false;                      ///< what the rows decided themselves was measured
+    /// One for the pictures of all sets: the threshold that was asked for, else Youden's point of all sets together.
+    std::optional<double> threshold{};
 };
 
 /// Measures as openset eval does, the same code. wanted  its threshold or operating point count
@@ -26,8 +29,11 @@ Section separation_section(const Separation& separation);
 /// Who was taken for what, the classes one by one, confidence held against truth, W-scores; each where its data is there.
 Section classes_section(const Separation& separation);
 
-/// The rows as pictures, all held against one threshold, whatever set they are of. Needs inputs with paths.
+/// The rows as pictures, all judged by one threshold, or those of an operating point by label. Needs inputs with paths.
 std::vector<Judged> judged(const Separation& separation);
+
+/// What they are judged by, in words.
+std::string words_of_judged(const Separation& separation);
 
 std::vector<std::string> summary_of(const Separation& separation);
 std::vector<Fact> facts_of(const Separation& separation);

@@ -179,6 +179,7 @@ void append_row(const io::ScoreTable& from, std::size_t row, std::int32_t label,
     to.predicted.push_back(from.predicted[row]);
     to.scores[0].push_back(from.scores[0][row]);
     to.paths.push_back(from.paths[row]);
+    if (!from.rejected.empty()) to.rejected.push_back(from.rejected[row]);
 }
 
 void part_by_truth(const Request& request, Inputs& inputs) {
@@ -298,6 +299,7 @@ Inputs read_inputs(const Request& request) {
                                           " holds scores of a detector, expected rows that openset infer wrote");
     }
     inputs.stage = stage_named(request.stage);
+    for (const std::string& label : request.labels) inputs.labels.number(label);
     std::vector<std::string> methods = request.methods;
     if (!inputs.from_rows && methods.empty()) methods = io::score_columns(request.known.path);
     const auto read = [&](const NamedFile& file) {
@@ -347,17 +349,21 @@ Contest::Contest(const Inputs& inputs, std::size_t method, const std::vector<std
     if (inputs.has_labels) rows_.known_labels = known.label;
     if (inputs.known.has_predictions()) rows_.known_predicted = known.predicted;
     rows_.known_confidence = known.confidence;
+    rows_.known_rejected = known.rejected;
     for (const std::size_t index : unknown) {
         const io::ScoreTable& table = inputs.unknown[index].table;
         if (unknown.size() == 1) { // nothing to pool: no copy
             rows_.unknown_scores = table.scores[method];
             if (inputs.unknown[index].has_predictions()) rows_.unknown_predicted = table.predicted;
+            rows_.unknown_rejected = table.rejected;
             return;
         }
         scores_.insert(scores_.end(), table.scores[method].begin(), table.scores[method].end());
         predicted_.insert(predicted_.end(), table.predicted.begin(), table.predicted.end());
+        rejected_.insert(rejected_.end(), table.rejected.begin(), table.rejected.end());
     }
     rows_.unknown_scores = scores_;
+    if (rejected_.size() == scores_.size()) rows_.unknown_rejected = rejected_;
     if (all_told(predicted_)) rows_.unknown_predicted = predicted_;
 }
 

@@ -28,9 +28,10 @@ struct Request {
     bool details = false;             ///< confidence, W-scores and arg-max too, where files have them
     bool paths = false;               ///< of the pictures
     /// Rows of infer without an unknown file: the true class of the picture with this path, none where it is not told. The
-    /// rows then are parted into known ones, whose class some row names as a label, and unknown ones; those whose class is
-    /// not told are left out.
+    /// rows then are parted into known ones, whose class is one of the labels, and unknown ones; those whose class is not
+    /// told are left out.
     std::function<std::optional<std::string>(const std::string& path)> truth{};
+    std::vector<std::string> labels{}; ///< of rows of infer: what the classifier knows beside those that the rows name
 };
 
 /// What made a column, as the run record beside the file says; empty where it does not.
@@ -97,6 +98,7 @@ public:
 private:
     std::vector<double> scores_;
     std::vector<std::int32_t> predicted_;
+    std::vector<std::uint8_t> rejected_;
     stats::OpenSetRows rows_;
 };
 

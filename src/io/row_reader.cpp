@@ -29,17 +29,40 @@ struct Columns {
     std::size_t count = 0, path = 0, verdict = 0, outcome = 0, decided_by = 0, error_kind = 0, path_base64 = 0;
 };
 
-constexpr const char* own_rule = "argmax"; ///< in the place of a threshold: OpenMax's own
-
 /// One of the figures that are wanted of a stage.
 struct Figure {
     std::string stage, name;
     std::optional<std::size_t> column; ///< csv; none: the rows have no such column
+
+    /// Rows say `argmax` in the place of a threshold where OpenMax's own rule decided.
+    bool is_rule(std::string_view text) const { return name == "threshold" && text == "argmax"; }
 };
 
 /// Both places where the path of a row may stand.
 std::optional<std::string> path_of(std::string_view text, std::string_view in_base64) {
     return in_base64.empty() ? std::string(text) : from_base64(in_base64);
+}
+
+/// A number, the whole text.
+std::optional<double> number_of(std::string_view text) {
+    double number = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_number = code == std::errc() && end == text.data() + text.size() && !std::isnan(number);
+    return is_number ? std::optional(number) : std::nullopt;
+}
+
+/// The labels of `label:probability;...`. A label may hold both signs: one ends where a number stands between them.
+std::vector<std::string> labels_of_list(std::string_view text) {
+    std::vector<std::string> labels;
+    for (std::size_t begin = 0, end = 0; end < text.size(); ++end) {
+        end = std::min(text.find(';', end), text.size());
+        const std::string_view entry = text.substr(begin, end - begin);
+        const std::size_t colon = entry.rfind(':');
+        if (colon == std::string_view::npos || !number_of(entry.substr(colon + 1))) continue;
+        labels.emplace_back(entry.substr(0, colon));
+        begin = end + 1;
+    }
+    return labels;
 }
 
 } // namespace
@@ -124,24 +147,40 @@ struct RowReader::State {
         };
         for (const Figure& figure : numbers) {
             const auto value = member(figure);
-            row.numbers.push_back(value ? number_in(*value) : std::nullopt);
+            const bool is_rule = value && value->json().is_string() &&
+                                 figure.is_rule(value->json().get_ref<const std::string&>());
+            row.numbers.push_back(value && !is_rule ? number_in(*value) : std::nullopt);
         }
         for (const Figure& figure : texts) {
             const auto value = member(figure);
-            row.texts.push_back(!value                     ? std::nullopt
-                                : value->json().is_array() ? list_in(*value)
-                                                           : value->text());
+            row.texts.push_back(value ? value->text() : std::nullopt);
+        }
+        for (const Figure& figure : flags) {
+            const auto value = member(figure);
+            row.flags.push_back(value ? value->boolean() : std::nullopt);
+        }
+        for (const Figure& figure : lists) {
+            const auto value = member(figure);
+            row.lists.push_back(value ? labels_in(*value) : std::vector<std::string>());
         }
     }
 
-    static std::string list_in(const CheckedValue& value) {
-        return value.json().empty() ? "" : value.json().dump(-1, ' ', false, Json::error_handler_t::replace);
+    static std::vector<std::string> labels_in(const CheckedValue& value) {
+        std::vector<std::string> labels;
+        const auto entries = value.array("labels with their probabilities", 0);
+        if (!entries) return labels;
+        for (const CheckedValue& entry : *entries) {
+            auto members = entry.object();
+            const auto label = members ? members->required("label", "a label") : std::nullopt;
+            const auto text = label ? label->text() : std::nullopt;
+            if (text) labels.push_back(*text);
+        }
+        return labels;
     }
 
     static std::optional<double> number_in(const CheckedValue& value) {
         if (value.json() == "inf") return std::numeric_limits<double>::infinity();
         if (value.json() == "-inf") return -std::numeric_limits<double>::infinity();
-        if (value.json() == own_rule) return std::nullopt;
         return value.number(std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
                             "a number, \"inf\" or \"-inf\"");
     }
@@ -152,18 +191,26 @@ struct RowReader::State {
             row.numbers.emplace_back();
             if (!figure.column || fields[*figure.column].empty()) continue;
             const std::string_view field = fields[*figure.column];
-            if (field == own_rule) continue;
-            double number = 0;
-            const auto [end, code] = std::from_chars(field.data(), field.data() + field.size(), number);
-            if (code != std::errc() || end != field.data() + field.size() || std::isnan(number))
+            if (figure.is_rule(field)) continue;
+            row.numbers.back() = number_of(field);
+            if (!row.numbers.back())
                 refuse(figure.stage + "_" + figure.name + ": found " + in_quotes(field) + ", expected a number");
-            row.numbers.back() = number;
         }
         for (const Figure& figure : texts) {
             row.texts.emplace_back();
             if (figure.column && !fields[*figure.column].empty())
                 row.texts.back() = std::string(fields[*figure.column]);
         }
+        for (const Figure& figure : flags) {
+            row.flags.emplace_back();
+            if (!figure.column || fields[*figure.column].empty()) continue;
+            const std::string_view field = fields[*figure.column];
+            if (field != "true" && field != "false")
+                refuse(figure.stage + "_" + figure.name + ": found " + in_quotes(field) + ", expected true or false");
+            row.flags.back() = field == "true";
+        }
+        for (const Figure& figure : lists)
+            row.lists.push_back(figure.column ? labels_of_list(fields[*figure.column]) : std::vector<std::string>());
     }
 
     std::vector<Figure> figures(const std::vector<std::string>& names) {
@@ -248,7 +295,7 @@ struct RowReader::State {
     RowFormat format = RowFormat::jsonl;
     std::string header;
     Columns columns;
-    std::vector<Figure> numbers, texts;
+    std::vector<Figure> numbers, texts, flags, lists;
     std::int64_t rows = 0, lines = 0;
     std::uint64_t whole_bytes = 0, torn_bytes = 0;
 };
@@ -276,9 +323,12 @@ RowReader::RowReader(RowReader&&) noexcept = default;
 RowReader& RowReader::operator=(RowReader&&) noexcept = default;
 RowReader::~RowReader() = default;
 
-void RowReader::want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts) {
+void RowReader::want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts,
+                     const std::vector<std::string>& flags, const std::vector<std::string>& lists) {
     state_->numbers = state_->figures(numbers);
     state_->texts = state_->figures(texts);
+    state_->flags = state_->figures(flags);
+    state_->lists = state_->figures(lists);
 }
 
 RowFormat RowReader::format() const { return state_->format; }

@@ -179,7 +179,8 @@ public:
         case Stage::species:
             return reader.want({"species.probability", "species.id"}, {"classifier.label", "species.label"});
         case Stage::classifier:
-        case Stage::unknown: return reader.want({"unknown.score"}, {"classifier.label", "unknown.method"});
+        case Stage::unknown:
+            return reader.want({"unknown.score"}, {"classifier.label", "unknown.method"}, {"unknown.pass"});
         }
     }
 
@@ -305,8 +306,10 @@ ScoreTable read_stage_scores(const std::filesystem::path& rows, const WantedStag
         table.predicted.push_back(row->texts[0] ? labels.number(*row->texts[0]) : -1);
         folders.push_back(folder_names.number(folder_of(row->path)));
         if (wanted.paths) table.paths.push_back(row->path);
+        if (!row->flags.empty() && row->flags[0]) table.rejected.push_back(*row->flags[0] ? 0 : 1);
     }
     table.rows = static_cast<std::int64_t>(table.predicted.size());
+    if (std::ssize(table.rejected) != table.rows) table.rejected.clear();
     if (table.rows == 0 && table.unreached > 0) {
         throw Error(ErrorKind::usage, rows.string() + ": no row has figures of the stage " +
                                           std::string(to_string(wanted.stage)) +

@@ -165,8 +165,10 @@ RankedRows::RankedRows(const OpenSetRows& rows) : classes(rows.classes) {
     const auto unknown_places = sorted_places(rows.unknown_scores);
     scores = distinct_scores(known_places, unknown_places);
     known = {groups(known_places, scores), in_order(rows.known_labels, known_places),
-             in_order(rows.known_predicted, known_places), in_order(rows.known_confidence, known_places)};
-    unknown = {groups(unknown_places, scores), {}, in_order(rows.unknown_predicted, unknown_places), {}};
+             in_order(rows.known_predicted, known_places), in_order(rows.known_confidence, known_places),
+             in_order(rows.known_rejected, known_places)};
+    unknown = {groups(unknown_places, scores), {}, in_order(rows.unknown_predicted, unknown_places), {},
+               in_order(rows.unknown_rejected, unknown_places)};
 }
 
 void count_scores(const RankedRows& rows, const RowWeights& weights, ScoreCounts& counts) {

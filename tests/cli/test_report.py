@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.parse
 import xml.etree.ElementTree
 
 from openset_cli import FAILURES, PICTURES, VERDICTS, main
@@ -57,6 +58,30 @@ class ReportTest(StoreTest, ScoresTest):
         rows = self.folder / "rows.jsonl"
         self.infer(PICTURES, "-o", rows, "-q", *arguments, code=3)
         return rows
+
+    def words_of_summary(self, page):
+        return page.words[page.words.index("openset report"):page.words.index("From picture to verdict" if "flow-section" in page.sections
+                                                                             else "How well known and unknown are told apart")]
+
+    def made_rows(self, *rows, name="made.jsonl"):
+        """Rows of a pipeline with gate, classifier and detector; each: (path, classifier's label, top, score, threshold, whether it
+        passes), or (path, gate's mass) of what the gate stopped."""
+        lines = []
+        for path, *rest in rows:
+            if len(rest) == 1:
+                lines.append({"path": path, "verdict": "unknown", "outcome": "unknown", "decided_by": "gate",
+                              "gate": {"id": 1, "label": "grass", "probability": 0.5, "mass": rest[0], "rank": 9, "pass": False}})
+                continue
+            label, top, score, threshold, passes = rest
+            lines.append({"path": path, "verdict": label if passes else "unknown", "outcome": "known" if passes else "unknown",
+                          "decided_by": "classifier" if passes else "unknown", **({"probability": 0.9} if passes else {}),
+                          "gate": {"id": 0, "label": "dog", "probability": 0.9, "mass": 0.9, "rank": 1, "pass": True},
+                          "classifier": {"id": 0, "label": label, "probability": 0.9, "max_logit": 2.5,
+                                         "top": [{"id": i, "label": name, "probability": 0.1} for i, name in enumerate(top)]},
+                          "unknown": {"method": "openmax", "score": score, "p_unknown": 0.5, "threshold": threshold, "pass": passes}})
+        file = self.folder / name
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return file
 
     def with_detector(self):
         """Rows of the colour world behind a detector that lets some of them pass."""
@@ -143,67 +168,70 @@ class Numbers(ReportTest):
         (line,) = csv.DictReader(io.StringIO(page.csv["rejected-known.csv"]))
         self.assertEqual((line["verdict"], float(line["score"]), float(line["threshold"])), ("unknown", 5, 3.5))
 
-
-    def chain_rows(self, thresholds):
-        """Rows of a detector with these thresholds by label, or "argmax", beside the class of each."""
-        decided = {"a": (1, 4, 9), "b": (2, 5, 8)}
-        rows, truth = [], ["path,label"]
-        for label, scores in decided.items():
-            for i, score in enumerate(scores):
-                threshold = thresholds if isinstance(thresholds, str) else thresholds[label]
-                passes = score < 8 if isinstance(thresholds, str) else score <= threshold
-                for kind, true in (("known", label), ("other", "c")):
-                    path = f"{label}{i}-{kind}.jpg"
-                    truth.append(f"{path},{true}")
-                    rows.append({"path": path, "verdict": label if passes else "unknown", "outcome": "known" if passes else "unknown",
-                                 "decided_by": "classifier" if passes else "unknown",
-                                 "classifier": {"id": 0, "label": label, "probability": 0.9, "max_logit": 3,
-                                                "top": [{"id": 0, "label": label, "probability": 0.9}, {"id": 2, "label": "z", "probability": 0.1}]},
-                                 "unknown": {"method": "openmax", "score": score, "threshold": threshold, "pass": passes}})
-        (self.folder / "chain.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (self.folder / "truth.csv").write_text("\n".join(truth) + "\n")
-        return self.folder / "chain.jsonl"
-
-    def test_the_pipelines_thresholds_by_label_are_what_is_measured(self):
-        page = self.report("--rows", self.chain_rows({"a": 4, "b": 2}), "--truth", self.folder / "truth.csv")
+    def test_openmaxs_own_rule_is_measured_by_what_the_rows_decided(self):
+        rows = [("a/1.jpg", "a", "ab", -1, "argmax", True), ("a/2.jpg", "a", "ab", 2, "argmax", False),
+                ("b/1.jpg", "b", "ab", -2, "argmax", True), ("b/2.jpg", "b", "ab", 0.5, "argmax", True),
+                ("x/1.jpg", "a", "ab", -0.5, "argmax", False), ("x/2.jpg", "b", "ab", 3, "argmax", True)]
+        page = self.report("--rows", self.made_rows(*rows))
+        self.assertIn("4 were given a name and 2 were rejected", page.words)
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
         head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
         measured = dict(zip(head, row))
-        self.assertEqual(measured["threshold_from"], "the pipeline's own thresholds, by label")
-        self.assertEqual(float(measured["known_acceptance"]), 0.5)
-        self.assertIn("Its threshold lets 50.0 % of the known pictures pass and stops 50.0 % of the unknown ones", page.words.replace("\xa0", " "))
-        self.assertIn("above that of its predicted label (the pipeline's own thresholds, by label)", page.words)
+        self.assertEqual((measured["known_acceptance"], measured["unknown_rejection"]), ("0.75", "0.5"))
+        self.assertEqual((measured["threshold"], measured["threshold_from"]), ("", "OpenMax's arg-max rule"))
+        self.assertIn("By OpenMax's arg-max rule, 75.0\u00a0% of the known pictures pass and 50.0\u00a0% of the unknown ones are stopped",
+                      self.words_of_summary(page))
+        confusion = list(csv.reader(io.StringIO(page.csv["confusion.csv"])))
+        self.assertEqual(confusion[1:], [["a", "1", "0", "1"], ["b", "0", "2", "0"], ["unknown", "0", "1", "1"]])
 
-    def test_rows_of_openmaxs_own_rule_are_told_as_they_were_decided(self):
-        rows = self.chain_rows("argmax")
-        self.assertIn("8 were given a name and 4 were rejected as unknown", self.report("--rows", rows).words)
-        page = self.report("--rows", rows, "--truth", self.folder / "truth.csv")
-        self.assertNotIn("Its threshold", page.words)
-        self.assertIn("The threshold that tells these very pictures apart best would let", page.words)
-        self.assertIn("it flatters", page.words)
+    def test_csv_rows_of_openmaxs_own_rule_are_read_too(self):
+        self.with_detector()
+        rows = self.folder / "rows.csv"
+        self.infer(PICTURES, "-o", rows, "-q", code=3, config=self.config)
+        rows.write_bytes(re.sub(rb"(max-logit,[^,]*,[^,]*,)0,", rb"\1argmax,", rows.read_bytes()))
+        self.assertIn(b",argmax,", rows.read_bytes())
+        self.assertIn("given a name", self.report("--rows", rows).words)
 
-    def test_a_class_that_is_only_listed_among_the_likeliest_is_known(self):
-        rows = self.chain_rows({"a": 4, "b": 4})
-        (self.folder / "truth.csv").write_text("path,label\na0-known.jpg,z\na2-known.jpg,elsewhere\n")
-        words = self.report("--rows", rows, "--truth", self.folder / "truth.csv").words
-        self.assertIn("Of the 1 picture of known classes", words)
-        self.assertIn("Of the 1 picture of nothing that it knows", words)
+    def test_thresholds_that_differ_by_label_are_told_by_what_the_rows_decided(self):
+        rows = [("a/1.jpg", "a", "ab", 1, 5, True), ("a/2.jpg", "a", "ab", 6, 5, False), ("a/3.jpg", "a", "ab", 4, 5, True),
+                ("b/1.jpg", "b", "ab", 0, "inf", True), ("b/2.jpg", "b", "ab", 7, "inf", True),
+                ("x/1.jpg", "a", "ab", 4.5, 5, True), ("x/2.jpg", "a", "ab", 8, 5, False)]
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        measured = dict(zip(head, row))
+        self.assertEqual((measured["known_acceptance"], measured["unknown_rejection"]), ("0.8", "0.5"))
+        summary = self.words_of_summary(page)
+        self.assertIn("By the pipeline's own thresholds, which differ by label, 80.0\u00a0% of the known pictures pass", summary)
+        self.assertNotIn("Youden", page.words)
 
-    def test_sheets_of_several_sets_hold_one_threshold_whichever_is_named_first(self):
-        known = self.scores("k.csv", [(1, "a", "a"), (2, "b", "b"), (3, "a", "a"), (4, "b", "b")])
-        near, far = self.scores("near.csv", [(2.5, "", "a"), (3.5, "", "b")]), self.scores("far.csv", [(8, "", "a"), (9, "", "b")])
+    def test_a_threshold_that_these_pictures_chose_is_told_as_such_without_an_interval(self):
+        known, unknown = self.worked()
+        page = self.report("--known", known, "--unknown", unknown)
+        summary = self.words_of_summary(page)
+        self.assertIn("Its threshold was chosen on these very pictures", summary)
+        self.assertNotIn("This was measured on", summary)
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        measured = dict(zip(head, row))
+        for metric in ("known_acceptance", "unknown_rejection", "open_set_accuracy"):
+            self.assertNotEqual(measured[metric], "")
+            self.assertNotIn(metric + "_low", measured)
+        self.assertNotEqual(measured["accuracy_low"], "", "no threshold is in it")
+        page = self.report("--known", known, "--unknown", unknown, "--threshold", 4.5)
+        self.assertIn("By its threshold, 80.0\u00a0% of the known pictures pass and 80.0\u00a0% of the unknown ones are stopped. This was "
+                      "measured on 5 pictures of known classes and 5 unknown ones.", self.words_of_summary(page))
+        head, row = csv.reader(io.StringIO(page.csv["metrics.csv"]))
+        self.assertNotEqual(dict(zip(head, row))["known_acceptance_low"], "")
+
+    def test_the_order_of_the_sets_changes_no_contact_sheet(self):
+        known = self.scores("k.csv", [(1, "a", "a"), (2, "a", "a"), (3, "b", "b"), (4, "b", "b")])
+        near = self.scores("near.csv", [(2.5, "", "a"), (3.5, "", "a"), (2.6, "", "b")])
+        far = self.scores("far.csv", [(9, "", "a"), (8, "", "b"), (7, "", "b")])
         sheets = []
-        for order in ((near, far), (far, near)):
-            words = self.report("--known", known, *[part for file in order for part in ("--unknown", file)]).words
-            sheets.append([words.count("rejected by"), words.count("taken for")])
-        self.assertEqual(sheets[0], sheets[1])
-
-    def test_the_fit_of_each_tail_is_the_one_that_inspect_tells(self):
-        train, fitted, *_ = self.stores()
-        page = self.report("--fitted", fitted, "--store", train)
-        told = [one["ks"] for one in json.loads(fitted.read_text())["diagnostics"]["classes"]]
-        shown = [float(line["ks"]) for line in csv.DictReader(io.StringIO(page.csv["tails.csv"]))]
-        self.assertEqual(shown, told)
-        self.assertGreater(min(shown), 0)
+        for one, other in ((f"near={near}", f"far={far}"), (f"far={far}", f"near={near}")):
+            page = self.report("--known", known, "--unknown", one, "--unknown", other)
+            begin = page.words.index("Youden's point of all unknown sets together")
+            sheets.append([len(re.findall(words, page.words[begin:])) for words in ("rejected by the detector", "score ", "is of no known")])
+        self.assertEqual(*sheets)
 
 
 class Rows(ReportTest):
@@ -246,6 +274,34 @@ class Rows(ReportTest):
         self.assertEqual(classes["lemon"]["misnamed"], "1")
         self.assertIn("misnamed-known", page.figures)
 
+    def test_a_class_is_known_that_no_picture_was_taken_for(self):
+        stopped = [(f"c/{i}.jpg", 0.1) for i in range(3)]
+        rows = [("a/1.jpg", "a", "ab", -1, 0, True), ("b/1.jpg", "b", "bc", -2, 0, True), *stopped]
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        self.assertIn("Of the 5 pictures of known classes, 40.0\u00a0% got their right name", page.words)
+        self.assertNotIn("of nothing that it knows", page.words)
+
+    def test_the_network_of_the_run_record_tells_the_classes(self):
+        truth = self.folder / "truth.csv"
+        truth.write_text("path,label\nleaf.jpg,lemon\nsnow.png,snow\n")
+        rows = self.folder / "rows.jsonl"
+        self.infer(PICTURES / "leaf.jpg", PICTURES / "snow.png", "-o", rows, "-q")
+        page = self.report("--rows", rows, "--truth", truth)
+        self.assertIn("Of the 1 picture of known classes, 0.0\u00a0% got their right name", page.words)
+        classes = {line["class"]: line["known"] for line in csv.DictReader(io.StringIO(page.csv["chain-by-class.csv"]))}
+        self.assertEqual(classes, {"lemon": "1", "snow": "0"})
+        record = rows.with_name("rows.jsonl.run.json")
+        content = json.loads(record.read_text())
+        content["networks"][-1]["sha256"] = "0" * 64
+        record.write_text(json.dumps(content))
+        self.assertIn("nothing beside the rows tells which classes it knows", self.report("--rows", rows, "--truth", truth).words)
+
+    def test_what_a_stage_saw_stands_below_what_it_stopped_and_the_surest_come_first(self):
+        rows = [("a/1.jpg", "a", "a", -1, 0, True), ("a/unsure.jpg", 0.4), ("a/sure.jpg", 0.01), ("a/far.jpg", "a", "a", 2, 0, False)]
+        page = self.report("--rows", self.made_rows(*rows), "--truth", "folders")
+        sheet = page.words[page.words.index("Known, and rejected"):page.words.index("On the border")]
+        self.assertRegex(sheet, r"(?s)score 2.*far\.jpg.*1\.0\u00a0% for what it accepts.*sure\.jpg.*40\.0\u00a0% for what it accepts.*unsure\.jpg")
+
     def test_a_picture_that_is_gone_says_so(self):
         rows = self.rows()
         rows.write_text(rows.read_text().replace("leaf.jpg", "gone.jpg"))
@@ -281,6 +337,36 @@ class Safety(ReportTest):
         for chart in (self.folder / "charts").glob("*.svg"):
             self.assertNotIn("<script", chart.read_text())
             xml.etree.ElementTree.parse(chart)
+
+    def test_labels_with_characters_that_xml_has_not_make_charts_all_the_same(self):
+        label = "a\ufffe\uffff\u00e9"
+        rows = self.made_rows(("x/1.jpg", label, label, -1, 0, True), ("x/2.jpg", "b", "b", -1, 0, True))
+        page = self.report("--rows", rows, "--svg", "charts")
+        self.assertIn("a\ufffd\ufffd\u00e9", page.words)
+        self.assertIn("a\ufffd\ufffd\u00e9", "".join(xml.etree.ElementTree.parse(self.folder / "charts" / "verdicts.svg").getroot().itertext()))
+
+    def test_names_are_cut_by_characters(self):
+        short, long = "\u00e9" * 28, "\u732b" * 29
+        page = self.report("--rows", self.made_rows(("x/1.jpg", short, "", -1, 0, True), ("x/2.jpg", long, "", -1, 0, True)), "--svg", "charts")
+        drawn = "".join(xml.etree.ElementTree.parse(self.folder / "charts" / "verdicts.svg").getroot().itertext())
+        self.assertIn(short, drawn)
+        self.assertNotIn(short + "...", drawn)
+        self.assertIn(long[:28] + "...", drawn)
+
+    def test_numbers_that_do_not_fit_are_left_to_the_files_and_the_page_stays_small(self):
+        names = [f"{'one_of_many_' * 7}{i:04}" for i in range(1000)]
+        known = self.scores("k.csv", [(i % 97, name, names[(7 * i) % 1000]) for i, name in enumerate(names * 2)])
+        sets = []
+        for i in range(16):
+            unknown = self.scores(f"u{i}.csv", [(50 + (j * (i + 1)) % 101, "", names[(j * 13) % 1000]) for j in range(400)])
+            sets += ["--unknown", f"set{i}={unknown}"]
+        page = self.report("--known", known, *sets, "--svg", "charts")
+        self.assertLess((self.folder / "report.html").stat().st_size, 3_000_000)
+        self.assertTrue("too many numbers for the page: --svg writes classes-16.csv" in page.words)
+        self.assertIn("classes-1.csv", page.csv)
+        self.assertTrue((self.folder / "charts" / "classes-16.csv").exists())
+        for i in range(16):
+            self.assertTrue(f"against set{i}95 %" in page.words, i)
 
     def test_the_page_asks_for_nothing_from_elsewhere(self):
         train, fitted, known, unknown = self.stores()
@@ -323,6 +409,43 @@ class Charts(ReportTest):
         for name, text in page.csv.items():
             self.assertEqual((self.folder / "charts" / name).read_bytes().decode(), text)
         self.assertLessEqual({f"{name}.csv" for name in charts}, set(page.csv))
+
+    def test_how_well_each_law_fits_is_what_the_fit_found(self):
+        _, fitted, *_ = self.stores()
+        page = self.report("--fitted", fitted)
+        found = json.loads(fitted.read_text())["diagnostics"]["classes"]
+        tails = list(csv.DictReader(io.StringIO(page.csv["tails.csv"])))
+        self.assertEqual([float(line["ks"]) for line in tails], [one["ks"] for one in found])
+        self.assertGreater(found[0]["ks"], 0)
+        for one in found:
+            self.assertIn(f"{one['ks']:.3f}", page.words)
+
+    def test_the_quantiles_say_of_how_many_classes_they_are(self):
+        store = self.train("ten", counts=(12,) * 10, seed=1)
+        fitted, _ = self.fit(store, "--tail-size", 5, name="ten.json")
+        self.assertIn("Of the first 8 of 10 classes.", self.report("--fitted", fitted, "--store", store).words)
+        _, fitted, *_ = self.stores()
+        self.assertNotIn("Of the first", self.report("--fitted", fitted, "--store", self.folder / "train").words)
+
+    def test_every_set_has_a_look_of_its_own(self):
+        known, unknown = self.worked()
+        sets = [part for i in range(20) for part in ("--unknown", f"set{i}={unknown}")]
+        self.report("--known", known, *sets, "--svg", "charts")
+        names = {"{http://www.w3.org/2000/svg}line", "{http://www.w3.org/2000/svg}path"}
+        def looks(chart, of_series):
+            root = xml.etree.ElementTree.parse(self.folder / "charts" / f"{chart}.svg").getroot()
+            return [of_series(part) for part in root if part.tag in names and re.match("os-[lf]", part.get("class", ""))]
+        lines = looks("roc", lambda part: part.get("class"))
+        self.assertEqual(len(lines), 2 * 20, "in the legend and as a curve")
+        self.assertEqual(len(set(lines)), 20)
+        # What follows the first point of a dot is its shape; those of the legend are all of one size.
+        def shape(part):
+            numbers = [float(number) for number in re.findall(r"-?[\d.]+", part.get("d"))]
+            return part.get("class"), re.sub(r"[-\d. ]+", "", part.get("d")).split("Z")[0], tuple(
+                round(number - numbers[i % 2], 1) for i, number in enumerate(numbers[:8]))
+        dots = looks("picture-by-picture", shape)[:21]
+        self.assertEqual(len({one[0] for one in dots}), 8)
+        self.assertEqual(len(set(dots)), 21)
 
     def test_the_roc_curve_has_the_area_that_is_told(self):
         known, unknown = self.worked()
@@ -406,33 +529,78 @@ class Usage(ReportTest):
 
 
 class Browser(ReportTest):
-    def test_it_is_shown_without_a_word_on_the_console_and_fits_a_phone(self):
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if not chromium:
+    # The page says itself how wide it became, what it could not show, and what stands in its tables.
+    SAYS = """<script>onload = () => parent.postMessage(encodeURIComponent(JSON.stringify({
+        wide: document.documentElement.scrollWidth, inner: innerWidth, dark: matchMedia('(prefers-color-scheme:dark)').matches,
+        ground: getComputedStyle(document.body).backgroundColor, ink: getComputedStyle(document.body).color,
+        broken: [...document.images].filter(i => !i.naturalWidth).length,
+        charts: [...document.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().height > 50).length,
+        cut: [...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right >
+                                                              t.closest('figure').getBoundingClientRect().right).length,
+        facts: [...document.querySelectorAll('.facts div')].map(d => [d.querySelector('dt').innerText, d.querySelector('.value').innerText]),
+        metrics: [...document.querySelectorAll('#metrics tbody tr')].map(r => [...r.cells].map(c => c.innerText))})), '*')
+        </script></body>"""
+
+    def setUp(self):
+        super().setUp()
+        self.chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if not self.chromium:
             self.skipTest("no Chromium: nothing says that a browser shows the page")
+
+    def seen(self, width, *flags, paper=False):
+        """What the page says of itself in a frame of this width, which is as narrow as it is asked to be; a browser's window is not.
+        paper: as it is printed."""
+        text = (self.folder / "report.html").read_text().replace("</body>", self.SAYS)
+        (self.folder / "page.html").write_text(text.replace("@media print", "@media all") if paper else text)
+        (self.folder / "frame.html").write_text(f"""<!DOCTYPE html><title></title><link rel="icon" href="data:,"><script>
+            onmessage = (event) => document.title += event.data</script>
+            <iframe src="page.html" style="border:0" width="{width}" height="900"></iframe>""")
+        result = subprocess.run([self.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                                 f"--user-data-dir={self.folder / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=5000",
+                                 *flags, "--dump-dom", f"file://{self.folder / 'frame.html'}"],
+                                capture_output=True, text=True, timeout=120, check=True)
+        self.assertNotIn("CONSOLE", result.stderr)
+        return json.loads(urllib.parse.unquote(re.search(r"<title>([^<]+)</title>", result.stdout).group(1)))
+
+    def test_it_is_shown_without_a_word_on_the_console_and_fits_a_phone(self):
         train, fitted, known, unknown = self.stores()
         self.report("--rows", self.rows(), "--known", known, "--unknown", unknown, "--fitted", fitted, "--store", train)
-        # The page says itself how wide it became, and what it could not show. A frame is as narrow as it is asked to be, which
-        # a browser's window is not.
-        text = (self.folder / "report.html").read_text().replace("</body>", """<script>onload = () => parent.postMessage([
-            document.documentElement.scrollWidth, innerWidth, [...document.images].filter(i => !i.naturalWidth).length,
-            [...document.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().height > 50).length].join(), '*')
-            </script></body>""")
-        (self.folder / "page.html").write_text(text)
-        for width in (390, 1280):
-            (self.folder / "frame.html").write_text(f"""<!DOCTYPE html><title></title><link rel="icon" href="data:,"><script>
-                onmessage = (event) => document.title += event.data</script>
-                <iframe src="page.html" style="border:0" width="{width}" height="900"></iframe>""")
-            seen = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                                   f"--user-data-dir={self.folder / 'profile'}", "--enable-logging=stderr",
-                                   "--virtual-time-budget=5000", "--dump-dom", f"file://{self.folder / 'frame.html'}"],
-                                  capture_output=True, text=True, timeout=120, check=True)
-            self.assertNotIn("CONSOLE", seen.stderr)
-            wide, inner, broken, charts = map(int, re.search(r"<title>(\d+),(\d+),(\d+),(\d+)</title>", seen.stdout).groups())
-            self.assertIn(inner, range(width - 20, width + 1), "what the frame leaves beside a scroll bar")
-            self.assertLessEqual(wide, inner, f"it scrolls sideways at {width}")
-            self.assertEqual(broken, 0)
-            self.assertEqual(charts, text.count("<svg"))
+        grounds = []
+        for width, *flags in ((390,), (1280,), (390, "--blink-settings=preferredColorScheme=0")):
+            seen = self.seen(width, *flags)
+            self.assertEqual(seen["dark"], bool(flags))
+            self.assertIn(seen["inner"], range(width - 20, width + 1), "what the frame leaves beside a scroll bar")
+            self.assertLessEqual(seen["wide"], seen["inner"], f"it scrolls sideways at {width}")
+            self.assertEqual(seen["broken"], 0)
+            self.assertEqual(seen["charts"], (self.folder / "report.html").read_text().count("<svg"))
+            grounds.append((seen["ground"], seen["ink"]))
+        self.assertEqual(grounds[0], grounds[1])
+        light, dark = (sum(map(int, re.findall(r"\d+", ground))) for ground in (grounds[0][0], grounds[2][0]))
+        self.assertGreater(light, dark + 300)
+
+    def test_the_numbers_that_are_seen_are_evals(self):
+        known, unknown = self.worked()
+        sets = ["--unknown", f"near={known}", "--unknown", f"far={unknown}"]
+        self.report("--known", known, *sets)
+        results = json.loads(self.openset("eval", "--known", known, *sets, "-f", "json").text)["results"]
+        seen = self.seen(1280)
+        self.assertGreater(len(seen["metrics"]), 10)
+        for name, *cells in seen["metrics"]:
+            for result, value, interval in zip(results, cells[::2], cells[1::2]):
+                self.assertEqual(value, f"{result[name]:.4f}" if result[name] is not None else "", name)
+                told = result["ci95"].get(name)
+                self.assertEqual(interval, "{:.3f} to {:.3f}".format(*told) if told else "", name)
+        facts = dict(seen["facts"])
+        self.assertEqual(facts["AUROC of msp (near)"], f"{results[0]['auroc']:.3f}")
+        self.assertEqual(facts["rightly named, nothing rejected (near)"], f"{100 * results[0]['accuracy']:.1f}\u00a0%")
+
+    def test_no_table_is_cut_on_paper(self):
+        known, unknown = self.worked()
+        sets = [part for i in range(4) for part in ("--unknown", f"set{i}={unknown}")]
+        self.report("--known", known, *sets, "--threshold", 4)
+        seen = self.seen(688, paper=True)  # A4 without its margins of 14 mm
+        self.assertEqual(seen["cut"], 0)
+        self.assertLessEqual(seen["wide"], seen["inner"])
 
 
 if __name__ == "__main__":

@@ -121,6 +121,47 @@ TEST_P(RowReaderOfBothFormats, RowsMayBeLongerThanTheReadersBuffer) {
 INSTANTIATE_TEST_SUITE_P(Format, RowReaderOfBothFormats, testing::Values(RowFormat::jsonl, RowFormat::csv),
                          [](const auto& format) { return std::string(to_string(format.param)); });
 
+TEST_P(RowReaderOfBothFormats, FiguresOfStagesAreThoseThatAreWanted) {
+    Row row = known("a.jpg", "a:b;c");
+    row.classifier->top = {{3, "a:b;c", 0.75}, {1, "c:d", 0.25}};
+    row.unknown = UnknownFigures{"openmax", -1.5, 0.25, 2.5, true};
+    Row by_rule = known("b.jpg", "c");
+    by_rule.classifier->top.clear();
+    by_rule.unknown = UnknownFigures{"openmax", 3, 0.75, std::nullopt, false};
+    TextSink sink;
+    const auto writer = make_row_writer(GetParam(), sink, {.gate = true, .unknown = true});
+    for (const Row& one : {row, by_rule, failed("c.jpg")}) writer->write(one);
+    writer->finish({});
+    std::istringstream stream(sink.text);
+    RowReader reader(stream, "rows");
+    reader.want({"unknown.score", "unknown.threshold"}, {"unknown.method"}, {"unknown.pass"}, {"classifier.top"});
+
+    const auto first = reader.next(), second = reader.next(), third = reader.next();
+    EXPECT_THAT(first->numbers, testing::ElementsAre(-1.5, 2.5));
+    EXPECT_THAT(first->texts, testing::ElementsAre("openmax"));
+    EXPECT_THAT(first->flags, testing::ElementsAre(true));
+    EXPECT_THAT(first->lists, testing::ElementsAre(testing::ElementsAre("a:b;c", "c:d")));
+    EXPECT_THAT(second->numbers, testing::ElementsAre(3, std::nullopt)) << "OpenMax's own rule is no threshold";
+    EXPECT_THAT(second->flags, testing::ElementsAre(false));
+    EXPECT_THAT(second->lists, testing::ElementsAre(testing::IsEmpty()));
+    EXPECT_THAT(third->numbers, testing::ElementsAre(std::nullopt, std::nullopt));
+    EXPECT_THAT(third->flags, testing::ElementsAre(std::nullopt));
+}
+
+TEST(RowReader, OnlyAThresholdMayBeARule) {
+    for (const std::string figure : {"score", "threshold"}) {
+        std::istringstream stream(R"({"path": "a", "verdict": "x", "outcome": "known", "decided_by": "classifier", )"
+                                  R"("unknown": {")" +
+                                  figure + "\": \"argmax\"}}\n");
+        RowReader reader(stream, "rows");
+        reader.want({"unknown." + figure});
+        if (figure == "threshold")
+            EXPECT_EQ(reader.next()->numbers[0], std::nullopt);
+        else
+            EXPECT_THROW(reader.next(), Error);
+    }
+}
+
 TEST(RowReader, TakesAnEmptyFileForJsonlWithoutRows) {
     const Reading reading = read("");
     EXPECT_EQ(reading.format, RowFormat::jsonl);

@@ -25,6 +25,8 @@ struct RowRecord {
     std::optional<std::string> error_kind;         ///< iff the outcome is failed
     std::vector<std::optional<double>> numbers;    ///< as RowReader::want() asked; none: the stage did not run
     std::vector<std::optional<std::string>> texts; ///< the same
+    std::vector<std::optional<bool>> flags;        ///< the same
+    std::vector<std::vector<std::string>> lists;   ///< the same, the labels of each list; empty: the stage did not run
 };
 
 /// Whether a file that begins with these bytes holds rows, jsonl or csv. A file that was cut short early on counts too,
@@ -53,10 +55,11 @@ public:
     RowReader& operator=(RowReader&&) noexcept;
     ~RowReader();
 
-    /// Asks for figures of stages, by the names that they have in jsonl: `gate.mass`, `unknown.method`. What rows do not
-    /// have is left out. So is the number of a rule that has a name instead
-    /// (unknown.threshold: argmax). A list is a text too: empty iff it has no entries, and left out then in csv. Before the first next().
-    void want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts = {});
+    /// Asks for figures of stages, by the names that they have in jsonl: `gate.mass`, `unknown.method`, `unknown.pass`,
+    /// `classifier.top`. What rows do not have is left out, and so is a threshold that is OpenMax's arg-max rule and no
+    /// number. Before the first next().
+    void want(const std::vector<std::string>& numbers, const std::vector<std::string>& texts = {},
+              const std::vector<std::string>& flags = {}, const std::vector<std::string>& lists = {});
 
     RowFormat format() const;
 

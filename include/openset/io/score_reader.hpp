@@ -47,6 +47,7 @@ struct ScoreTable {
     std::vector<double> w;                      ///< [rows, w_labels]; empty: not wanted, or the file has none
     std::vector<std::uint8_t> argmax_unknown{}; ///< [rows] P(unknown) > every other P; empty: as `w`
     std::vector<std::string> paths{};           ///< [rows] any bytes; empty: not wanted
+    std::vector<std::uint8_t> rejected{};       ///< [rows] by the detector when `infer` ran; empty: not told
 
     std::int64_t failed = 0;    ///< rows of `infer` without a verdict: not scored
     std::int64_t unreached = 0; ///< rows of `infer` that an earlier stage rejected: this one has no figures for them

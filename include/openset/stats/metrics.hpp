@@ -10,7 +10,7 @@
 /// What needs both sides is none where one is empty.
 namespace openset::stats {
 
-/// The rows to measure, as columns. Empty labels, predictions or confidences: not told.
+/// The rows to measure, as columns. Empty labels, predictions, confidences or rejections: not told.
 struct OpenSetRows {
     std::int32_t classes = 0;
     std::span<const double> known_scores;            ///< [known]
@@ -19,6 +19,8 @@ struct OpenSetRows {
     std::span<const double> known_confidence;        ///< [known], 0..1
     std::span<const double> unknown_scores;          ///< [unknown]
     std::span<const std::int32_t> unknown_predicted; ///< [unknown], every one told
+    std::span<const std::uint8_t> known_rejected{};   ///< [known] by whoever decided already
+    std::span<const std::uint8_t> unknown_rejected{}; ///< [unknown]
 };
 
 /// How often each row stands in a resample. Empty: once.
@@ -32,6 +34,7 @@ struct RankedSide {
     std::vector<std::int32_t> label;     ///< [rows], or empty
     std::vector<std::int32_t> predicted; ///< [rows], or empty
     std::vector<double> confidence;      ///< [rows], or empty
+    std::vector<std::uint8_t> rejected;  ///< [rows], or empty
 
     std::size_t rows() const { return group.size(); }
     bool right(std::size_t row) const { return label[row] == predicted[row]; }
