@@ -236,8 +236,8 @@ void add_separation(const report::Separation& separation, bool has_chain, report
 /// words  what they were judged by
 void add_pictures(const std::vector<report::Judged>& judged, std::vector<std::string> words, const fs::path& root,
                   report::Content& content) {
-    report::Section pictures{
-        "pictures", "The pictures themselves", std::move(words), report::contact_sheets(judged, root)};
+    report::Section pictures{"pictures", "The pictures themselves", std::move(words),
+                             report::contact_sheets(judged, root)};
     if (!pictures.parts.empty()) content.sections.push_back(std::move(pictures));
 }
 

@@ -104,8 +104,7 @@ double width_of(const std::string& words) {
 std::vector<std::string> wrapped(const std::string& words, double width) {
     const auto longest = static_cast<std::size_t>(width / width_of("n"));
     const std::size_t end = bytes_of(words, longest);
-    if (words.empty() || end == words.size())
-        return words.empty() ? std::vector<std::string>() : std::vector{words};
+    if (words.empty() || end == words.size()) return words.empty() ? std::vector<std::string>() : std::vector{words};
     const std::size_t space = words.rfind(' ', end);
     if (space == std::string::npos) return {shortened(words, longest)};
     return {words.substr(0, space), shortened(words.substr(space + 1), longest)};
@@ -188,8 +187,18 @@ std::string dot(std::size_t shape, double x, double y, double r) {
     case 2: return polygon({{0, -1.3}, {1.2, 0.8}, {-1.2, 0.8}});
     case 3: return polygon({{0, -1.35}, {1.35, 0}, {0, 1.35}, {-1.35, 0}});
     case 4:
-        return polygon({{-0.4, -1.3}, {0.4, -1.3}, {0.4, -0.4}, {1.3, -0.4}, {1.3, 0.4}, {0.4, 0.4},
-                        {0.4, 1.3}, {-0.4, 1.3}, {-0.4, 0.4}, {-1.3, 0.4}, {-1.3, -0.4}, {-0.4, -0.4}});
+        return polygon({{-0.4, -1.3},
+                        {0.4, -1.3},
+                        {0.4, -0.4},
+                        {1.3, -0.4},
+                        {1.3, 0.4},
+                        {0.4, 0.4},
+                        {0.4, 1.3},
+                        {-0.4, 1.3},
+                        {-0.4, 0.4},
+                        {-1.3, 0.4},
+                        {-1.3, -0.4},
+                        {-0.4, -0.4}});
     case 5: return polygon({{0, 1.3}, {-1.2, -0.8}, {1.2, -0.8}});
     case 6: return polygon({{-0.5, -1.4}, {0.5, -1.4}, {0.5, 1.4}, {-0.5, 1.4}});
     case 7: return polygon({{-1.4, -0.5}, {1.4, -0.5}, {1.4, 0.5}, {-1.4, 0.5}});

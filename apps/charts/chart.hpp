@@ -46,7 +46,7 @@ struct Series {
     std::string name; ///< in the legend and the CSV; empty: not in the legend
     Style style = Style::line;
     std::vector<double> x, y; ///< finite
-    int colour = 0; ///< and the dashes, or shape of dots, that go with it: 57 of them, told apart by both
+    int colour = 0;           ///< and the dashes, or shape of dots, that go with it: 57 of them, told apart by both
 };
 
 /// A vertical line with words.

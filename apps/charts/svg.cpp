@@ -35,8 +35,7 @@ std::vector<double> ticks(const Range& range) {
 
 std::string escaped(const std::string& text) {
     using Json = nlohmann::json;
-    const auto utf8 =
-        Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+    const auto utf8 = Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
     std::string xml;
     for (std::size_t i = 0; i < utf8.size(); ++i) {
         switch (const char c = utf8[i]) {

@@ -204,7 +204,8 @@ std::vector<std::string> methods_for(const detect::TrainingData& sums) {
 
 void print_sums(const detect::TrainingData& sums) {
     const detect::TrainingFacts& facts = sums.facts();
-    print_line("rows", std::to_string(facts.rows()) + ", " + std::to_string(facts.labelled_count) + " of them with a label");
+    print_line("rows",
+               std::to_string(facts.rows()) + ", " + std::to_string(facts.labelled_count) + " of them with a label");
     print_line("classes", std::to_string(facts.classes));
     print_line("features", std::to_string(facts.features));
     std::string names;

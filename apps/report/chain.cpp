@@ -246,7 +246,7 @@ Chain read_chain(const std::filesystem::path& rows,
         chain.pictures.push_back(std::move(one));
     }
     if (thresholds.size() == 1) chain.threshold = *thresholds.begin();
-    chain.rule = chain.threshold        ? "the pipeline's own threshold"
+    chain.rule = chain.threshold         ? "the pipeline's own threshold"
                  : thresholds.size() > 1 ? "the pipeline's own thresholds, which differ by label"
                                          : "OpenMax's arg-max rule";
     for (const auto& [picture, label] : stopped_as) {

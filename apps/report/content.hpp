@@ -23,8 +23,8 @@ struct Table {
     std::string name, title, caption;
     std::vector<std::string> head;              ///< the first column is text, the others numbers
     std::vector<std::vector<std::string>> rows; ///< as long as the head
-    std::string csv; ///< empty: another table has its numbers
-    std::vector<std::string> hints{}; ///< [rows] words behind the last cell; or empty
+    std::string csv;                            ///< empty: another table has its numbers
+    std::vector<std::string> hints{};           ///< [rows] words behind the last cell; or empty
 };
 
 struct Tile {

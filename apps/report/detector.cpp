@@ -24,7 +24,7 @@ using charts::Style;
 using detect::OpenMax;
 using detect::OpenMaxClass;
 
-constexpr std::size_t most_classes = 12; ///< with charts of their own
+constexpr std::size_t most_classes = 12;     ///< with charts of their own
 constexpr std::size_t most_in_quantiles = 8; ///< more would hide each other
 constexpr std::size_t most_in_matrix = 30;
 
@@ -65,7 +65,9 @@ Table class_table(const OpenMax& openmax, const inspect::Diagnostics& diagnostic
         table.rows.push_back({one.label, grouped(one.rows), grouped(tail.n_used),
                               tail.has_tail() ? charts::formatted("%.4g", tail.smallest_tail) : "",
                               tail.has_tail() ? charts::formatted("%.4g", tail.largest_tail) : "",
-                              !tail.ok() ? "no fit: " + status : ks ? charts::formatted("%.3f", *ks) : ""});
+                              !tail.ok() ? "no fit: " + status
+                              : ks       ? charts::formatted("%.3f", *ks)
+                                         : ""});
     }
     if (openmax.classes().size() > table.rows.size())
         table.caption += " The first 40 of " + std::to_string(openmax.classes().size()) + "; the CSV has all.";

@@ -112,11 +112,11 @@ Sheet sheet_of(const Choice& choice, const std::vector<Judged>& pictures, const 
     const std::size_t shown = std::min(chosen.size(), tiles);
     std::ranges::stable_sort(chosen, std::greater<>(), [&](std::size_t i) { return choice.rank(pictures[i]); });
     Sheet sheet{choice.name, choice.title, choice.caption, {}, csv_head};
-    for (std::size_t i = 0; i < (choice.counted ? chosen.size() : shown); ++i) sheet.csv += csv_line(pictures[chosen[i]]);
+    for (std::size_t i = 0; i < (choice.counted ? chosen.size() : shown); ++i)
+        sheet.csv += csv_line(pictures[chosen[i]]);
     if (shown < chosen.size() && choice.counted)
-        sheet.caption +=
-            " " + grouped(std::ssize(chosen)) + " in all, the first " + std::to_string(shown) +
-            " are here; the CSV has all.";
+        sheet.caption += " " + grouped(std::ssize(chosen)) + " in all, the first " + std::to_string(shown) +
+                         " are here; the CSV has all.";
     for (std::size_t i = 0; i < shown; ++i) sheet.tiles.push_back(tile_of(pictures[chosen[i]], root));
     return sheet;
 }

@@ -151,10 +151,10 @@ private:
     }
 
     bool has_room() const {
-        const std::int64_t window =
-            work_ == nullptr
-                ? head_start_
-                : std::int64_t{work_->batch_sizes().largest()} * (std::ssize(waiting_) + options_.threads) + options_.jobs;
+        const std::int64_t window = work_ == nullptr ? head_start_
+                                                     : std::int64_t{work_->batch_sizes().largest()} *
+                                                               (std::ssize(waiting_) + options_.threads) +
+                                                           options_.jobs;
         return started_ - delivery_.delivered() < window && waiting_bytes_ < options_.waiting_bytes;
     }
 

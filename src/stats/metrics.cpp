@@ -167,7 +167,10 @@ RankedRows::RankedRows(const OpenSetRows& rows) : classes(rows.classes) {
     known = {groups(known_places, scores), in_order(rows.known_labels, known_places),
              in_order(rows.known_predicted, known_places), in_order(rows.known_confidence, known_places),
              in_order(rows.known_rejected, known_places)};
-    unknown = {groups(unknown_places, scores), {}, in_order(rows.unknown_predicted, unknown_places), {},
+    unknown = {groups(unknown_places, scores),
+               {},
+               in_order(rows.unknown_predicted, unknown_places),
+               {},
                in_order(rows.unknown_rejected, unknown_places)};
 }
 

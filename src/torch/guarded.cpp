@@ -32,9 +32,12 @@ bool is_out_of_memory(std::string_view text) {
 void throw_ours(const std::string& what, const std::string& text) {
     if (is_out_of_memory(text)) throw Error(ErrorKind::out_of_memory, what + ": out of memory");
     // A card that has failed once fails every call from then on: no picture is to blame, and the run cannot go on.
-    if (text.find("CUDA error") != std::string::npos)
-        throw Error(ErrorKind::internal, what + ": the device has failed: " + short_message(text) +
+    if (const std::size_t begin = text.find("CUDA error"); begin != std::string::npos) {
+        const std::string message =
+            text.substr(begin, text.find('\n', begin) - begin); // then follows advice for developers
+        throw Error(ErrorKind::internal, what + ": the device has failed: " + message +
                                              "; start anew, on another --device if it fails again");
+    }
     throw Error(ErrorKind::model, what + ": " + short_message(text));
 }
 

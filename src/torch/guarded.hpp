@@ -17,7 +17,7 @@ std::string short_message(const std::string& text);
 /// std::runtime_error.
 bool is_out_of_memory(std::string_view text);
 
-/// Throws Error(out_of_memory) or Error(model): "what: message".
+/// Throws Error(out_of_memory), Error(model), or Error(internal) where the device has failed for good: "what: message".
 [[noreturn]] void throw_ours(const std::string& what, const std::string& text);
 
 /// Calls LibTorch; its exceptions leave as ours.

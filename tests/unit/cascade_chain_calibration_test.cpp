@@ -39,6 +39,22 @@ ChainRows some_rows(std::size_t count, std::uint32_t stream) {
     return rows;
 }
 
+/// One detector, whose scores are 0, 1, 2, ...: so many rows that are predicted cat, then dog, then hen.
+ChainRows rows_of_labels(std::initializer_list<int> counts) {
+    ChainRows rows;
+    rows.stages = {stage(Stage::unknown)};
+    rows.scores.resize(1);
+    rows.label_names = {"cat", "dog", "hen"};
+    for (const int count : counts) {
+        const int label = rows.predicted.empty() ? 0 : rows.predicted.back() + 1;
+        rows.predicted.insert(rows.predicted.end(), static_cast<std::size_t>(count), label);
+    }
+    rows.classifier_rejects.resize(rows.predicted.size(), 0);
+    rows.scores[0].resize(rows.predicted.size());
+    std::iota(rows.scores[0].begin(), rows.scores[0].end(), 0);
+    return rows;
+}
+
 std::vector<std::size_t> all_of(const ChainRows& rows) {
     std::vector<std::size_t> all(rows.rows());
     std::iota(all.begin(), all.end(), 0);
@@ -136,15 +152,7 @@ TEST(ChainCalibration, WhatTheClassifierRejectsItselfIsSpentOfTheBudget) {
 }
 
 TEST(ChainCalibration, ClassesWithEnoughRowsAreRankedByThemselves) {
-    ChainRows rows;
-    rows.stages = {stage(Stage::unknown)};
-    rows.scores.resize(1);
-    rows.label_names = {"cat", "dog", "hen"};
-    for (int i = 0; i < 40; ++i) {
-        rows.scores[0].push_back(i);
-        rows.predicted.push_back(i < 20 ? 0 : i < 30 ? 1 : 2);
-        rows.classifier_rejects.push_back(0);
-    }
+    const ChainRows rows = rows_of_labels({20, 10, 10});
     const ChainCalibration chain(calibrate(rows, all_of(rows), 0.05, true, 0));
     EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 39.5, "cat"), 1.0 / 21);
     EXPECT_DOUBLE_EQ(chain.stage_share(Stage::unknown, 29.5, "dog"), 11.0 / 21); // among the twenty of dog and hen
@@ -155,15 +163,7 @@ TEST(ChainCalibration, ClassesWithEnoughRowsAreRankedByThemselves) {
 }
 
 TEST(ChainCalibration, LabelsThatWouldShareTooFewRowsShareThoseOfTheRarestThatHasEnough) {
-    ChainRows rows;
-    rows.stages = {stage(Stage::unknown)};
-    rows.scores.resize(1);
-    rows.label_names = {"cat", "dog", "hen"};
-    for (int i = 0; i < 60; ++i) {
-        rows.scores[0].push_back(i);
-        rows.predicted.push_back(i < 30 ? 0 : i < 55 ? 1 : 2);
-        rows.classifier_rejects.push_back(0);
-    }
+    const ChainRows rows = rows_of_labels({30, 25, 5});
     const auto points = ChainCalibration(calibrate(rows, all_of(rows), 0.05, true, 0)).operating_points(0.05);
     EXPECT_EQ(points.at(Stage::unknown).threshold_for("cat"), 29);
     EXPECT_EQ(points.at(Stage::unknown).threshold_for("hen"), 59) << "five alone would never be rejected";

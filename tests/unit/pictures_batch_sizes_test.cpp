@@ -35,6 +35,12 @@ TEST_F(BatchSizesFileTest, WhatIsNewStandsBesideOrInPlaceOfWhatIsKnown) {
     EXPECT_THAT(read_batch_sizes(file, "mine"), ElementsAre(Pair("aa", 8), Pair("bb", 2)));
 }
 
+TEST_F(BatchSizesFileTest, ASizeThatIsToBeForgottenIsKnownNoLonger) {
+    remember_batch_sizes(file, "mine", {{"aa", 8}, {"bb", 32}});
+    remember_batch_sizes(file, "mine", {{"aa", forget_batch_size}, {"cc", forget_batch_size}});
+    EXPECT_THAT(read_batch_sizes(file, "mine"), ElementsAre(Pair("bb", 32)));
+}
+
 TEST_F(BatchSizesFileTest, ADamagedFileKnowsNothingAndIsReplaced) {
     for (const char* damaged : {"", "{", "[]", "3", R"({"format": "openset-batch-sizes/1", "machines": 3})",
                                 R"({"format": "another", "machines": {"mine": {"aa": 8}}})", "\xFF"}) {

@@ -13,12 +13,12 @@ namespace openset::stats {
 /// The rows to measure, as columns. Empty labels, predictions, confidences or rejections: not told.
 struct OpenSetRows {
     std::int32_t classes = 0;
-    std::span<const double> known_scores;            ///< [known]
-    std::span<const std::int32_t> known_labels;      ///< [known], every one told
-    std::span<const std::int32_t> known_predicted;   ///< [known], every one told
-    std::span<const double> known_confidence;        ///< [known], 0..1
-    std::span<const double> unknown_scores;          ///< [unknown]
-    std::span<const std::int32_t> unknown_predicted; ///< [unknown], every one told
+    std::span<const double> known_scores;             ///< [known]
+    std::span<const std::int32_t> known_labels;       ///< [known], every one told
+    std::span<const std::int32_t> known_predicted;    ///< [known], every one told
+    std::span<const double> known_confidence;         ///< [known], 0..1
+    std::span<const double> unknown_scores;           ///< [unknown]
+    std::span<const std::int32_t> unknown_predicted;  ///< [unknown], every one told
     std::span<const std::uint8_t> known_rejected{};   ///< [known] by whoever decided already
     std::span<const std::uint8_t> unknown_rejected{}; ///< [unknown]
 };
