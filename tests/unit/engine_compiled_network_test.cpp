@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr Activation relu{Activation::Kind::clip, 0, std::numeric_limits<float>::infinity()};
 
@@ -167,8 +168,35 @@ LayerGraph small_network() {
 
 TEST(CompiledNetworks, GiveWhatPlainLoopsGiveOfAWholeNetwork) { EXPECT_LT(relative_difference(small_network()), 2e-6); }
 
-TEST(CompiledNetworks, GiveTheSameBitsInAnyBatchAndPlaceAndFromAnyThread) {
-    const CompiledNetwork network(small_network());
+/// The same in eight bits, on grids that make roundings of every kind.
+LayerGraph small_network_in_eight_bits() {
+    constexpr Grid pixels{0.0311F, 97}, positive{0.0173F, 0}, any{0.0291F, 121};
+    GraphBuilder build({3, 33, 33});
+    const Convolution stem{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}};
+    ValueId x = build.convolution_in_eight_bits(build.rounded(0, pixels), 24, stem, positive);
+    for (const int stride : {1, 2}) {
+        const Convolution depthwise{
+            .kernel = {5, 5}, .stride = {stride, stride}, .padding = {2, 2, 2, 2}, .groups = 96};
+        ValueId y = build.convolution_in_eight_bits(x, 96, {}, positive);
+        y = build.convolution_in_eight_bits(y, 96, depthwise, positive);
+        y = build.convolution_in_eight_bits(y, 24, {}, any);
+        x = stride == 1 ? build.sum_on(any, y, x) : y;
+    }
+    return build.graph({build.pool(x, {Pool::Kind::average, {9, 9}, {1, 1}, {}, false}), x});
+}
+
+TEST(CompiledNetworks, RunSeveralPicturesAtOnceInEightBitsOnly) {
+    EXPECT_THAT(CompiledNetwork(small_network()).description(), StartsWith("pictures at once: 1\n"));
+    EXPECT_THAT(CompiledNetwork(small_network_in_eight_bits()).description(), StartsWith("pictures at once: 4\n"));
+}
+
+class SmallNetworks : public testing::TestWithParam<LayerGraph (*)()> {};
+
+INSTANTIATE_TEST_SUITE_P(InFloatAndInEightBits, SmallNetworks,
+                         testing::Values(&small_network, &small_network_in_eight_bits));
+
+TEST_P(SmallNetworks, GiveTheSameBitsInAnyBatchAndPlaceAndFromAnyThread) {
+    const CompiledNetwork network(GetParam()());
     const auto batch = drawn_batch({3, 33, 33}, 16);
     const auto all = network.run(batch);
     const std::size_t size = Shape{3, 33, 33}.size();
