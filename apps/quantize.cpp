@@ -76,6 +76,17 @@ void tell_of_hardware() {
 #endif
 }
 
+/// A network that cannot be run is not left behind.
+std::unique_ptr<torch::ScriptNetwork> load_what_was_made(const model::NetworkFile& file, const Options& options) {
+    try {
+        return torch::load_network(file, options.load);
+    } catch (const Error&) {
+        std::error_code ignored;
+        std::filesystem::remove(file.path, ignored);
+        throw;
+    }
+}
+
 int run(Options& options) {
     const Cancellation& cancellation = cli::catch_signals();
     check_place(options);
@@ -94,6 +105,7 @@ int run(Options& options) {
     if (!options.unknown.empty())
         strangers = quantize::pictures_in(quantize::input_flags(options.unknown), cancellation);
 
+    const auto before = torch::load_network(file, options.load);
     quantize::Report report;
     torch::Quantiser quantiser(file);
     report.failed = quantize::for_batches(
@@ -104,7 +116,7 @@ int run(Options& options) {
                                                             options.rule(), options.coverage()));
 
     const auto int8_file = model::open_network_file(options.output);
-    const auto before = torch::load_network(file, options.load), after = torch::load_network(int8_file, options.load);
+    const auto after = load_what_was_made(int8_file, options);
     const auto known = quantize::compare(options, judged.pictures, *before, *after, cancellation);
     report.before = facts_of(file);
     report.after = facts_of(int8_file);

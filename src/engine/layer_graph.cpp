@@ -75,6 +75,7 @@ private:
     static bool is_pad(const Node& node, const Convolution& convolution) {
         return is_in_float(node, convolution) && convolution.kernel == Extent{} && convolution.stride == Extent{} &&
                convolution.groups == node.shape.channels && node.inputs.size() == 1 &&
+               std::ssize(convolution.weight) == node.shape.channels && // as many channels go in
                convolution.activation == Activation{} && all_are(convolution.weight, 1) && all_are(convolution.bias, 0);
     }
 
@@ -160,7 +161,8 @@ private:
 Extent output_extent(const Shape& input, const Extent& kernel, const Extent& stride, const Extent& dilation,
                      const Padding& padding) {
     const auto along = [](int size, int before, int after, int kernel_size, int step, int spread) {
-        return (size + before + after - ((kernel_size - 1) * spread + 1)) / step + 1;
+        const int room = size + before + after - ((kernel_size - 1) * spread + 1);
+        return room < 0 ? 0 : room / step + 1;
     };
     return {along(input.height, padding.top, padding.bottom, kernel.height, stride.height, dilation.height),
             along(input.width, padding.left, padding.right, kernel.width, stride.width, dilation.width)};

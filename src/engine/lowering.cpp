@@ -234,7 +234,7 @@ private:
                std::to_string(convolution.kernel.width) + " of " + std::to_string(node.shape.channels) + " channels";
     }
 
-    /// Bytes times bytes, summed in whole numbers, which is exact; then scaled, and rounded to the node's grid.
+    /// Bytes times bytes, summed in whole numbers, exactly for weights from -64 to 64; then scaled, and rounded to the node's grid.
     void add_in_eight_bits(const Node& node, const Convolution& convolution) {
         const auto& grid = grids_[node.inputs[0]];
         if (!grid || node.inputs.size() != 1 || convolution.activation != Activation{})
@@ -245,6 +245,9 @@ private:
             const float unit = grid->scale * convolution.weight_scale[c];
             scales.push_back(node.grid ? unit / node.grid->scale : unit);
             bias.push_back(convolution.bias[c] / unit);
+            if (!std::isfinite(bias.back()))
+                throw Error(ErrorKind::model, "a channel's weights are so small that eight bits lose its bias, "
+                                              "expected them to be zero, or larger");
         }
         dnnl::primitive_attr attributes = new_attributes();
         constexpr int by_channel = 1 << 1;

@@ -111,7 +111,7 @@ bool is_batch_dependent(const jit::Node* node) {
                                                                     "aten::choose_qparams",
                                                                     "aten::quantize_per_tensor_dynamic"};
     const std::string_view kind = node->kind().toQualString();
-    // Integer sums are exact; what finds its range in the batch itself is not independent of it.
+    // Sums of whole numbers do not depend on their order; what finds its range in the batch itself is not independent of it.
     if (kind.starts_with("quantized::")) return kind.ends_with("_dynamic") || kind.find("lstm") != kind.npos;
     return std::ranges::find(names, kind) != names.end() ||
            std::ranges::any_of(beginnings, [kind](std::string_view beginning) { return kind.starts_with(beginning); });

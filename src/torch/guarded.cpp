@@ -12,13 +12,19 @@ std::string short_message(const std::string& text) {
         const std::size_t end = std::min(text.find('\n', start), text.size());
         const std::string_view line = std::string_view(text).substr(start, end - start);
         const bool frame = line.find_first_not_of(' ') == std::string_view::npos || line.starts_with(" ") ||
-                           line.starts_with("Traceback") || line.starts_with("The following operation failed");
+                           line.starts_with("Traceback") || line.starts_with("frame #") ||
+                           line.starts_with("The following operation failed");
         if (!frame) best = line;
         start = end + 1;
     }
     constexpr std::string_view prefix = "RuntimeError: ";
     if (best.starts_with(prefix)) best.remove_prefix(prefix.size());
     return best.empty() ? text.substr(0, text.find('\n')) : std::string(best);
+}
+
+std::string message_of(const std::exception& error) {
+    const auto* const own = dynamic_cast<const c10::Error*>(&error);
+    return short_message(own == nullptr ? error.what() : own->what_without_backtrace());
 }
 
 bool is_out_of_memory(std::string_view text) {

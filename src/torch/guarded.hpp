@@ -13,6 +13,9 @@ namespace openset::torch {
 /// LibTorch's message without its C++ and TorchScript backtraces: the last line that says something.
 std::string short_message(const std::string& text);
 
+/// The same of what LibTorch threw.
+std::string message_of(const std::exception& error);
+
 /// By the text: the CPU allocator has no error type of its own, and the TorchScript interpreter rethrows every error as
 /// std::runtime_error.
 bool is_out_of_memory(std::string_view text);

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "torch/guarded.hpp"
 #include "torch/tensor_values.hpp"
 
 namespace openset::torch {
@@ -228,7 +229,7 @@ private:
             {"aten::contiguous", &Lowerer::same},
             {"aten::detach", &Lowerer::same},
             {"aten::quantize_per_tensor", &Lowerer::round},
-            {"aten::dequantize", &Lowerer::same}, // values stand for the same numbers
+            {"aten::dequantize", &Lowerer::dequantise},
             {"quantized::conv2d", &Lowerer::convolution_in_eight_bits},
             {"quantized::conv2d_relu", &Lowerer::convolution_in_eight_bits},
             {"quantized::add", &Lowerer::sum_in_eight_bits},
@@ -245,9 +246,16 @@ private:
 
     /// Who sees the old value, through whatever view, sees the new one from here on.
     void overwrite(ValueId old, ValueId value) {
+        if (copied_.contains(old)) throw Obstacle(kind_ + " of one of two copies");
         for (auto& [name, seen] : traced_) {
             if (seen.value == old) seen.value = value;
         }
+    }
+
+    /// Bytes and floats stand for the same numbers.
+    void dequantise(const jit::Node* node) {
+        same(node);
+        copied_.insert(traced(node->output()).value);
     }
 
     void append(const jit::Node* node, engine::Operation operation, std::vector<ValueId> inputs, const Shape& made,
@@ -688,6 +696,7 @@ private:
     std::unordered_map<const jit::Value*, std::vector<const jit::Value*>> lists_; ///< of tensors
     std::string kind_;                                                            ///< of the node at work
     bool has_slices_ = false;
+    std::set<ValueId> copied_; ///< two tensors hold the value, of which one may be written to
 };
 
 } // namespace
@@ -699,6 +708,9 @@ Lowering lower(const jit::Graph& graph, const image::Size& picture) {
         return {std::nullopt, obstacle.what()};
     } catch (const std::out_of_range&) { // another form of an operation than those it was written for
         return {std::nullopt, "an operation with fewer inputs than it knows"};
+    } catch (const std::exception& error) {
+        if (is_out_of_memory(error.what())) throw;
+        return {std::nullopt, message_of(error)};
     }
 }
 

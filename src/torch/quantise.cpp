@@ -69,16 +69,17 @@ struct Quantiser::State {
     std::int64_t pictures = 0;
 
     /// What the plan observes, and what goes into its convolutions.
-    jit::Stack values(const model::Batch& batch) const {
-        const at::Tensor input = at::from_blob(const_cast<float*>(batch.data.data()),
-                                               {batch.count, 3, batch.height, batch.width}, at::kFloat);
-        jit::Stack stack{module._ivalue(), input};
+    /// One picture alone: LibTorch's kernels of other batches round otherwise.
+    jit::Stack values(const model::Batch& batch, int picture) const {
+        const std::size_t values =
+            std::size_t{3} * static_cast<std::size_t>(batch.height) * static_cast<std::size_t>(batch.width);
+        float* const pixels = const_cast<float*>(batch.data.data()) + static_cast<std::size_t>(picture) * values;
+        jit::Stack stack{module._ivalue(), at::from_blob(pixels, {1, 3, batch.height, batch.width}, at::kFloat)};
         jit::InterpreterState(*observing).run(stack);
         return stack;
     }
 
-    std::vector<stats::ValueHistogram> histograms_of(const jit::Stack& values) const {
-        std::vector<stats::ValueHistogram> seen(plan.observed.size());
+    void add(const jit::Stack& values, std::vector<stats::ValueHistogram>& seen) const {
         for (std::size_t i = 0; i < seen.size(); ++i) {
             const at::Tensor tensor = values.at(i).toTensor().contiguous();
             seen[i].add({tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())});
@@ -87,7 +88,6 @@ struct Quantiser::State {
                                                       "expected numbers whose range can be told");
             }
         }
-        return seen;
     }
 };
 
@@ -129,17 +129,19 @@ Quantiser::~Quantiser() = default;
 const QuantisedLayers& Quantiser::layers() const { return state_->layers; }
 
 void Quantiser::observe(const model::Batch& pictures) {
-    std::vector<stats::ValueHistogram> seen;
+    std::vector<stats::ValueHistogram> seen(state_->plan.observed.size());
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
-        const jit::Stack stack = state_->values(pictures);
-        seen = state_->histograms_of(stack);
-        // One layer's at a time: all of ResNet-18's are 0.75 GB, for each thread that observes.
-        for (std::size_t i = 0; i < state_->moments.size(); ++i) {
-            PatchMoments moments;
-            moments.add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
-            const std::lock_guard lock(state_->mutex);
-            state_->moments[i].merge(moments);
+        for (int picture = 0; picture < pictures.count; ++picture) {
+            const jit::Stack stack = state_->values(pictures, picture);
+            state_->add(stack, seen);
+            // One layer's at a time: all of ResNet-18's are 0.75 GB, for each thread that observes.
+            for (std::size_t i = 0; i < state_->moments.size(); ++i) {
+                PatchMoments moments;
+                moments.add(state_->convolutions[i], stack.at(seen.size() + i).toTensor());
+                const std::lock_guard lock(state_->mutex);
+                state_->moments[i].merge(moments);
+            }
         }
     });
     const std::lock_guard lock(state_->mutex);
@@ -161,7 +163,9 @@ void Quantiser::observe_noise() {
     }
     guarded(state_->where, [&] {
         const c10::InferenceMode inference;
-        const auto seen = state_->histograms_of(state_->values(model::normalised(all, state_->preprocess)));
+        const model::Batch batch = model::normalised(all, state_->preprocess);
+        std::vector<stats::ValueHistogram> seen(state_->plan.observed.size());
+        for (int picture = 0; picture < pictures; ++picture) state_->add(state_->values(batch, picture), seen);
         const std::lock_guard lock(state_->mutex);
         for (std::size_t i = 0; i < seen.size(); ++i) state_->of_noise[i] = {seen[i].min(), seen[i].max()};
     });

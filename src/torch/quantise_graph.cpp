@@ -168,6 +168,33 @@ bool settle_sizes(const std::shared_ptr<jit::Graph>& graph, const jit::Module& s
     return changed;
 }
 
+/// A convolution with padding "same" or "valid" as one with numbers, behind the padding that they stand for.
+void spell_out_padding(const std::shared_ptr<jit::Graph>& graph) {
+    std::vector<jit::Node*> named;
+    for (jit::Node* node : graph->nodes()) {
+        const auto padding = is(node, "aten::conv2d") ? jit::toIValue(node->input(4)) : c10::nullopt;
+        if (padding && padding->isString()) named.push_back(node);
+    }
+    for (jit::Node* node : named) {
+        const auto weight = tensor_of(node->input(1));
+        const auto dilation = ints_of(node->input(5), 2);
+        if (!weight || weight->dim() != 4 || !dilation) continue;
+        const jit::WithInsertPoint here(node);
+        jit::Value* input = node->input(0);
+        if (jit::toIValue(node->input(4))->toStringRef() == "same") {
+            const std::int64_t rows = (weight->size(2) - 1) * dilation->at(0),
+                               columns = (weight->size(3) - 1) * dilation->at(1);
+            const Ints ends{columns / 2, columns - columns / 2, rows / 2, rows - rows / 2};
+            input = graph->insert(c10::aten::constant_pad_nd, {input, ends, 0.0});
+        }
+        jit::Value* const made =
+            graph->insert(c10::aten::conv2d, {input, node->input(1), node->input(2), node->input(3), Ints{0, 0},
+                                              node->input(5), node->input(6)});
+        node->output()->replaceAllUsesWith(made);
+    }
+    jit::EliminateDeadCode(graph);
+}
+
 /// Both sides need `most` pixels: the kernel gets zeros where there is less. The result has the same size.
 at::Tensor with_zeros(const at::Tensor& weight, const Padding& padding, std::int64_t vertical,
                       std::int64_t horizontal) {
@@ -353,7 +380,8 @@ Grid grid_of(stats::ValueRange range, bool relu, float clip) {
     double low = std::min(range.low, 0.0F), high = std::max(range.high, 0.0F);
     if (relu) low = 0;
     if (clip > 0) high = std::min(high, static_cast<double>(clip)); // what is above saturates: that is the activation
-    if (!(high > low)) return {};
+    constexpr double least_width = 1e-30;                           // below, a step would be no float
+    if (!(high - low > least_width)) return {};
     // As the kernels have it, in float.
     const auto scale = static_cast<double>(static_cast<float>((high - low) / largest_activation));
     return {scale, std::clamp(std::llround(-low / scale), 0LL, static_cast<long long>(largest_activation))};
@@ -505,6 +533,7 @@ jit::Module flattened(jit::Module module, image::Size size, const image::Preproc
     jit::RemoveTensorMutation(graph);
     jit::ConstantPropagation(graph);
     jit::OptimizeFrozenGraph(graph); // what stood in branches
+    spell_out_padding(graph);
     fold_padding(graph);
     take_pixels(graph, preprocess);
     for (const jit::Node* node : graph->nodes()) {

@@ -93,14 +93,24 @@ struct TrunkPlan {
     }
 };
 
-/// A picture of noise, the same every time: [1, 3, height, width].
+constexpr int trial_pictures = 2; ///< the least that shows what a batch does to its later pictures
+
+/// Pictures of noise, the same every time: [trial_pictures, 3, height, width].
 at::Tensor noise(const image::Size& picture) {
-    const std::int64_t values = std::int64_t{3} * picture.height * picture.width;
-    return at::arange(values, at::kFloat).mul(0.7331).sin().mul(2).reshape({1, 3, picture.height, picture.width});
+    const std::int64_t values = std::int64_t{trial_pictures} * 3 * picture.height * picture.width;
+    return at::arange(values, at::kFloat)
+        .mul(0.7331)
+        .sin()
+        .mul(2)
+        .reshape({trial_pictures, 3, picture.height, picture.width});
 }
 
-/// A frozen module, made fast once, by the first network that needs it. What became of it is held against what it was, on a
-/// picture: LibTorch 1.13 computes ReLU6 wrongly in its optimised graphs where channels are no multiple of 16.
+/// What a network gives for each of the trial's pictures.
+using OnTrial = std::vector<NamedTensors>;
+
+/// A frozen module, made fast once, by the first network that needs it. What became of it is held against what it was, on
+/// pictures: LibTorch 1.13 computes ReLU6, Hardswish and Hardsigmoid wrongly in its optimised graphs where channels are no
+/// multiple of 16, on maps of 1x1 from the second picture of a batch on.
 class Trunk {
 public:
     explicit Trunk(jit::Module frozen) : module_(std::move(frozen)) {}
@@ -109,21 +119,28 @@ public:
         std::call_once(once_, [&] {
             const jit::Module as_it_was = module_.clone();
             const image::Size picture = plan.picture.value_or(image::Size{224, 224});
-            const auto expected = expected_on_noise(plan, picture);
+            const OnTrial expected = expected_on_noise(plan, picture);
             const bool in_eight_bits = is_quantised(*module_.get_method("forward").graph());
             if (plan.engine == Engine::onednn) compile(plan);
-            if (compiled_ && expected) {
-                obstacle_ = difference(*expected, compiled_on_noise(picture),
-                                       in_eight_bits ? Precision::bf16 : plan.precision); // roundings may go either way
+            if (compiled_) {
+                obstacle_ = expected.empty() ? "LibTorch gives nothing to hold it against, on pictures of noise"
+                                             : difference(expected, compiled_on_noise(picture),
+                                                          // roundings may go either way
+                                                          in_eight_bits ? Precision::bf16 : plan.precision);
                 if (!obstacle_.empty()) compiled_.reset();
             }
             if (compiled_) {
                 module_ = {};
                 return;
             }
-            optimise(plan);
-            if (!expected || in_eight_bits) return;
-            why_not_optimised_ = difference_on_noise(*expected, noise(picture).to(plan.device, type_, false, true));
+            try {
+                optimise(plan);
+                if (!expected.empty() && !in_eight_bits)
+                    why_not_optimised_ = difference_on_noise(expected, plan, picture);
+            } catch (const std::exception& error) {
+                if (is_out_of_memory(error.what())) throw;
+                why_not_optimised_ = "it fails: " + message_of(error);
+            }
             if (why_not_optimised_.empty()) return;
             module_ = as_it_was;
             type_ = at::kFloat;
@@ -161,49 +178,74 @@ private:
         }
     }
 
-    static model::Batch noise_batch(const image::Size& picture) {
-        return {1, picture.height, picture.width, float_values(noise(picture))};
+    static OnTrial one_by_one(jit::Module& module, const at::Tensor& pictures) {
+        OnTrial outputs;
+        for (std::int64_t i = 0; i < pictures.size(0); ++i)
+            outputs.push_back(name_outputs(forward_plainly(module, pictures.slice(0, i, i + 1).clone())));
+        return outputs;
     }
 
-    static NamedTensors outputs_on_noise(jit::Module& module, const at::Tensor& input) {
-        return name_outputs(forward_plainly(module, input));
-    }
-
-    NamedTensors compiled_on_noise(const image::Size& picture) const {
-        NamedTensors named;
-        const auto matrices = compiled_->run(noise_batch(picture));
-        named.first = at::tensor(matrices.front().values);
-        for (std::size_t i = 1; i < matrices.size(); ++i) named.rest[outputs_[i].name] = at::tensor(matrices[i].values);
-        return named;
-    }
-
-    /// What is wrong with the optimised module; empty where nothing is. Converted to half precision, a graph that names its
-    /// types may fail.
-    std::string difference_on_noise(const NamedTensors& expected, const at::Tensor& input) {
-        try {
-            return difference(expected, outputs_on_noise(module_, input.contiguous(layout_)),
-                              type_ == at::kHalf ? Precision::fp16 : Precision::fp32);
-        } catch (const std::exception& error) {
-            if (is_out_of_memory(error.what())) throw;
-            return "it fails: " + short_message(error.what());
+    /// What a batch gave, picture by picture. An output that is not of pictures keeps its shape.
+    static OnTrial parted(const NamedTensors& batch) {
+        const auto part = [](const at::Tensor& tensor, std::int64_t i) {
+            return has_rows(tensor, trial_pictures) ? tensor.slice(0, i, i + 1) : tensor;
+        };
+        OnTrial outputs(trial_pictures);
+        for (int i = 0; i < trial_pictures; ++i) {
+            outputs[static_cast<std::size_t>(i)].first = part(batch.first, i);
+            for (const auto& [name, tensor] : batch.rest)
+                outputs[static_cast<std::size_t>(i)].rest[name] = part(tensor, i);
         }
+        return outputs;
     }
 
-    /// Before anything is done to the module. None where there is nothing to compare: the network refuses the picture, or
-    /// computes in integers, whose rounding may go either way.
-    std::optional<NamedTensors> expected_on_noise(const TrunkPlan& plan, const image::Size& picture) const {
-        if (is_quantised(*module_.get_method("forward").graph()) && plan.engine != Engine::onednn) return std::nullopt;
+    OnTrial compiled_on_noise(const image::Size& picture) const {
+        const auto matrices =
+            compiled_->run({trial_pictures, picture.height, picture.width, float_values(noise(picture))});
+        const auto tensor = [](const model::Matrix& matrix) {
+            return at::tensor(matrix.values).reshape({matrix.rows, matrix.columns});
+        };
+        NamedTensors batch;
+        batch.first = tensor(matrices.front());
+        for (std::size_t i = 1; i < matrices.size(); ++i) batch.rest[outputs_[i].name] = tensor(matrices[i]);
+        return parted(batch);
+    }
+
+    /// What is wrong with the optimised module, run as it will be; empty where nothing is. Converted to half precision, a graph
+    /// that names its types may fail.
+    std::string difference_on_noise(const OnTrial& expected, const TrunkPlan& plan, const image::Size& picture) {
+        const at::Tensor pictures = noise(picture).to(plan.device, type_, false, true).contiguous(layout_);
+        const bool alone = plan.device.is_cpu() && depends_on_batch(*module_.get_method("forward").graph());
+        return difference(
+            expected, alone ? one_by_one(module_, pictures) : parted(name_outputs(forward_plainly(module_, pictures))),
+            type_ == at::kHalf ? Precision::fp16 : Precision::fp32);
+    }
+
+    /// Before anything is done to the module. None where there is nothing to compare: the network refuses the pictures, gives
+    /// what is not finite, or computes in integers, whose rounding may go either way.
+    OnTrial expected_on_noise(const TrunkPlan& plan, const image::Size& picture) const {
+        if (is_quantised(*module_.get_method("forward").graph()) && plan.engine != Engine::onednn) return {};
         try {
             jit::Module copy = module_.clone();
-            const NamedTensors outputs = outputs_on_noise(copy, noise(picture).to(plan.device));
-            return outputs.first.isfinite().all().item<bool>() ? std::optional(outputs) : std::nullopt;
+            OnTrial outputs = one_by_one(copy, noise(picture).to(plan.device));
+            const bool finite = std::ranges::all_of(
+                outputs, [](const NamedTensors& one) { return one.first.isfinite().all().item<bool>(); });
+            return finite ? outputs : OnTrial{};
         } catch (const std::exception& error) {
             if (is_out_of_memory(error.what())) throw;
-            return std::nullopt; // told when the network is tried
+            return {}; // told when the network is tried
         }
     }
 
-    /// Empty where the two agree as far as that precision goes, in every output that says something of a picture.
+    /// Empty where all agree as far as that precision goes.
+    static std::string difference(const OnTrial& expected, const OnTrial& got, Precision precision) {
+        std::string apart;
+        for (std::size_t i = 0; i < expected.size() && apart.empty(); ++i)
+            apart = difference(expected[i], got[i], precision);
+        return apart;
+    }
+
+    /// The same of one picture, in every output that says something of it.
     static std::string difference(const NamedTensors& expected, const NamedTensors& got, Precision precision) {
         std::string apart = difference(expected.first, got.first, precision);
         for (const auto& [name, tensor] : expected.rest) {
@@ -327,7 +369,14 @@ private:
         try {
             module_ = jit::freeze_module(module);
             head_ = cut_at_head(module_);
-            if (is_quantised(*module_.get_method("forward").graph())) report_.precision = "int8";
+            if (is_quantised(*module_.get_method("forward").graph())) {
+                report_.precision = "int8";
+                if (!info_.quantisation && !sums_any_products()) {
+                    report_.warnings.push_back(where_ +
+                                               ": computes in eight bits and was not made by openset quantize; on this "
+                                               "processor, which has no AVX-512 VNNI, its sums may overflow");
+                }
+            }
             report_.cut_at_head = head_.has_value();
             if (head_) trunk_name_ = report_.graph = fingerprint(*module_.get_method("forward").graph());
             const TrunkPlan plan = plan_for(options);
@@ -340,7 +389,7 @@ private:
         } catch (const std::exception& error) {
             if (is_out_of_memory(error.what())) throw;
             throw Error(ErrorKind::model,
-                        where_ + ": cannot be optimised: " + short_message(error.what()) + "; try --no-optimise");
+                        where_ + ": cannot be optimised: " + message_of(error) + "; try --no-optimise");
         }
         report_.picture_by_picture =
             on_cpu && trunk_->compiled() == nullptr && depends_on_batch(*module_.get_method("forward").graph());

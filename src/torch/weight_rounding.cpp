@@ -8,13 +8,15 @@ namespace {
 
 /// Patches of a picture that are looked at: neighbours say nearly the same.
 constexpr std::int64_t most_patches = 49;
-constexpr double grid = 1024; ///< steps between 0 and 1
+constexpr double steps = 1024;         ///< between 0 and 1
+constexpr double largest_value = 1024; ///< that patches are taken to have; larger ones count as this
+constexpr double least_weight = 1e-20; ///< of a channel that says something: that of a bias by less would be no float
 
 constexpr int largest_weight = 64;
 
 at::Tensor scales_of(const at::Tensor& weight) {
-    const at::Tensor scales = weight.abs().amax({1, 2, 3}).to(at::kDouble) / largest_weight;
-    return at::where(scales > 0, scales, at::ones_like(scales));
+    const at::Tensor largest = weight.abs().amax({1, 2, 3}).to(at::kDouble);
+    return at::where(largest > least_weight, largest / largest_weight, at::ones_like(largest));
 }
 
 /// Positions spread evenly over `all`.
@@ -47,7 +49,7 @@ void PatchMoments::add(const Convolution& convolution, const at::Tensor& input) 
             at::im2col(input[picture], kernel, convolution.dilation, convolution.padding, convolution.stride);
         sampled.push_back(columns.index_select(1, spread(columns.size(1))));
     }
-    const at::Tensor whole = (at::cat(sampled, 1).clamp(-grid, grid).to(at::kDouble) * grid).round();
+    const at::Tensor whole = (at::cat(sampled, 1).clamp(-largest_value, largest_value).to(at::kDouble) * steps).round();
     const at::Tensor of_groups = whole.reshape({groups, values, whole.size(1)});
     merge({of_groups.sum(2), of_groups.matmul(of_groups.transpose(1, 2)), whole.size(1)});
 }
@@ -94,7 +96,7 @@ RoundedWeights round_weights(const Convolution& convolution, const PatchMoments&
         if (end < values) left.slice(2, end).sub_(errors.matmul(factors.slice(1, begin, end).slice(2, end)));
     }
 
-    const at::Tensor means = moments.first / (grid * static_cast<double>(moments.patches));
+    const at::Tensor means = moments.first / (steps * static_cast<double>(moments.patches));
     const at::Tensor change = ((exact - rounded * scale.unsqueeze(2)) * means.unsqueeze(1)).sum(2).reshape({outputs});
     at::Tensor bias = convolution.bias ? convolution.bias->to(at::kDouble) : at::zeros({outputs}, at::kDouble);
     bias = (bias + change).to(at::kFloat);

@@ -195,6 +195,32 @@ def forward(self, x):
     y = torch.hardtanh(torch.conv2d(y, self.conv_weight, self.conv_bias, [1, 1], [1, 1]), 0., 6.)
     return torch.linear(self.features(x), self.weight, self.bias), torch.mean(y, [2, 3])
 )");
+    // Likewise, but the first picture of a batch comes out right.
+    save("relu6_of_means", R"(
+def forward(self, x):
+    y = torch.adaptive_avg_pool2d(torch.relu(torch.conv2d(x, self.stem, self.stem_bias, [1, 1], [1, 1])), [1, 1])
+    y = torch.hardtanh(torch.conv2d(y, self.widening, self.wide_bias), 0., 6.)
+    return torch.linear(torch.flatten(y, 1), self.wide_weight, self.bias)
+)",
+         {{"stem", at::constant_pad_nd(at::eye(3).reshape({3, 3, 1, 1}), {1, 1, 1, 1, 0, 0, 0, 13})},
+          {"stem_bias", at::zeros({16})},
+          {"widening", at::constant_pad_nd(at::cat({at::eye(3), -at::ones({21, 3})}), {0, 13}).reshape({24, 16, 1, 1})},
+          {"wide_bias", at::zeros({24})},
+          {"wide_weight", at::cat({head.weight, at::ones({3, 21})}, 1)}}); // of what ReLU6 leaves nothing of
+    // What LibTorch 1.13 cannot optimise.
+    save("clamped_from_below", R"(
+def forward(self, x):
+    y = torch.clamp(torch.conv2d(x, self.conv_weight, self.conv_bias, [1, 1], [1, 1]), 0., None)
+    return torch.linear(torch.mean(y, [2, 3]), self.weight, self.bias)
+)");
+    save("overflows", R"(
+def forward(self, x):
+    y = torch.conv2d(torch.conv2d(x, self.huge), self.huge)
+    y = torch.hardtanh(torch.conv2d(y, self.differences), 0., 6.)
+    return torch.linear(torch.mean(y, [2, 3]), self.weight, self.bias)
+)",
+         {{"huge", at::eye(3).reshape({3, 3, 1, 1}) * 1e30},
+          {"differences", (at::eye(3) - at::eye(3).roll(1, 0)).reshape({3, 3, 1, 1})}});
     save("left_half", R"(
 def forward(self, x):
     return torch.linear(self.features(x[:, :, :, :16]), self.weight, self.bias)

@@ -70,6 +70,23 @@ TEST(Fusing, MakesZerosAroundAPictureThePaddingOfEachConvolutionAfterThem) {
     EXPECT_LT(largest_difference(graph, fused), 1e-12);
 }
 
+TEST(Fusing, TakesASumOfChannelsForNoPadding) {
+    GraphBuilder build({3, 7, 6});
+    const ValueId grey = build.convolution(0, 1, {});
+    LayerGraph graph = build.graph({build.convolution(grey, 4, same_3x3)});
+    auto& sum = std::get<Convolution>(graph.nodes[grey].operation);
+    sum.weight = {1, 1, 1};
+    sum.bias = {0};
+    const auto fused = fuse(graph);
+    ASSERT_THAT(fused.nodes, SizeIs(3));
+    EXPECT_LT(largest_difference(graph, fused), 1e-12);
+}
+
+TEST(OutputExtent, IsNothingWhereTheKernelDoesNotFit) {
+    EXPECT_EQ(output_extent({3, 2, 3}, {3, 3}, {2, 2}, {}, {}), (Extent{0, 1}));
+    EXPECT_EQ(output_extent({3, 1, 1}, {2, 2}, {2, 2}, {}, {0, 0, 1, 1}), (Extent{1, 1}));
+}
+
 TEST(Fusing, LeavesAloneWhatSomebodyElseStillAsksFor) {
     GraphBuilder build({4, 5, 5});
     const ValueId convolved = build.convolution(0, 4, same_3x3);

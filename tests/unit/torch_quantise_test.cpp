@@ -111,6 +111,22 @@ protected:
     TemporaryFolder folder_;
 };
 
+/// How far the features on onednn are from LibTorch's, as a share of the largest; the same bits in any batch.
+double apart_on_onednn(const model::NetworkFile& int8) {
+    LoadOptions options;
+    options.engine = Engine::onednn;
+    const auto torch = load_network(int8), onednn = load_network(int8, options);
+    EXPECT_EQ(onednn->report().engine, "onednn") << ::testing::PrintToString(onednn->report().warnings);
+    EXPECT_EQ(onednn->report().precision, "int8");
+    const auto pictures = noise(8, 2);
+    const auto expected = torch->run(pictures).features, got = onednn->run(pictures).features;
+    for (int i = 0; i < pictures.count; ++i) {
+        const auto row = got.row(i);
+        EXPECT_EQ(onednn->run(one_of(pictures, i)).features.values, std::vector<float>(row.begin(), row.end())) << i;
+    }
+    return largest_difference(expected, got) / largest(expected);
+}
+
 TEST_F(QuantisedNetworks, AResNetKeepsItsFeaturesWithinAFewPercent) {
     const auto file = built({"resnet18", 8, Stem::cifar});
     Quantiser quantiser(file);
@@ -156,6 +172,39 @@ TEST_F(QuantisedNetworks, DoNotDependOnTheOrderInWhichPicturesWereObserved) {
     EXPECT_EQ(forwards.observed(), 6);
     for (const auto rule : {stats::RangeRule::minmax, stats::RangeRule::percentile, stats::RangeRule::histogram})
         EXPECT_EQ(forwards.archive(file.info, rule, 0.9999), backwards.archive(file.info, rule, 0.9999));
+}
+
+TEST_F(QuantisedNetworks, DoNotDependOnTheBatchesInWhichPicturesWereObserved) {
+    const auto file = built({"resnet18", 16, Stem::cifar});
+    Quantiser together(file), alone(file);
+    const auto pictures = noise(8, 1);
+    together.observe(pictures);
+    for (int i = 0; i < 8; ++i) alone.observe(one_of(pictures, i));
+    EXPECT_EQ(together.archive(file.info, stats::RangeRule::minmax, 1),
+              alone.archive(file.info, stats::RangeRule::minmax, 1));
+}
+
+TEST_F(QuantisedNetworks, KeepTheBiasOfAChannelWhoseWeightsAreNextToNothing) {
+    const auto file = written(R"(
+def forward(self, x):
+    w = torch.cat([self.w1[:12], self.w1[12:] * 1e-30 * 1e-6])
+    y = torch.relu(torch.conv2d(x, w, torch.abs(self.b) + 1))
+    return torch.linear(torch.mean(torch.conv2d(y, self.w3, self.b), [2, 3]), self.weight, self.bias)
+)");
+    EXPECT_LT(cost(file), 0.05);
+    EXPECT_LT(apart_on_onednn(model::open_network_file(folder_.path() / "int8.pt")), 0.05);
+}
+
+TEST_F(QuantisedNetworks, TakePaddingByName) {
+    const auto file = written(R"(
+def forward(self, x):
+    y = torch.relu(torch.conv2d(x, self.w1, self.b, [1, 1], "same"))
+    y = torch.relu(torch.conv2d(y, self.w2, self.b, [1, 1], "same", [2, 2], 16))
+    y = torch.conv2d(y, self.w3, self.b, [1, 1], "valid")
+    return torch.linear(torch.mean(y, [2, 3]), self.weight, self.bias)
+)");
+    EXPECT_LT(cost(file), 0.05);
+    EXPECT_EQ(layers_->convolutions, 3);
 }
 
 TEST_F(QuantisedNetworks, TakePaddingThatIsComputedOfThePicturesSize) {
@@ -208,22 +257,6 @@ TEST_F(QuantisedNetworks, ThatAreAlreadyAreNotQuantisedAgain) {
     quantiser.observe(noise(2, 1));
     const auto int8 = quantised(file, quantiser);
     EXPECT_THAT(error_of([&] { Quantiser again(int8); }), ::testing::HasSubstr("computes in eight bits already"));
-}
-
-/// How far the features on onednn are from LibTorch's, as a share of the largest; the same bits in any batch.
-double apart_on_onednn(const model::NetworkFile& int8) {
-    LoadOptions options;
-    options.engine = Engine::onednn;
-    const auto torch = load_network(int8), onednn = load_network(int8, options);
-    EXPECT_EQ(onednn->report().engine, "onednn") << ::testing::PrintToString(onednn->report().warnings);
-    EXPECT_EQ(onednn->report().precision, "int8");
-    const auto pictures = noise(8, 2);
-    const auto expected = torch->run(pictures).features, got = onednn->run(pictures).features;
-    for (int i = 0; i < pictures.count; ++i) {
-        const auto row = got.row(i);
-        EXPECT_EQ(onednn->run(one_of(pictures, i)).features.values, std::vector<float>(row.begin(), row.end())) << i;
-    }
-    return largest_difference(expected, got) / largest(expected);
 }
 
 TEST_F(QuantisedNetworks, RunOnOnednnAsOnLibTorch) {

@@ -193,6 +193,26 @@ TEST_F(ScriptNetworks, RunAsTheyWereSavedWhereLibTorchsOptimisedGraphGivesOtherN
     EXPECT_THAT(logits_of(*load_on_onednn("relu6"), a_colour()), ElementsAre(2.75F, 0.0F, -5.0F));
 }
 
+TEST_F(ScriptNetworks, AreHeldAgainstWhatWasSavedInABatch) {
+    const auto network = load("relu6_of_means");
+    EXPECT_THAT(logits_of(*network, a_colour(2)), ElementsAre(2.75F, 0.0F, -5.0F, 2.75F, 0.0F, -5.0F));
+    if (std::string(runtime_facts().compiled_version).starts_with("1.13")) {
+        EXPECT_THAT(network->report().warnings, ElementsAre(HasSubstr("runs as it was saved, which is slower")));
+    }
+}
+
+TEST_F(ScriptNetworks, RunAsTheyWereSavedWhereLibTorchCannotOptimiseThem) {
+    const auto network = load("clamped_from_below");
+    EXPECT_THAT(logits_of(*network, a_colour(2)), ElementsAre(2.75F, 0.0F, -5.0F, 2.75F, 0.0F, -5.0F));
+    for (const std::string& warning : network->report().warnings) EXPECT_THAT(warning, Not(HasSubstr("frame #")));
+}
+
+TEST_F(ScriptNetworks, AreNotRunByOnednnWhereLibTorchGivesNothingToHoldItAgainst) {
+    const auto network = load_on_onednn("overflows");
+    EXPECT_EQ(network->report().engine, "torch");
+    EXPECT_THAT(network->report().warnings, ElementsAre(HasSubstr("nothing to hold it against")));
+}
+
 TEST_F(ScriptNetworks, AreHeldAgainstWhatWasSavedInEveryOutput) {
     const auto network = load("relu6_beside"); // its logits are right, however it is optimised
     const auto outputs = network->run(a_colour(2));

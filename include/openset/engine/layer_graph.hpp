@@ -80,7 +80,8 @@ struct Convolution {
     std::vector<float> weight = {}; ///< [channels of the node, channels of x / groups, kernel.height, kernel.width]
     std::vector<float> bias = {};   ///< [channels of the node]
     /// [channels of the node]: weights in eight bits. `weight` holds whole numbers from -128 to 127 then, which count so
-    /// much each; x is on a grid, and products are summed in whole numbers. No activation. Empty: weights in float.
+    /// much each; x is on a grid, and products are summed in whole numbers: exactly for -64 to 64, while processors without VNNI
+    /// add pairs of larger ones in 16 bits. No activation. Empty: weights in float.
     std::vector<float> weight_scale = {};
     Activation activation = {};
 };
@@ -144,7 +145,8 @@ struct LayerGraph {
     std::vector<NamedValue> outputs;
 };
 
-/// What a kernel that walks over the padded input gives: floor((input + padding - dilated kernel) / stride) + 1 each way.
+/// What a kernel that walks over the padded input gives: floor((input + padding - dilated kernel) / stride) + 1 each way; 0
+/// where the kernel does not fit.
 Extent output_extent(const Shape& input, const Extent& kernel, const Extent& stride, const Extent& dilation,
                      const Padding& padding);
 
