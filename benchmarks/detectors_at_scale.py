@@ -3,16 +3,19 @@
 
 Random stores below TMPDIR (defaults: 100,000 x 2,048 features, 1,000 classes: 1.2 GB; 20,000 training rows), fitted once; then `openset
 score` scores them in one pass, and so does NumPy, block by block, with the arrays of the same fitted files and its BLAS, and PyTorch where
-it is installed. Prints seconds, peak memory and how far the scores lie apart (of a method's largest). Needs NumPy and a build:
+it is installed; alternated, ROUNDS times (default 1). Prints median seconds, peak memory and how far the scores lie apart (of a method's largest). Needs NumPy and a build:
 OPENSET_BUILD (default build/dev).
 """
 
 import csv
+import functools
+import importlib.util
 import json
 import multiprocessing
 import os
 import pathlib
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,6 +25,7 @@ BUILD = pathlib.Path(os.environ.get("OPENSET_BUILD", pathlib.Path(__file__).reso
 FITTED = ["mahalanobis", "relative-mahalanobis", "vim", "react", "ash", "she", "fdbd", "nci"]
 UNFITTED = ["msp", "max-logit", "energy", "gen"]
 ROWS_A_BLOCK = 4096
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
 
 
 def write_store(folder, rows, head, seed):
@@ -211,16 +215,21 @@ def main():
             print(f"fit {method:<22} {seconds:8.1f} s  {peak:7.0f} MB")
         flags = [part for method in FITTED for part in ("--fitted", folder / f"{method}.json")]
         flags += [part for method in UNFITTED for part in ("--method", method)]
-        seconds, peak = openset("score", folder / "test", *flags, "-o", folder / "scores.csv")
-        print(f"score, openset             {seconds:8.1f} s  {peak:7.0f} MB")
+        ways = {"openset": lambda: openset("score", folder / "test", *flags, "-o", folder / "scores.csv")}
         for library in ("numpy", "torch"):
-            try:
-                __import__(library)
-            except ImportError:
+            if importlib.util.find_spec(library):
+                ways[library] = functools.partial(in_process, score_in_python, folder, library)
+            else:
                 print(f"score, {library}: not installed")
-                continue
-            seconds, peak = in_process(score_in_python, folder, library)
-            print(f"score, {library:<19} {seconds:8.1f} s  {peak:7.0f} MB  largest difference {largest_difference(folder, library)}")
+        measured = {way: [] for way in ways}
+        for round_number in range(ROUNDS):
+            for way in list(ways)[::-1 if round_number % 2 else 1]:
+                measured[way].append(ways[way]())
+                print(f"round {round_number + 1}, {way}: {measured[way][-1][0]:.1f} s", file=sys.stderr)
+        for way, runs in measured.items():
+            seconds, peak = sorted(run[0] for run in runs), max(run[1] for run in runs)
+            apart = "" if way == "openset" else f"  largest difference {largest_difference(folder, way)}"
+            print(f"score, {way:<19} {statistics.median(seconds):8.1f} s ({seconds[0]:.1f}..{seconds[-1]:.1f})  {peak:7.0f} MB{apart}")
 
 
 if __name__ == "__main__":

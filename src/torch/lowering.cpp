@@ -340,8 +340,18 @@ private:
         append(node, engine::Activate{activation}, {input.value}, shape(input.value), input.flat);
     }
 
+    /// What a ReLU leaves of numbers on a grid is on it still, and a convolution in eight bits may come next.
     void relu(const jit::Node* node) {
         activate(node, {Activation::Kind::clip, 0, std::numeric_limits<float>::infinity()});
+        engine::Node& made = result_.nodes.back();
+        made.grid = grid_of(made.inputs[0]);
+    }
+
+    std::optional<engine::Grid> grid_of(ValueId value) const {
+        const engine::Node& node = result_.nodes[value];
+        const auto* const pool = std::get_if<engine::Pool>(&node.operation);
+        const bool chooses = pool != nullptr && pool->kind == engine::Pool::Kind::maximum;
+        return node.grid || !chooses ? node.grid : grid_of(node.inputs[0]);
     }
     void relu6(const jit::Node* node) { activate(node, {Activation::Kind::clip, 0, 6}); }
     void sigmoid(const jit::Node* node) { activate(node, {Activation::Kind::sigmoid, 0, 0}); }

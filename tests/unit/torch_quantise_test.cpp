@@ -285,6 +285,17 @@ def forward(self, x):
     EXPECT_LT(apart_on_onednn(quantised(file, quantiser)), 0.01);
 }
 
+TEST_F(QuantisedNetworks, WithAReluBehindAPoolingRunOnOnednnAsOnLibTorch) {
+    const auto file = written(R"(
+def forward(self, x):
+    y = torch.relu(torch.max_pool2d(torch.conv2d(x, self.w1, self.b), [2, 2]))
+    y = torch.conv2d(y, self.w3, self.b)
+    return torch.linear(torch.mean(y, [2, 3]), self.weight, self.bias)
+)");
+    EXPECT_LT(cost(file), 0.05);
+    EXPECT_LT(apart_on_onednn(model::open_network_file(folder_.path() / "int8.pt")), 0.02);
+}
+
 TEST_F(QuantisedNetworks, ThatWereShownNoiseCutLessOfItOff) {
     const auto file = built({"resnet18", 8, Stem::cifar});
     const auto before = load_network(file);
