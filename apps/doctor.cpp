@@ -62,11 +62,10 @@ int check_machine() {
     line("oneDNN", facts.onednn.empty() ? "none" : facts.onednn);
     line("LibTorch kernels", facts.cpu_capability);
     line("processor", instruction_sets());
-#if defined(__x86_64__)
-    line("int8", __builtin_cpu_supports("avx512vnni") != 0
-                     ? "AVX-512 VNNI: networks of openset quantize run several times faster than in float"
-                     : "no AVX-512 VNNI: networks of openset quantize give the same figures, but gain less time");
-#endif
+    if (const auto vnni = torch::has_vnni()) {
+        line("int8", *vnni ? "AVX-512 VNNI: networks of openset quantize run several times faster than in float"
+                           : "no AVX-512 VNNI: networks of openset quantize give the same figures, but gain less time");
+    }
     line("cores", std::to_string(std::thread::hardware_concurrency()));
     line("threads",
          "infer runs one inference thread a core; LibTorch alone would use " + std::to_string(facts.threads));

@@ -70,10 +70,8 @@ quantize::FileFacts facts_of(const model::NetworkFile& file) {
 }
 
 void tell_of_hardware() {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512vnni") == 0)
+    if (!torch::has_vnni().value_or(true))
         log_notice("this processor has no AVX-512 VNNI: int8 gives the same figures here, but gains less time");
-#endif
 }
 
 /// A network that cannot be run is not left behind.

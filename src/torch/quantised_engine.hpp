@@ -17,14 +17,4 @@ inline void choose_quantised_engine() {
     });
 }
 
-/// Whether products of bytes with weights beyond -64 to 64 are summed without overflow: without VNNI pairs of them are added in
-/// 16 bits.
-inline bool sums_any_products() {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx512vnni") != 0;
-#else
-    return true;
-#endif
-}
-
 } // namespace openset::torch

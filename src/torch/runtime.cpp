@@ -78,6 +78,14 @@ void prepare_process() {
 #endif
 }
 
+std::optional<bool> has_vnni() {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512vnni") != 0;
+#else
+    return std::nullopt;
+#endif
+}
+
 void give_back_memory() {
 #if defined(__GLIBC__)
     ::malloc_trim(0);

@@ -22,6 +22,7 @@
 
 #include "openset/base/error.hpp"
 #include "openset/image/fixed_size.hpp"
+#include "openset/torch/runtime.hpp"
 #include "torch/device.hpp"
 #include "torch/device_graph.hpp"
 #include "torch/device_input.hpp"
@@ -371,10 +372,11 @@ private:
             head_ = cut_at_head(module_);
             if (is_quantised(*module_.get_method("forward").graph())) {
                 report_.precision = "int8";
-                if (!info_.quantisation && !sums_any_products()) {
+                if (!info_.quantisation && !has_vnni().value_or(true)) {
                     report_.warnings.push_back(where_ +
                                                ": computes in eight bits and was not made by openset quantize; on this "
-                                               "processor, which has no AVX-512 VNNI, its sums may overflow");
+                                               "processor, which has no AVX-512 VNNI, its sums may overflow; quantize "
+                                               "the network in float with it");
                 }
             }
             report_.cut_at_head = head_.has_value();

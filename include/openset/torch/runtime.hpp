@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace openset::torch {
@@ -17,6 +18,10 @@ struct RuntimeFacts {
 };
 
 RuntimeFacts runtime_facts();
+
+/// Whether this processor has AVX-512 VNNI: int8 gains most time there, and sums of products do not overflow whatever the weights;
+/// without it, pairs of products are added in 16 bits, which weights from -64 to 64 fit into. None: no x86.
+std::optional<bool> has_vnni();
 
 /// Makes this process fit to run networks from several threads of ours; call it before the first is started.
 ///
