@@ -6,7 +6,9 @@ namespace openset::flow {
 namespace {
 
 constexpr int passes_of_a_trial = 4; ///< the least of several: other programs and a size's first pass only add
-constexpr double faster = 0.98;
+constexpr double more_is_faster = 0.98;
+/// Smaller passes change networks more often, and each finds its weights gone from the caches: a trial does not see that.
+constexpr double less_is_faster = 0.95;
 
 } // namespace
 
@@ -28,7 +30,7 @@ void BatchSizes::Search::challenge() {
 
 void BatchSizes::Search::decide() {
     if (of_best.passes < passes_of_a_trial || of_rival.passes < passes_of_a_trial) return;
-    if (of_rival.least < faster * of_best.least) {
+    if (of_rival.least < (up ? more_is_faster : less_is_faster) * of_best.least) {
         best = rival;
         moved = true;
         challenge();

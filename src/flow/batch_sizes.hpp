@@ -7,7 +7,7 @@ namespace openset::flow {
 
 /// How many pictures a forward pass takes at most, for each of several networks. Either known, or found while the networks
 /// work: passes of some pictures and of half as many alternate, then of the faster and its neighbour, down as long as less is
-/// faster, else up as long as more is, each time by more than 2 %. Every thread may call.
+/// faster by more than 5 %, else up as long as more is by more than 2 %. Every thread may call.
 class BatchSizes {
 public:
     /// known  by network, 1 or more; 0: to be found

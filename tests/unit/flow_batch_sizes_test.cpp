@@ -42,6 +42,14 @@ TEST(BatchSizesTest, WhereSizesAreEqualTheFirstIsKeptAfterSomeHundredPictures) {
     EXPECT_EQ(sizes.found(0), 8);
 }
 
+TEST(BatchSizesTest, LessHasToBeFasterByMoreThanMoreHas) {
+    BatchSizes less({0}, 32), more({0}, 32);
+    run_until_found(less, [](int size) { return size < 8 ? 0.96 : 1.0; });
+    run_until_found(more, [](int size) { return size > 8 ? 0.96 : 1.0; });
+    EXPECT_EQ(less.found(0), 8);
+    EXPECT_EQ(more.found(0), 16);
+}
+
 TEST(BatchSizesTest, TheSearchStartsWhereItIsTold) {
     BatchSizes sizes({0}, 256, 64);
     EXPECT_EQ(sizes.of(0), 64);

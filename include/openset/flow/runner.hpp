@@ -115,11 +115,12 @@ using Receiver = std::function<bool(const Delivery&)>;
 /// networks  one for each of cascade::stages(pipeline), in that order
 /// Decode threads read and prepare pictures; inference threads take a full batch of the latest stage that has one, else
 /// what waits at the earliest stage, so that nothing ever waits for a batch to fill. Only what a stage lets pass goes
-/// on; through a stage whose trunk has seen a picture already it goes at once. At most `batch * (stages + threads) +
-/// jobs` pictures, and as many rows, are in flight, and their pixels take at most `waiting_bytes` and one picture a
-/// decode thread: memory does not grow with the inputs. A network that runs out
+/// on; through a stage whose trunk has seen a picture already it goes at once. At most Runner::least_window or `batch *
+/// (stages + threads) + jobs` pictures, and as many rows, are in flight, and their pixels take at most `waiting_bytes` and
+/// one picture a decode thread: memory does not grow with the inputs. A network that runs out
 /// of memory is given half the batch from then on; one that refuses a batch is asked picture by picture. On
-/// cancellation no further input is started and the rows in flight are delivered.
+/// cancellation no further input is started, and no picture goes to a network any longer but those that one has begun
+/// with and, as rows have an order, those before them: their rows are delivered.
 ///
 /// Rethrows what the receiver or the source throws, after the threads have ended.
 RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetwork>& networks, InputSource& inputs,
@@ -128,14 +129,15 @@ RunStatistics run(const cascade::Pipeline& pipeline, const std::vector<StageNetw
 /// run() in two steps: the first pictures are read and prepared while the networks are still being loaded.
 class Runner {
 public:
-    /// Half a second's work of a core, and 40 MB at 224x224.
-    static constexpr int usual_head_start = 256;
+    /// Of pictures: before there are networks, and the least of a run. So many that what one of thirty is still asked fills
+    /// a batch; 40 MB at 224x224.
+    static constexpr int least_window = 256;
 
     /// Begins to read, decode and resize.
     /// head_start  pictures at most before finish(), whatever may be in flight later
     /// preprocess  of each stage; inputs and cancellation must outlive this
     Runner(const std::vector<image::PreprocessSpec>& preprocess, InputSource& inputs, const RunnerOptions& options,
-           const Cancellation& cancellation, int head_start = usual_head_start);
+           const Cancellation& cancellation, int head_start = least_window);
 
     /// A run that was not finished is stopped, without a row.
     ~Runner();
