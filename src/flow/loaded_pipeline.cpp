@@ -55,23 +55,42 @@ void refuse_other_pixels(const model::NetworkFile& network, const image::Preproc
                                       "; expected the same: leave the key out, or quantize the network anew");
 }
 
-/// Reads the descriptions of all networks: fast, without loading one, and with all that is wrong told at once.
+/// What each call returns, in their order; each runs on a thread of its own, and all have ended before anything is said of one.
+template <typename Call>
+auto all_at_once(std::size_t count, const Call& call) {
+    std::vector<std::future<decltype(call(count))>> running;
+    for (std::size_t i = 0; i < count; ++i)
+        running.push_back(std::async(std::launch::async, [&call, i] { return call(i); }));
+    for (auto& each : running) each.wait();
+    return running;
+}
+
+/// The description of a network, without loading it.
+model::NetworkFile open(const ConfiguredNetwork& configured, const std::string& file,
+                        const PipelineLoadOptions& options) {
+    const auto& [stage, network] = configured;
+    model::InfoDefaults defaults{{}, network->preprocess ? network->preprocess : options.preprocess};
+    if (const auto labels = options.labels.find(stage); labels != options.labels.end())
+        defaults.labels = labels->second;
+    auto opened = model::open_network_file(network->model, defaults);
+    // The network tries its own input size when it is loaded: that is what the config says, where it says it.
+    if (network->preprocess) {
+        refuse_other_pixels(opened, *network->preprocess, file + ": /" + std::string(to_string(stage)));
+        opened.info.preprocess = *network->preprocess;
+    }
+    return opened;
+}
+
+/// With all that is wrong told at once.
 std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& networks, const std::string& file,
                                          const PipelineLoadOptions& options) {
     std::vector<model::NetworkFile> files;
     std::string problems;
     std::optional<ErrorKind> first_kind;
-    for (const auto& [stage, network] : networks) {
-        model::InfoDefaults defaults{{}, network->preprocess ? network->preprocess : options.preprocess};
-        if (const auto labels = options.labels.find(stage); labels != options.labels.end())
-            defaults.labels = labels->second;
+    for (auto& opening :
+         all_at_once(networks.size(), [&](std::size_t i) { return open(networks[i], file, options); })) {
         try {
-            files.push_back(model::open_network_file(network->model, defaults));
-            // The network tries its own input size when it is loaded: that is what the config says, where it says it.
-            if (network->preprocess) {
-                refuse_other_pixels(files.back(), *network->preprocess, file + ": /" + std::string(to_string(stage)));
-                files.back().info.preprocess = *network->preprocess;
-            }
+            files.push_back(opening.get());
         } catch (const Error& error) {
             problems += (problems.empty() ? "" : "\n") + std::string(error.what());
             if (!first_kind) first_kind = error.kind();
@@ -81,15 +100,12 @@ std::vector<model::NetworkFile> open_all(const std::vector<ConfiguredNetwork>& n
     return files;
 }
 
-/// At the same time, each on a thread of its own. What is wrong with the first of those that cannot be loaded is thrown.
+/// What is wrong with the first of those that cannot be loaded is thrown.
 std::vector<std::unique_ptr<model::Network>> load_all(const std::vector<model::NetworkFile>& files,
                                                       const NetworkLoader& load) {
-    std::vector<std::future<std::unique_ptr<model::Network>>> loading;
-    for (const model::NetworkFile& file : files)
-        loading.push_back(std::async(std::launch::async, [&load, &file] { return load(file); }));
     std::vector<std::unique_ptr<model::Network>> networks;
-    for (auto& each : loading) each.wait();
-    for (auto& each : loading) networks.push_back(each.get());
+    for (auto& loading : all_at_once(files.size(), [&](std::size_t i) { return load(files[i]); }))
+        networks.push_back(loading.get());
     return networks;
 }
 
