@@ -145,8 +145,9 @@ class StandardInput(CliTest):
 
     def test_an_interrupt_ends_a_run_that_waits_for_it(self):
         name = os.fsencode(PICTURES / "tomato.png")
-        (row,) = self.interrupted_while_it_waits("--files-from", "-", after=name + b"\nhalf a na")
-        self.assertEqual(row["verdict"], "tomato")
+        rows = self.interrupted_while_it_waits("--files-from", "-", after=name + b"\nhalf a na")
+        # The whole name has a row if a network had begun with its picture, the half one never.
+        self.assertLessEqual({row["verdict"] for row in rows}, {"tomato"})
         self.assertEqual(self.interrupted_while_it_waits("-", after=TOMATO[:100]), [])
 
 
